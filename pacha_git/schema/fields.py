@@ -1,0 +1,68 @@
+"""The pydantic types of a record's fields; it knows no record as a whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+
+from pacha_git.errors import Corrupt, InvalidInput
+from pacha_git.names import Address, Kind, Name, Oid
+from pacha_git.schema.grammar import check_identity, check_relation, timestamp
+from pacha_git.schema.manifest import FileLine, file_line_of_json
+
+_NUMBER_WORD: Final = re.compile(r"(NaN|-?Infinity|-?[1-9][0-9]{15,})\Z", re.ASCII)
+
+
+def _accepted_by(check: Callable[[str], object]) -> AfterValidator:
+    def validate(text: str) -> str:
+        try:
+            check(text)
+        except InvalidInput as error:
+            raise ValueError(error.message) from None
+        return text
+
+    return AfterValidator(validate)
+
+
+def _read_number(value: Any) -> int | float | str:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and _NUMBER_WORD.match(value):
+        return value
+    raise ValueError(f"{str(value)[:80]!r} is no number")
+
+
+def _read_files(value: Any) -> tuple[FileLine, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)):
+        raise ValueError("files is no list")
+    try:
+        return tuple(line if isinstance(line, FileLine) else file_line_of_json(line) for line in value)
+    except Corrupt as error:
+        raise ValueError(error.message) from None
+
+
+def _files_as_json(files: tuple[FileLine, ...] | None) -> list[dict[str, Any]] | None:
+    return None if files is None else [line.as_json() for line in files]
+
+
+AddressText = Annotated[str, _accepted_by(Address.parse)]
+Files = Annotated[tuple[FileLine, ...] | None, PlainValidator(_read_files), PlainSerializer(_files_as_json)]
+IdentityText = Annotated[str, _accepted_by(check_identity)]
+KindWord = Annotated[str, _accepted_by(Kind)]
+NameText = Annotated[str, _accepted_by(Name.parse)]
+Number = Annotated[int | float | str, PlainValidator(_read_number)]
+OidText = Annotated[str, _accepted_by(Oid.parse)]
+RelationText = Annotated[str, _accepted_by(check_relation)]
+Size = Annotated[int, Field(ge=0)]
+TimeText = Annotated[str, _accepted_by(timestamp)]
+
+
+class Part(BaseModel):
+    """A record, or a part of one: frozen, nothing coerced, unknown keys kept."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)

@@ -1,0 +1,221 @@
+"""The manifest of a payload: one canonical line per file, and the address of all files together; it reads no file.
+
+The format is docs/format.md, "The manifest" and "Canonical JSON and hashes".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import blake3
+
+from pacha_git.errors import Corrupt, InvalidInput
+from pacha_git.names import Address, Oid
+from pacha_git.schema import canonical
+from pacha_git.schema.paths import check_path, check_paths, decode_tree_name, encode_tree_name, tree_path
+
+__all__ = [
+    "FILE_LIST_CONTEXT",
+    "LINE_LIMIT",
+    "SIZE_LIMIT",
+    "AddressOf",
+    "FileLine",
+    "check_path",
+    "check_paths",
+    "content_address",
+    "decode_manifest",
+    "decode_tree_name",
+    "encode_manifest",
+    "encode_tree_name",
+    "file_line_of_json",
+    "list_address",
+    "sorted_lines",
+    "tree_path",
+]
+
+FILE_LIST_CONTEXT: Final = "pacha 1 file list"
+LINE_LIMIT: Final = 64 * 2**20
+SIZE_LIMIT: Final = 2**48
+AddressOf = Literal["file", "list"]
+
+_KEYS: Final = frozenset(["path", "size", "mode", "blake3", "stored", "parts"])
+_BLAKE3: Final = re.compile(r"[0-9a-f]{64}\Z")
+_OID: Final = re.compile(r"[0-9a-f]{40}\Z")
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class FileLine:
+    """One file of a payload.
+
+    Attributes:
+        path: The true path, ``/`` between segments.
+        size: In bytes.
+        mode: ``644`` or ``755``.
+        blake3: Of its bytes, 64 hex digits without a prefix.
+        stored: ``blob`` (whole) or ``chunked``.
+        parts: Oid and size in bytes of each group tree in order, or of the one blob; None in a record's list of files.
+        extra: Keys that this release does not know, kept.
+    """
+
+    path: str
+    size: int
+    mode: str
+    blake3: str
+    stored: str
+    parts: tuple[tuple[Oid, int], ...] | None = None
+    extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, hash=False)
+
+    def as_json(self) -> dict[str, Any]:
+        """The line as a value for canonical JSON."""
+        value = {
+            **self.extra,
+            "path": self.path,
+            "size": self.size,
+            "mode": self.mode,
+            "blake3": self.blake3,
+            "stored": self.stored,
+        }
+        if self.parts is not None:
+            value["parts"] = [list(part) for part in self.parts]
+        return value
+
+    def without_parts(self) -> FileLine:
+        """The line as a record lists it."""
+        return replace(self, parts=None)
+
+
+def file_line_of_json(value: Any) -> FileLine:
+    """Read a line, with or without ``parts``.
+
+    Raises:
+        Corrupt: with the key that is missing or wrong.
+    """
+    if not isinstance(value, dict):
+        raise Corrupt("a line of files is no JSON object")
+    problem = _line_problem(value)
+    if problem:
+        raise Corrupt(f"bad line for the file {str(value.get('path'))[:200]!r}: {problem}")
+    parts = value.get("parts")
+    return FileLine(
+        path=value["path"],
+        size=value["size"],
+        mode=value["mode"],
+        blake3=value["blake3"],
+        stored=value["stored"],
+        parts=None if parts is None else tuple((Oid(oid), size) for oid, size in parts),
+        extra=_NOTHING if value.keys() <= _KEYS else {key: value[key] for key in value.keys() - _KEYS},
+    )
+
+
+def _line_problem(value: dict[str, Any]) -> str:
+    if not isinstance(value.get("path"), str):
+        return "path is no text"
+    if not _is_size(value.get("size")):
+        return "size is no count of bytes"
+    if value.get("mode") not in ("644", "755"):
+        return "mode is neither 644 nor 755"
+    if not _is_hex(value.get("blake3"), _BLAKE3):
+        return "blake3 is not 64 hex digits"
+    if value.get("stored") not in ("blob", "chunked"):
+        return "stored is neither blob nor chunked"
+    return _parts_problem(value) if "parts" in value else ""
+
+
+def _parts_problem(value: dict[str, Any]) -> str:
+    parts = value["parts"]
+    if not isinstance(parts, list) or not all(_is_part(part) for part in parts):
+        return "parts is no list of [git oid, size]"
+    if sum(size for _, size in parts) != value["size"]:
+        return "the sizes of its parts don't add up to its size"
+    if value["stored"] == "blob":
+        return "" if len(parts) == 1 else "a file stored whole has one part"
+    return "" if parts and all(size for _, size in parts) else "a chunked file has parts, none of them empty"
+
+
+def _is_part(part: Any) -> bool:
+    return isinstance(part, list) and len(part) == 2 and _is_hex(part[0], _OID) and _is_size(part[1])
+
+
+def _is_hex(value: Any, grammar: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and grammar.match(value) is not None
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 <= value < SIZE_LIMIT
+
+
+def sorted_lines(lines: Iterable[FileLine]) -> list[FileLine]:
+    """The lines in the order of a manifest: by the UTF-8 bytes of their paths."""
+    return sorted(lines, key=lambda line: line.path.encode("utf-8"))
+
+
+def encode_manifest(lines: Iterable[FileLine]) -> bytes:
+    """Write a manifest: one canonical JSON object per file, sorted by path bytes, each ending in LF.
+
+    Raises:
+        InvalidInput: no line, a line without ``parts``, or paths that can't lie beside one another.
+    """
+    known = list(lines)
+    check_paths(line.path for line in known)
+    if not known or any(line.parts is None for line in known):
+        raise InvalidInput("a manifest has at least one line, and each has parts")
+    return b"".join(canonical.encode(line.as_json()) + b"\n" for line in sorted_lines(known))
+
+
+def decode_manifest(data: bytes) -> list[FileLine]:
+    """Read and check a manifest that anybody may have written.
+
+    Raises:
+        Corrupt: not canonical, not sorted, a bad line, or paths that can't lie beside one another.
+    """
+    if not data.endswith(b"\n"):
+        raise Corrupt("the manifest does not end in a line feed")
+    lines = [_decode_line(line, number) for number, line in enumerate(data[:-1].split(b"\n"), 1)]
+    keys = [line.path.encode("utf-8") for line in lines]
+    if any(one >= other for one, other in pairwise(keys)):
+        raise Corrupt("the manifest is not sorted by path, or has a path twice")
+    _check_paths_read(lines)
+    return lines
+
+
+def _decode_line(data: bytes, number: int) -> FileLine:
+    line = file_line_of_json(canonical.decode(data, limit=LINE_LIMIT, what=f"line {number} of the manifest"))
+    if line.parts is None:
+        raise Corrupt(f"line {number} of the manifest has no parts")
+    return line
+
+
+def _check_paths_read(lines: Sequence[FileLine]) -> None:
+    try:
+        check_paths(line.path for line in lines)
+    except InvalidInput as error:
+        raise Corrupt(error.message) from None
+
+
+def list_address(files: Iterable[FileLine]) -> Address:
+    """The address of a list of files: ``derive_key("pacha 1 file list", canonical [[path, mode, size, blake3], …])``.
+
+    Sorted by path bytes. BLAKE3's key derivation mode (its paper, section 2.3) keeps files from having such an address.
+    """
+    rows = [[line.path, line.mode, line.size, line.blake3] for line in sorted_lines(files)]
+    return Address.of_digest(blake3.blake3(canonical.encode(rows), derive_key_context=FILE_LIST_CONTEXT).digest())
+
+
+def content_address(files: Iterable[FileLine]) -> tuple[Address, AddressOf]:
+    """The address of a payload: of exactly one non-executable file, its BLAKE3; else that of the list.
+
+    Raises:
+        InvalidInput: there is no file.
+    """
+    lines = list(files)
+    if not lines:
+        raise InvalidInput("a payload without files", hint="name a file, or a folder that has some")
+    if len(lines) == 1 and lines[0].mode == "644":
+        return Address.parse(Address.PREFIX + lines[0].blake3), "file"
+    return list_address(lines), "list"

@@ -1,0 +1,136 @@
+"""Which paths a payload may hold, and how they are spelled in Git trees; it refuses to know what lies at a path.
+
+The rules are docs/format.md, "Paths": they hold when registering and when reading what somebody else wrote.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+from pacha_git.errors import Corrupt, InvalidInput
+
+_SPECIAL: Final = "~\\:%" + "".join(
+    chr(point)
+    for first, last in ((0x200C, 0x200F), (0x202A, 0x202E), (0x206A, 0x206F), (0xFEFF, 0xFEFF))
+    for point in range(first, last + 1)
+)
+_PATH_LIMIT: Final = 4096
+_TO_ESCAPE: Final = re.compile(rf"^\.|[{re.escape(_SPECIAL)}]")
+_ESCAPED: Final = re.compile(rb"%(..?)?", re.DOTALL)
+_HEX: Final = re.compile(rb"[0-9A-F]{2}\Z")
+
+
+def check_path(path: str) -> None:
+    """Check one path: relative, ``/`` between segments, UTF-8, no ``.``, ``..``, empty segment or control character.
+
+    Raises:
+        InvalidInput: with the rule that it breaks.
+    """
+    problem = _path_problem(path)
+    if problem:
+        raise InvalidInput(f"bad path {path[:200]!r}: {problem}", hint="rename the file")
+
+
+def _path_problem(path: str) -> str:
+    if not path:
+        return "it is empty"
+    if len(path) > _PATH_LIMIT:
+        return f"it is longer than {_PATH_LIMIT} characters"
+    if not path.isprintable() and any(unicodedata.category(char) == "Cc" for char in path):
+        return "it has a control character"
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return "it is not UTF-8"
+    if path.startswith("/"):
+        return "it is absolute"
+    for segment in path.split("/"):
+        if segment in ("", ".", ".."):
+            return f"it has the segment {segment!r}"
+    return ""
+
+
+def check_paths(paths: Iterable[str]) -> None:
+    """Check all paths of one payload, each alone and against one another.
+
+    Two clash if they are equal after folding (NFC, case folding, NFC), or one is then a folder above the other.
+
+    Raises:
+        InvalidInput: with the path, or the two paths, that can't be.
+    """
+    files: dict[str, str] = {}
+    folders: dict[str, str] = {}
+    for path in paths:
+        check_path(path)
+        folded = _fold(path)
+        if folded in files:
+            raise _clash(path, files[folded])
+        files[folded] = path
+        _note_folders(folded, path, folders)
+    for folded in files.keys() & folders.keys():
+        raise _clash(files[folded], folders[folded])
+
+
+def _note_folders(folded: str, path: str, folders: dict[str, str]) -> None:
+    """Note every folder above a path; stop at the first that is known, for so are those above it."""
+    folder = folded.rpartition("/")[0]
+    while folder and folder not in folders:
+        folders[folder] = path
+        folder = folder.rpartition("/")[0]
+
+
+def _fold(path: str) -> str:
+    """NFC, case folding, and NFC again (folding can undo it)."""
+    if path.isascii():
+        return path.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def _clash(one: str, other: str) -> InvalidInput:
+    return InvalidInput(
+        f"{one!r} and {other!r} can't both be in one version: on some systems they are the same path",
+        hint="rename one of them",
+    )
+
+
+def encode_tree_name(segment: str) -> bytes:
+    r"""Spell one segment of a path as a name in a Git tree.
+
+    On its UTF-8 bytes, in uppercase hex, these are percent-encoded: a leading ``.``, the characters ``~ \ : %``, and
+    the invisible ones that servers refuse. The rest stays.
+    """
+    return _TO_ESCAPE.sub(_escape, segment).encode("utf-8")
+
+
+def _escape(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match.group().encode("utf-8"))
+
+
+def decode_tree_name(name: bytes) -> str:
+    """Read a name in a Git tree back into the segment: ``decode_tree_name(encode_tree_name(s)) == s``.
+
+    Raises:
+        Corrupt: not what ``encode_tree_name`` writes for any segment.
+    """
+    try:
+        segment = _ESCAPED.sub(_unescape, name).decode("utf-8")
+    except ValueError:
+        raise Corrupt(f"a tree name that is no path of a payload: {name!r}") from None
+    if encode_tree_name(segment) != name:
+        raise Corrupt(f"a tree name that is not in its one spelling: {name!r}")
+    return segment
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    digits = match.group(1) or b""
+    if not _HEX.match(digits):
+        raise ValueError(digits)
+    return bytes.fromhex(digits.decode("ascii"))
+
+
+def tree_path(path: str) -> list[bytes]:
+    """Spell a whole path as the names of the trees and of the entry that lead to it."""
+    return [encode_tree_name(segment) for segment in path.split("/")]
