@@ -36,7 +36,7 @@ check: $(INSTALLED) ## Lint, format, types, floors, and what must not be in the 
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	@! git grep -nE '/(work|farm|root)/|index[-]url|/simple[/]' -- . \
 		|| { echo 'check: a path of one machine or the address of an index stands above'; exit 1; }
 	@! git grep -nE 'TO[D]O|FIX[M]E|NotImplemented[E]rror|pragma: no [c]over' -- '*.py' \
