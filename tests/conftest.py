@@ -30,6 +30,8 @@ READER = REPOSITORY / "tests" / "contract" / "reader.py"
 REAL_HOME = pwd.getpwuid(os.getuid()).pw_dir
 NO_SKIPS = "PACHA_TEST_NO_SKIPS"
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+PASSED = pytest.StashKey[bool]()
+CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "shutil.rmtree"}
 IDENTITY = "[user]\n\tname = Ada Tester\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
 
 
@@ -84,15 +86,7 @@ def _guard_real_home() -> None:
         if event == "open":
             writes = isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
         else:
-            writes = event in (
-                "os.mkdir",
-                "os.rename",
-                "os.remove",
-                "os.rmdir",
-                "os.link",
-                "os.symlink",
-                "shutil.rmtree",
-            )
+            writes = event in CHANGES
         if not writes or not isinstance(arguments[0], (str, bytes, os.PathLike)):
             return
         path = os.path.abspath(os.fsdecode(arguments[0]))  # noqa: PTH100 — pathlib's own calls come through here
@@ -115,8 +109,11 @@ hypothesis.settings.load_profile(os.environ.get("PACHA_TEST_PROFILE", "sealed"))
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where a skip is not allowed, make it a failure that says what was missing."""
-    return _skip_is_failure((yield))
+    """Where a skip is not allowed, make it a failure that says what was missing; remember who passed."""
+    report = _skip_is_failure((yield))
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
 
 
 @pytest.hookimpl(wrapper=True)
@@ -189,7 +186,7 @@ def leaves_clean(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     tmp_path: Path = request.getfixturevalue("tmp_path")
     yield
-    if request.node.get_closest_marker("damaged") is None:
+    if request.node.stash.get(PASSED, False) and request.node.get_closest_marker("damaged") is None:
         problems = [problem for registry in find_registries(tmp_path) for problem in check_registry(registry)]
         assert not problems, "\n".join(problems)
 
