@@ -1,0 +1,110 @@
+"""What was said of a name's versions after they were registered: tags, texts, endorsements, evaluations, tombstones.
+
+It knows the lines alone, folded as events are, and refuses to know what the records themselves say: that never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pacha_git.ledger.graph import Node, build_graph
+from pacha_git.ledger.registers import Claim, Registers
+from pacha_git.ledger.statements import read_tag, read_text, reads_as_addition
+from pacha_git.names import Kind, Oid
+from pacha_git.schema.event import Event
+
+
+@dataclass(slots=True)
+class Attested:
+    """What is attested of one version.
+
+    Attributes:
+        tags: Tags that were set (text) or taken away (None) since it was registered.
+        description: The text in place of the record's description, if any.
+        card: The text in place of the record's card, if any.
+        datasheet: The text in place of the record's datasheet, if any.
+        endorsements: Who vouched for it; all of them, each after those it knew of, as in the next two.
+        evaluations: What was measured of it.
+        tombstones: Who removed its payload; empty if nobody did.
+    """
+
+    tags: dict[str, str | None] = field(default_factory=dict)
+    description: str | None = None
+    card: str | None = None
+    datasheet: str | None = None
+    endorsements: list[Event] = field(default_factory=list)
+    evaluations: list[Event] = field(default_factory=list)
+    tombstones: list[Event] = field(default_factory=list)
+
+    def tags_over(self, recorded: Mapping[str, str]) -> dict[str, str]:
+        """The tags of a version, from those of its record, sorted by key."""
+        tags = {**recorded, **self.tags}
+        return {key: value for key, value in sorted(tags.items()) if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Attestations:
+    """What the attestations of one name come to.
+
+    Attributes:
+        of: Per record commit of which something is attested.
+        tips: What the next attestation's ``after`` must be.
+        void: The lines that set nothing, each with the record it is annotated on; honest writers make none.
+    """
+
+    of: Mapping[Oid, Attested]
+    tips: tuple[str, ...]
+    void: tuple[tuple[Oid, Event], ...]
+
+    def about(self, commit: Oid) -> Attested:
+        """What is attested of a version, by its record commit; nothing is an empty value."""
+        return self.of.get(commit) or Attested()
+
+    @property
+    def removed(self) -> frozenset[Oid]:
+        """The record commits whose payload was removed: it is never sent again."""
+        return frozenset(commit for commit, attested in self.of.items() if attested.tombstones)
+
+
+def fold_attestations(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name: str) -> Attestations:
+    """Fold the attestations of a name; arguments and errors as in ``fold``."""
+    graph = build_graph(notes, kind=kind, name=name)
+    registers = Registers(graph, _claim)
+    of: dict[Oid, Attested] = {}
+    for ruling in registers.rulings:
+        # An addition is the only claim to its register, so it is its winner too: all in the order of the graph.
+        if ruling.claim is not None and registers.winners[ruling.claim.register] is ruling:
+            attested = of.setdefault(ruling.node.commit, Attested())
+            _take(attested, ruling.node.event, ruling.claim)
+    void = tuple((ruling.node.commit, ruling.node.event) for ruling in registers.rulings if ruling.claim is None)
+    return Attestations(of, graph.tips, void)
+
+
+def _claim(node: Node) -> Claim | None:
+    event = node.event
+    if event.type == "tag":
+        change = read_tag(event)
+        return None if change is None else Claim(("tag", node.commit, change.key), change.value)
+    if event.type in ("describe", "card", "datasheet"):
+        text = read_text(event)
+        return None if text is None else Claim((event.type, node.commit), text)
+    return Claim((event.type, event.hash), None) if reads_as_addition(event) else None
+
+
+def _take(attested: Attested, event: Event, claim: Claim) -> None:
+    match event.type:
+        case "tag":
+            attested.tags[claim.register[2]] = claim.value
+        case "describe":
+            attested.description = claim.value
+        case "card":
+            attested.card = claim.value
+        case "datasheet":
+            attested.datasheet = claim.value
+        case "endorse":
+            attested.endorsements.append(event)
+        case "evaluate":
+            attested.evaluations.append(event)
+        case "tombstone":
+            attested.tombstones.append(event)

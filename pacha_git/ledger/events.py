@@ -1,0 +1,142 @@
+"""Which version is in which stage, and what each alias names: the fold of the events of one name.
+
+It knows the lines alone, and refuses to know which records are here. Order and duplication of lines don't matter, and
+folding the union of two sides gives both sides the same. The rule is docs/format.md, "The fold".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from pacha_git.ledger.graph import Node, build_graph
+from pacha_git.ledger.registers import Claim, Registers, Ruling, Status
+from pacha_git.ledger.stages import INITIAL, LEGAL
+from pacha_git.ledger.statements import read_alias, read_stage
+from pacha_git.names import Alias, Kind, Oid, Stage
+from pacha_git.schema.event import Event
+
+_LEGAL_WORDS: Final = frozenset((origin.value, target.value) for origin, target in LEGAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event in the history of a name.
+
+    Attributes:
+        event: The event.
+        commit: The record it is annotated on.
+        status: What became of it.
+        crossing: Legal, but it and the event that sets the same stage or alias now were made without knowing of each
+            other.
+    """
+
+    event: Event
+    commit: Oid
+    status: Status
+    crossing: bool
+
+    @property
+    def overridden(self) -> bool:
+        """Whether it is no part of what holds now and how that came about: void, illegal, or lost to a concurrent one.
+
+        What is not overridden reads as a story without gaps: each stage event begins where the last one of that
+        version ended. Every crossing event is overridden; one that lost a race which a later event has settled is
+        overridden and no longer crossing.
+        """
+        return self.status is not Status.EFFECTIVE
+
+    def row(self, signed_by: str | None = None) -> dict[str, Any]:
+        """The keys of ``history --json``, as the event says them: the ``version`` of a void one may be anything.
+
+        Args:
+            signed_by: Whose signature over it was found good, if any.
+        """
+        event = self.event
+        stage, alias = event.type == "stage", event.type == "alias"
+        return {
+            "at": event.at,
+            "by": event.by,
+            "version": event.version,
+            "type": event.type,
+            "from": (event.text("from") or None) if stage else None,
+            "to": (event.text("to") or None) if stage else None,
+            "alias": event.text("name") if alias else None,
+            "op": event.text("op") if alias else None,
+            "reason": event.reason,
+            "overridden": self.overridden,
+            "crossing": self.crossing,
+            "signed_by": signed_by,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the events of one name come to.
+
+    Attributes:
+        stages: The stage of each record commit that has an effective stage event; the others are in development.
+        aliases: What each alias that is set names.
+        tips: What the next event's ``after`` must be.
+        history: Every event, each after all that it knew of; where there is a choice, by id.
+    """
+
+    stages: Mapping[Oid, Stage]
+    aliases: Mapping[Alias, Oid]
+    tips: tuple[str, ...]
+    history: tuple[Entry, ...]
+
+    def stage(self, commit: Oid) -> Stage:
+        """The stage of a version, by its record commit."""
+        return self.stages.get(commit, INITIAL)
+
+    def aliases_of(self, commit: Oid) -> list[Alias]:
+        """The aliases of a version, by its record commit, sorted."""
+        return sorted(alias for alias, named in self.aliases.items() if named == commit)
+
+
+def fold(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name: str) -> Ledger:
+    """Fold the events of a name.
+
+    Args:
+        notes: Per annotated record commit, its lines (``notes.parse_note``), in any order, any number of times.
+        kind: The kind that the notes ref spells.
+        name: The name that the notes ref spells.
+
+    Raises:
+        PachaError: the events were made to be tangled (``graph.EFFORT``). Fold what was fetched before taking it over.
+    """
+    graph = build_graph(notes, kind=kind, name=name)
+    registers = Registers(graph, _claim, _allows)
+    stages: dict[Oid, Stage] = {}
+    aliases: dict[Alias, Oid] = {}
+    for (what, key), winner in registers.winners.items():
+        if what == "stage":
+            stages[Oid(key)] = Stage(winner.value)
+        elif winner.value is not None:
+            aliases[Alias(key)] = Oid(winner.value)
+    history = tuple(_entry(ruling) for ruling in registers.rulings)
+    return Ledger(MappingProxyType(stages), MappingProxyType(aliases), graph.tips, history)
+
+
+def _claim(node: Node) -> Claim | None:
+    event = node.event
+    if event.type == "stage":
+        origin, target = read_stage(event)
+        return Claim(("stage", node.commit), target, expected=origin)
+    change = read_alias(event) if event.type == "alias" else None
+    if change is None:
+        return None
+    return Claim(("alias", change.alias), node.commit if change.op == "set" else None)
+
+
+def _allows(claim: Claim, held: str | None) -> bool:
+    if claim.register[0] == "alias":
+        return True
+    return claim.expected == (held or INITIAL.value) and (claim.expected, claim.value) in _LEGAL_WORDS
+
+
+def _entry(ruling: Ruling) -> Entry:
+    return Entry(ruling.node.event, ruling.node.commit, ruling.status, ruling.crossing)
