@@ -1,0 +1,62 @@
+"""What was asked for beside the command itself: the global flags, and the registry they mean.
+
+It refuses to know any command.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from typer import Context
+
+from pacha_git.names import Kind
+
+if TYPE_CHECKING:
+    from pacha_git import Registry
+    from pacha_git.registry import Collection
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One run of the program; the flags are filled in while its words are read."""
+
+    program: str
+    words: tuple[str, ...] = ()
+    registry: str | None = None
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+def invocation(ctx: Context) -> Invocation:
+    """The invocation that a command runs in."""
+    asked = ctx.obj
+    assert isinstance(asked, Invocation)
+    return asked
+
+
+def registry_path(ctx: Context) -> Path | None:
+    """Where ``--registry`` points; None if it was not given."""
+    said = invocation(ctx).registry
+    return Path(said) if said else None
+
+
+def registry(ctx: Context) -> Registry:
+    """Open the registry that is meant."""
+    from pacha_git import Registry
+
+    return Registry.open(registry_path(ctx))
+
+
+def noun_kind(ctx: Context) -> Kind:
+    """The kind whose noun (model, data, recipe) the command was said under."""
+    assert ctx.parent is not None
+    assert ctx.parent.info_name is not None
+    return Kind.parse(ctx.parent.info_name)
+
+
+def collection(ctx: Context) -> Collection:
+    """The part of the registry that the noun means."""
+    return registry(ctx).collection(noun_kind(ctx))

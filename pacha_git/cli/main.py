@@ -1,0 +1,54 @@
+"""The entry of both console scripts: it settles streams and environment, runs one command, returns its exit code.
+
+It refuses to know any command, and what an error is worth (``failure`` knows).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that the arguments spell.
+
+    Args:
+        argv: The program's name and its words; ``sys.argv`` if None.
+
+    Returns:
+        The exit code.
+    """
+    program, *words = sys.argv if argv is None else argv
+    try:
+        return _run(_spoken(program), words)
+    except KeyboardInterrupt:
+        return 130  # so early that not even the module which reports it was loaded
+
+
+def _run(program: str, words: list[str]) -> int:
+    # Loaded here, not above: an interrupt while typer loads ends as quietly as any other.
+    from pacha_git.cli import completing, failure, output, root
+    from pacha_git.cli.invocation import Invocation
+    from pacha_git.process import LOCAL_ENV_VARS
+
+    output.settle_streams()
+    for name in LOCAL_ENV_VARS:
+        os.environ.pop(name, None)
+    invocation = Invocation(program, tuple(words))
+    try:
+        if words[:1] == [completing.WORD]:
+            completing.answer(root.command(), words[1:])
+            status = 0
+        else:
+            status = root.invoke(invocation)
+        output.flush()
+    except BaseException as error:  # every end of the program is given its code in one place
+        return failure.report(error, invocation)
+    return status
+
+
+def _spoken(program: str) -> str:
+    """The program as a person says it: ``pacha``, or ``git pacha`` however else it was started."""
+    return "pacha" if Path(program).stem == "pacha" else "git pacha"

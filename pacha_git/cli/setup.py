@@ -1,0 +1,27 @@
+"""``init``: the one command that makes a registry from nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pacha_git.cli import flags, output
+from pacha_git.cli.invocation import registry_path
+
+
+def init(
+    ctx: typer.Context,
+    path: Annotated[
+        str | None, typer.Argument(metavar="PATH", help="Where; by default the registry that other commands would use.")
+    ] = None,
+) -> None:
+    """Make a registry.
+
+    Where there is one already, nothing changes.
+    """
+    from pacha_git import Registry
+
+    made = Registry.init(flags.path(path) if path is not None else registry_path(ctx))
+    said = f"Made an empty registry in {made.path}" if made.created else f"There is a registry in {made.path} already."
+    output.tell(ctx, {"path": str(made.path), "created": made.created}, said)

@@ -1,0 +1,163 @@
+"""``clone, fetch, pull, push, status``: what moves between registries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from pacha_git.cli import flags, output
+from pacha_git.cli.invocation import invocation, registry, registry_path
+from pacha_git.cli.progress import progress
+from pacha_git.cli.tables import sheet, strong, table
+from pacha_git.cli.units import counted, size
+from pacha_git.errors import Conflict, InvalidInput, PachaError
+from pacha_git.registry.results import RemoteStatus, Status, Transfer
+
+_Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[REMOTE] SPEC", help="A remote, then versions; without versions, all records and events."),
+]
+
+
+def clone(
+    ctx: typer.Context,
+    url: Annotated[str, typer.Argument(metavar="URL", help="As git takes it: https, ssh, git, file or a path.")],
+    path: Annotated[
+        str | None, typer.Argument(metavar="PATH", help="Where; by default the registry that other commands would use.")
+    ] = None,
+    payload: flags.Payload = None,
+) -> None:
+    """Copy a registry from elsewhere.
+
+    All its records and events come along; payloads only with --payload all.
+    """
+    from pacha_git import Registry
+
+    target = flags.path(path) if path is not None else registry_path(ctx)
+    with progress(ctx) as report:
+        made = Registry.clone(url, target, payload=_payload(payload) or "none", progress=report)
+    stats = made.stats()
+    said = f"Cloned {counted(stats.versions, 'version')} into {made.path}"
+    output.tell(ctx, {"path": str(made.path), "versions": stats.versions}, said)
+
+
+def fetch(ctx: typer.Context, remote: flags.Remote = None) -> None:
+    """Look at what a remote has.
+
+    Nothing here changes; `status` tells what is new there.
+    """
+    with progress(ctx) as report:
+        _report(ctx, registry(ctx).fetch(remote, progress=report), "Fetched from")
+
+
+def pull(ctx: typer.Context, words: _Words = None, payload: flags.Payload = None) -> None:
+    """Take over what a remote has.
+
+    All records and events; with SPECs, also the bytes of these versions.
+    """
+    opened = registry(ctx)
+    remote, specs = _parted(words, opened.remotes())
+    with progress(ctx) as report:
+        _report(ctx, opened.pull(remote, specs, payload=_payload(payload), progress=report), "Pulled from")
+
+
+def push(
+    ctx: typer.Context, words: _Words = None, payload: flags.Payload = None, dry_run: flags.DryRun = False
+) -> None:
+    """Send what a remote lacks.
+
+    All records and events, and every payload that is here and not there. With SPECs: these versions, the records of
+    their whole lineage, the events of these names, and their own payloads.
+    """
+    opened = registry(ctx)
+    remote, specs = _parted(words, opened.remotes())
+    with progress(ctx) as report:
+        done = opened.push(remote, specs, payload=_payload(payload), dry_run=dry_run, progress=report)
+    _report(ctx, done, "Would push to" if dry_run else "Pushed to")
+
+
+def _parted(words: list[str] | None, remotes: list[tuple[str, str]]) -> tuple[str | None, list[str]]:
+    """The remote, if the first word is one, and the SPECs."""
+    first, *rest = words or [""]
+    if first and first in (name for name, _ in remotes):
+        return first, rest
+    return None, list(words or [])
+
+
+def _payload(word: str | None) -> str | None:
+    if word not in (None, "all", "none"):
+        raise InvalidInput(f"--payload takes all or none, not {word!r}")
+    return word
+
+
+def _report(ctx: typer.Context, done: Transfer, verb: str) -> None:
+    for warning in done.warnings:
+        output.notice(ctx, f"Warning: {warning}")
+    output.tell(ctx, done.to_json(), lambda: _transfer(done, verb, all_refs=invocation(ctx).verbose))
+    refused = [ref for ref in done.refs if ref.result == "rejected"]
+    if done.conflicts:
+        raise Conflict(
+            f"{counted(len(done.conflicts), 'ref')} of {done.remote or 'the remote'} differ from ours, the first is "
+            f"{done.conflicts[0].ref}",
+            hint="a version never changes: register one side's under another version, then do it again",
+        )
+    if refused:
+        raise PachaError(
+            f"{done.remote or 'the remote'} refused {counted(len(refused), 'ref')}, the first is {refused[0].ref}"
+        )
+
+
+def _transfer(done: Transfer, verb: str, *, all_refs: bool) -> str:
+    counts = Counter(ref.result for ref in done.refs)
+    quiet = ("up-to-date", "new", "updated", "removed")
+    lines = [
+        f"  {ref.result}  {ref.ref}" + (f"  ({ref.detail})" if ref.detail else "")
+        for ref in done.refs
+        if all_refs or ref.result not in quiet
+    ]
+    changes = ", ".join(f"{count} {result}" for result, count in counts.items() if result != "up-to-date")
+    amount = f"; {size(done.bytes)}, {counted(done.payloads, 'payload')}" if done.bytes or done.payloads else ""
+    lines.append(f"{verb} {done.remote or 'the remote'}: {changes or 'nothing new'}{amount}.")
+    return "\n".join(map(output.one_line, lines))
+
+
+def status(ctx: typer.Context) -> None:
+    """Show what stands out here, and how it stands to the remotes.
+
+    The remotes are judged by what was last fetched.
+    """
+    found = registry(ctx).status()
+    output.show(ctx, found.to_json(), lambda: _status(found))
+
+
+def _status(found: Status) -> str:
+    facts = [
+        ("Registry", found.path),
+        ("Bytes elsewhere", _few(found.thin, "version")),
+        ("Unsigned", _few(found.unsigned, "version")),
+        ("Crossing", _few(found.crossing, "event")),
+    ]
+    parts = [sheet(facts)]
+    parts += [strong(f"{remote.remote}  {remote.url}") + "\n" + _remote(remote) for remote in found.remotes]
+    if not found.remotes:
+        parts.append("No remote yet: git pacha remote add origin URL")
+    return "\n\n".join(parts)
+
+
+def _remote(remote: RemoteStatus) -> str:
+    if not remote.fetched:
+        return f"  never fetched: git pacha fetch {remote.remote}"
+    groups = (("to push", remote.ahead), ("to pull", remote.behind), ("diverged", remote.diverged))
+    rows = [(word, ref) for word, refs in groups for ref in refs]
+    lines = ["  " + line for line in table(("", ""), rows).split("\n")[1:]] if rows else ["  in step"]
+    if remote.settings_differ:
+        lines.append(f"  settings differ: git pacha settings adopt {remote.remote}")
+    return "\n".join(lines)
+
+
+def _few(words: tuple[str, ...], noun: str) -> str:
+    """Count them, and name the first ones."""
+    named = ", ".join(words[:3]) + (", …" if len(words) > 3 else "")
+    return f"{counted(len(words), noun)}: {named}" if words else ""
