@@ -255,8 +255,8 @@ def _difference(parsed: ParsedCommit, rebuilt: bytes) -> str:
     expected = split_commit(rebuilt)
     for part in ("tree", "parents", "author", "committer", "message"):
         if getattr(parsed, part) != getattr(expected, part):
-            return f"its {part} is another"
-    return "its signature is not folded as git folds it"
+            return f"another {part}"
+    return "a signature that is not folded as git folds it"
 
 
 def payload_commit(tree: Oid, address: Address) -> bytes:

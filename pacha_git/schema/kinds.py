@@ -97,4 +97,4 @@ def check_relation(kind: Kind, relation: str) -> None:
     allowed = KINDS[kind].relations
     if relation not in allowed:
         known = ", ".join(word for word in RELATIONS if word in allowed)
-        raise InvalidInput(f"a {kind.noun} can't be {relation!r} of anything", hint=f"one of {known}")
+        raise InvalidInput(f"a {kind.value} carries no edge {relation!r}", hint=f"one of {known}")

@@ -195,6 +195,9 @@ def _validated(values: Mapping[str, Any], error_type: type[PachaError]) -> Recor
     record_type = RECORD_TYPES.get(kind) if isinstance(kind, str) else None
     if record_type is None:
         raise error_type(f"no record can be of the kind {str(kind)[:40]!r}")
+    if type(values.get("format", FORMAT)) is not int:
+        # True equals 1, and is not it.
+        raise error_type("the format of a record is a whole number")
     try:
         return record_type.model_validate(values)
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """The settings of a registry, ``registry.toml``: read, written, and merged by key; it knows no policy's meaning.
 
-The format is docs/format.md, "Settings": ``format``, ``registry`` (its UUID), a table ``policy``; unknown keys are kept.
+The format is docs/format.md, "Settings": ``format``, ``registry`` (its UUID), the table ``policy``; others are kept.
 """
 
 from __future__ import annotations

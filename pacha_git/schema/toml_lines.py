@@ -20,7 +20,7 @@ _IN_VALUE: Final = re.compile(rf"{_STRING}|#[^\n]*+|[\[{{]|[\]}}]|\n|[^\[\]{{}}\
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:
-    """The line, from 1, of each table header and each key before a ``=``, by path (with the index in an array of tables).
+    """The line, from 1, of each table header and each key before a ``=``, by path (with its index in an array).
 
     A key within an inline table or an array is not listed: it stands where the key above it does.
 
