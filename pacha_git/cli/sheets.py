@@ -68,11 +68,9 @@ def _facts(info: VersionInfo) -> list[tuple[str, object]]:
 
 
 def _edge(edge: Mapping[str, Any]) -> str:
-    target = edge["target"]
-    noun = _NOUNS.get(target["kind"], target["kind"])
-    version = f"@{target['version']}" if target.get("version") else ""
-    params = "".join(f", {key}={value}" for key, value in (edge.get("params") or {}).items())
-    return f"{edge['relation']} {noun}:{target['name']}{version}{params}"
+    version = f"@{edge['version']}" if edge["version"] else ""
+    params = "".join(f", {key}={value}" for key, value in edge["params"].items())
+    return f"{edge['relation']} {_NOUNS.get(edge['kind'], edge['kind'])}:{edge['name']}{version}{params}"
 
 
 def _listed(values: Mapping[str, Any] | None) -> str:

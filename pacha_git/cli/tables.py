@@ -50,12 +50,8 @@ def _for_terminal(headings: Sequence[str], rows: Sequence[Sequence[str]], right:
     from rich.text import Text
 
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for at, heading in enumerate(headings):
-        last = at == len(headings) - 1
-        drawn.add_column(
-            heading, justify="right" if heading in right else "left", overflow="fold" if not last else "ellipsis",
-            no_wrap=last, min_width=min(len(heading), 12), ratio=None,
-        )  # fmt: skip
+    for heading in headings:
+        drawn.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
     console = Console(highlight=False)
