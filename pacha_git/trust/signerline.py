@@ -60,13 +60,13 @@ class Signer:
 
 
 def parse_line(text: str) -> Signer | None:
-    """Read a line without its LF; None for a comment, an empty line and what OpenSSH (or we) can't use.
+    """Read a line; None for a comment, an empty line and what OpenSSH (or we) can't use.
 
     Times without ``Z`` are taken as UTC, so that the answer is the same on every machine (OpenSSH takes them as local).
     A line with control characters is not used: a name must not rewrite the terminal that shows it.
     """
     split = split_principals(text)
-    if split is None or UNPRINTABLE.search(text.rstrip("\r").replace("\t", " ")):
+    if split is None or UNPRINTABLE.search(text.rstrip("\r\n").replace("\t", " ")):
         return None
     _, principals, rest = split
     key = _key(rest)
