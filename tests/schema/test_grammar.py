@@ -35,7 +35,7 @@ def test_times_are_read_in_utc_and_written_back(text: str) -> None:
         "2016-12-31T23:59:60Z",
         "1969-12-31T23:59:59Z",
         "0000-01-01T00:00:00Z",
-        "２０２４-01-01T00:00:00Z",
+        "\uff12\uff10\uff12\uff14-01-01T00:00:00Z",
     ],
 )
 def test_other_times_are_refused(text: str) -> None:
