@@ -245,7 +245,9 @@ def _dataset_spec(value: Any) -> Spec:
     if isinstance(value, dict):
         version = value.get("version")
         version = version_of_table(version) if isinstance(version, dict) else version
-        value = f"{value.get('name')}@{version}"
+        if not isinstance(value.get("name"), str) or not isinstance(version, str):
+            raise InvalidInput("a table of name and version, with one of them missing")
+        value = f"{value['name']}@{version}"
     if not isinstance(value, str):
         raise InvalidInput(f"{value!r} is no text")
     spec = parse_spec(value).with_kind(Kind.DATASET)
