@@ -12,14 +12,21 @@ from typing import Final, Literal, TypeAlias
 
 from isal import isal_zlib
 
+from pacha_git.errors import Corrupt
+
 ObjectKind: TypeAlias = Literal["commit", "tree", "blob", "tag"]
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
-_NUMBER: Final[dict[str, int]] = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
+KINDS: Final[dict[int, ObjectKind]] = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
+OFFSET_DELTA: Final = 6
+OID_DELTA: Final = 7
+
+_NUMBER: Final = {kind: number for number, kind in KINDS.items()}
 # In sixteenths. What hardly shrinks takes as long to inflate as what does, and twenty times as long as stored bytes.
 # (Where nothing shrinks at all, the compressor stores by itself, in the time that a test of the bytes would take.)
 _WORTHWHILE: Final = 15
 _STORED_BLOCK: Final = 65_535
+_LONGEST_HEAD: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +86,37 @@ def _stored(body: Buffer) -> bytes:
         pieces += (struct.pack("<BHH", last, len(block), len(block) ^ 0xFFFF), block)
     pieces.append(isal_zlib.adler32(view).to_bytes(4, "big"))
     return b"".join(pieces)
+
+
+def parse_head(data: Buffer) -> tuple[int, int, int]:
+    """Read the head of an entry: its type number, the size of what inflates from it, and where the rest begins.
+
+    Raises:
+        Corrupt: the data ends within the head, or the size is absurd.
+    """
+    byte = data[0] if data else 128
+    number, size, at = byte >> 4 & 7, byte & 15, 1
+    while byte & 128:
+        if at >= min(len(data), _LONGEST_HEAD):
+            raise Corrupt("an entry of a pack has no readable head")
+        byte = data[at]
+        size |= (byte & 127) << (7 * at - 3)
+        at += 1
+    return number, size, at
+
+
+def inflate(data: Buffer, size: int) -> bytes | None:
+    """Inflate the zlib stream at the start of ``data``; None if it goes on after its end.
+
+    Raises:
+        Corrupt: it is damaged, or does not give exactly ``size`` bytes.
+    """
+    stream = isal_zlib.decompressobj()
+    try:
+        # One byte more than it may have: only then is the end of the stream reached, and its checksum compared.
+        body = stream.decompress(data, size + 1)
+    except isal_zlib.error as error:  # type: ignore[misc]  # its stub declares an instance
+        raise Corrupt(f"an entry of a pack does not inflate: {error}") from None
+    if len(body) > size or (stream.eof and len(body) < size):
+        raise Corrupt(f"an entry of a pack does not have its {size} bytes")
+    return body if stream.eof else None

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import os
 import struct
-from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,9 @@ _TRAILER: Final = 40
 _LARGE: Final = 1 << 31
 # Below this many candidates, looking for the bytes beats halving the range.
 _NEAR: Final = 64
+_MAP_FROM: Final = 64 << 10
+_UINT: Final = struct.Struct(">I")
+_HINT: Final = "git pacha fsck says what is damaged"
 
 
 def encode_index(oids: Sequence[bytes], crcs: Sequence[int], offsets: Sequence[int], pack_checksum: bytes) -> bytes:
@@ -66,38 +70,37 @@ def encode_index(oids: Sequence[bytes], crcs: Sequence[int], offsets: Sequence[i
 
 
 class PackIndex:
-    """An index on disk, mapped. It stays readable after its file is gone.
+    """An index on disk, read where it lies. It stays readable after its file is gone.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        OSError: the file can't be opened.
         Corrupt: it is no version 2 index, or cut short.
     """
 
     def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            try:
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            except ValueError:
-                raise _unreadable(path) from None
-        if len(self._map) < _OIDS + _TRAILER or self._map[:8] != _MAGIC:
-            raise _unreadable(path)
-        self._fanout = (0, *struct.unpack_from(">256I", self._map, _FANOUT))
-        self.count: int = self._fanout[256]
+        self._data = _map(path)
+        if len(self._data) < _OIDS + _TRAILER or self._data[:8] != _MAGIC:
+            raise Corrupt(f"{path} is no readable pack index", hint=_HINT)
+        (self.count,) = _UINT.unpack_from(self._data, _OIDS - 4)
         self._offsets = _OIDS + self.count * (_OID + 4)
         self._large = self._offsets + self.count * 4
-        sane = all(a <= b for a, b in zip(self._fanout, self._fanout[1:], strict=False))
-        if not sane or self._large + _TRAILER > len(self._map):
-            raise _unreadable(path)
+        if self._large + _TRAILER > len(self._data):
+            raise Corrupt(f"{path} is cut short", hint=_HINT)
 
     @property
     def pack_checksum(self) -> bytes:
         """The 20 bytes that must end the pack."""
-        return self._map[-_TRAILER:-_OID]
+        return self._data[-_TRAILER:-_OID]
 
-    def position(self, oid: bytes) -> int:
-        """Which entry a raw id is, in the order of ids; -1 if it is not here."""
-        data = self._map
-        low, high = self._fanout[oid[0]], self._fanout[oid[0] + 1]
+    def find(self, oid: bytes) -> int:
+        """Where in the pack the entry of a raw id begins; -1 if it has none.
+
+        Raises:
+            Corrupt: the index points outside of itself.
+        """
+        data, first = self._data, oid[0]
+        low = _UINT.unpack_from(data, _FANOUT + first * 4 - 4)[0] if first else 0
+        high = min(_UINT.unpack_from(data, _FANOUT + first * 4)[0], self.count)
         while high - low > _NEAR:
             middle = (low + high) >> 1
             at = _OIDS + middle * _OID
@@ -109,31 +112,27 @@ class PackIndex:
         at = data.find(oid, _OIDS + low * _OID, end)
         while at >= 0 and (at - _OIDS) % _OID:
             at = data.find(oid, at + 1, end)
-        return -1 if at < 0 else (at - _OIDS) // _OID
+        return -1 if at < 0 else self._offset((at - _OIDS) // _OID)
 
-    def offset(self, position: int) -> int:
-        """Where in the pack an entry begins.
-
-        Raises:
-            Corrupt: the index points outside of itself.
-        """
-        (value,) = struct.unpack_from(">I", self._map, self._offsets + position * 4)
+    def _offset(self, position: int) -> int:
+        value: int = _UINT.unpack_from(self._data, self._offsets + position * 4)[0]
         if value < _LARGE:
-            return int(value)
+            return value
         at = self._large + (value - _LARGE) * 8
-        if at + 8 > len(self._map) - _TRAILER:
-            raise Corrupt("a pack index points outside of itself", hint="git pacha fsck says what is damaged")
-        return int(struct.unpack_from(">Q", self._map, at)[0])
+        if at + 8 > len(self._data) - _TRAILER:
+            raise Corrupt("a pack index points outside of itself", hint=_HINT)
+        return int.from_bytes(self._data[at : at + 8], "big")
 
     def oids(self) -> Iterator[bytes]:
         """All raw ids, ascending."""
-        data = self._map
+        data = self._data
         return (data[at : at + _OID] for at in range(_OIDS, _OIDS + self.count * _OID, _OID))
 
-    def offsets(self) -> Sequence[int]:
-        """Where in the pack its entries begin, ascending."""
-        return array("Q", sorted(map(self.offset, range(self.count))))
 
-
-def _unreadable(path: Path) -> Corrupt:
-    return Corrupt(f"{path} is no readable pack index", hint="git pacha fsck says what is damaged")
+def _map(path: Path) -> bytes | mmap.mmap:
+    """Small files are read, since each mapping holds a descriptor and there may be a thousand packs."""
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size > _MAP_FROM:
+            with suppress(OSError):
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return file.read()

@@ -10,9 +10,8 @@ import hashlib
 import os
 import secrets
 from array import array
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from types import TracebackType
 from typing import Final
 
@@ -118,7 +117,7 @@ class PackWriter:
 
     def abort(self) -> None:
         """Remove what was written. After ``finish`` only the protection goes: others may rely on the pack by now."""
-        self._write_back.stop()
+        self._write_back.wait()
         if self.pack is None:
             for file in (self._index, self._file):
                 if file is not None:
@@ -154,10 +153,8 @@ class PackWriter:
         self._flush()
         self._index = temporary(self._folder, ".idx")
         _write_all(self._index.fd, self._entries.index(checksum))
-        self._write_back.start()
-        os.fsync(self._index.fd)
-        self._write_back.wait()
-        self._write_back.stop()
+        self._write_back.finish()
+        _sync_data(self._index.fd)
         return checksum
 
     def _publish(self, checksum: bytes) -> None:
@@ -205,41 +202,54 @@ class _Entries:
 
 
 class _WriteBack:
-    """Lets the disk begin while bytes still come, so that the last wait is short; errors come up in ``wait``."""
+    """Lets the disk begin while bytes still come, so that the last wait is short."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._asked = 0
-        self._pool: ThreadPoolExecutor | None = None
-        self._last: Future[None] | None = None
+        self._thread: Thread | None = None
+        self._error: OSError | None = None
 
     def reached(self, written: int) -> None:
         """Say how much the file has; starts when it pays and the disk is not at it yet."""
-        if written - self._asked >= _WRITE_BACK_BYTES and (self._last is None or self._last.done()):
-            self.wait()
-            self._asked = written
+        if written - self._asked >= _WRITE_BACK_BYTES and not (self._thread and self._thread.is_alive()):
             self.start()
+            self._asked = written
 
     def start(self) -> None:
-        """Have all that is written so far go to the disk, after what is under way."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, "pack-sync")
-        self._last = self._pool.submit(_sync_data, self._fd)
-
-    def wait(self) -> None:
-        """Wait for the last start.
+        """Have all that is written so far go to the disk.
 
         Raises:
-            OSError: the disk could not take the bytes.
+            OSError: the disk could not take what was started before.
         """
-        if self._last is not None:
-            self._last.result()
+        self.wait()
+        if self._error is not None:
+            raise self._error
+        self._thread = Thread(target=self._run, name="pack-sync")
+        self._thread.start()
 
-    def stop(self) -> None:
-        """End the thread."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
-            self._pool = None
+    def wait(self) -> None:
+        """Wait until nothing is under way."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        try:
+            _sync_data(self._fd)
+        except OSError as error:
+            self._error = error
+
+    def finish(self) -> None:
+        """Return when all that was written is on the disk.
+
+        Raises:
+            OSError: the disk could not take it. The kernel tells of a failed write once, so an earlier one counts.
+        """
+        self.wait()
+        _sync_data(self._fd)
+        if self._error is not None:
+            raise self._error
 
 
 # Sizes and times are enough: that a file has its name is what syncing the folder is for.

@@ -1,0 +1,264 @@
+"""All packs of a repository, read straight from the disk while other programs repack it.
+
+It knows packs, alternates and loose files by name, leaves reading anything but packs to a fallback, and has never heard
+of a model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+from pacha_git.errors import Corrupt, NotFound
+from pacha_git.git.packdata import Location, Pack
+from pacha_git.git.packfiles import TEMPORARY
+from pacha_git.names import Oid
+
+Fallback = Callable[[Oid], tuple[str, bytes]]
+
+_HINT: Final = "git pacha fsck says what is damaged"
+_TRIES: Final = 5
+_OPEN_PACKS: Final = 32
+_ALTERNATES_DEPTH: Final = 5
+# A folder may change again within the clock tick of its mtime. File systems that count nanoseconds tick as the kernel
+# does, at most every 10 ms; others count whole seconds, or two.
+_FINE_TICK_NS: Final = 20_000_000
+_COARSE_TICK_NS: Final = 3_000_000_000
+
+
+class PackSet:
+    """The packs of a repository and of its alternates. Threads may share one.
+
+    Args:
+        objects: The ``objects`` folder.
+        fallback: Reads an object that is in no pack; raises NotFound if there is none.
+    """
+
+    def __init__(self, objects: Path, fallback: Fallback) -> None:
+        self._objects = objects
+        self._fallback = fallback
+        self._lock = Lock()
+        self._packs: tuple[Pack, ...] = ()
+        self._open: list[Pack] = []
+        self._folders: tuple[Path, ...] = ()
+        self._marks: tuple[int, ...] | None = None
+
+    # Finding -----------------------------------------------------------------------------------------------------
+
+    def find(self, oid: Oid) -> Location | None:
+        """Where an object lies; None if it is in no pack."""
+        return next(self._look_up(oid.raw, durable=False), None)
+
+    def find_durable(self, oid: Oid) -> Location | None:
+        """The same, without cruft packs: what lies only there may be pruned, and can't be protected."""
+        return next(self._look_up(oid.raw, durable=True), None)
+
+    def missing(self, oids: Iterable[bytes], *, durable: bool = False) -> set[bytes]:
+        """Those of the raw ids that are neither in a pack nor loose; ``durable`` as in ``find_durable``."""
+        wanted = set(oids)
+        self._refresh()
+        for pack in self._packs:
+            if wanted and not (durable and pack.cruft):
+                wanted -= _held(pack, wanted)
+        return wanted - self._loose(wanted).keys()
+
+    def freshen(self, oids: Iterable[bytes]) -> set[bytes]:
+        """Set the times of the files that hold these raw ids to now, which keeps a gc from pruning them.
+
+        Returns:
+            The ids that could not be protected so, because they are not here or lie where we may not write; store
+            them again.
+        """
+        wanted = set(oids)
+        self._refresh()
+        for pack in self._packs:
+            held = set() if pack.cruft or not wanted else _held(pack, wanted)
+            if held and _touch(pack.path):
+                wanted -= held
+        return wanted - {oid for oid, path in self._loose(wanted).items() if _touch(path)}
+
+    # Reading -----------------------------------------------------------------------------------------------------
+
+    def read(self, oid: Oid) -> tuple[str, bytes]:
+        """Type and body of an object, its id recomputed. A damaged copy is passed over if another is sound.
+
+        Raises:
+            NotFound: it is not here.
+            Corrupt: no sound copy is here.
+        """
+        damage: Corrupt | None = None
+        for _ in range(_TRIES):
+            vanished = False
+            for location in self._look_up(oid.raw, durable=False):
+                try:
+                    return _checked(oid, *self._used(location.pack).read(location.offset))
+                except FileNotFoundError:
+                    vanished = True
+                except Corrupt as error:
+                    damage = error
+            if vanished:
+                self.rescan()
+            elif damage is None or not self._refresh():
+                break
+        try:
+            return _checked(oid, *self._fallback(oid))
+        except (NotFound, Corrupt) as error:
+            if damage is None:
+                raise
+            raise Corrupt(f"object {oid} is damaged: {damage.message}", hint=_HINT) from error
+
+    def read_many(self, oids: Iterable[Oid]) -> Iterator[bytes]:
+        """Bodies of objects in the order asked for, read ahead by two threads; memory stays bounded.
+
+        Ids are not recomputed: this is for payloads, whose BLAKE3 the caller compares.
+
+        Raises:
+            NotFound, Corrupt: as ``read``.
+        """
+        from pacha_git.git.packahead import read_ahead  # threads are not for every command to load
+
+        return read_ahead(oids, self._locate, lambda oid: self.read(oid)[1])
+
+    def _locate(self, oid: Oid) -> Location | None:
+        location = self.find(oid)
+        if location is not None:
+            self._used(location.pack)
+        return location
+
+    def _used(self, pack: Pack) -> Pack:
+        """Bring a pack to the front, and close the file of one not used for long."""
+        if not self._open or self._open[0] is not pack:
+            with self._lock:
+                self._open = [pack, *(other for other in self._open if other is not pack)]
+                for other in self._open[_OPEN_PACKS:]:
+                    other.close()
+                del self._open[_OPEN_PACKS:]
+        return pack
+
+    # Keeping up --------------------------------------------------------------------------------------------------
+
+    def rescan(self) -> None:
+        """Look for packs that came or went. Those that went can still be read by whoever is in the middle of it."""
+        with self._lock:
+            self._folders = tuple(_with_alternates(self._objects))
+            marks = self._marks_now()
+            now = time.time_ns()
+            known = {(pack.path, pack.inode): pack for pack in self._packs}
+            found = [entry for folder in self._folders for entry in _indexes(folder / "pack")]
+            new = [
+                pack
+                for path, inode, cruft in found
+                if (path, inode) not in known and (pack := _opened(path, inode, cruft))
+            ]
+            self._packs = (*new, *(pack for key in found if (pack := known.get(key[:2])) is not None))
+            settled = all(now - mark > (_FINE_TICK_NS if mark % 1_000_000 else _COARSE_TICK_NS) for mark in marks)
+            self._marks = marks if settled else None
+
+    def _refresh(self) -> bool:
+        """Rescan if anything may have changed since; whether it did."""
+        if self._marks is not None and self._marks == self._marks_now():
+            return False
+        self.rescan()
+        return True
+
+    def _marks_now(self) -> tuple[int, ...]:
+        return tuple(_mtime(folder / name) for folder in self._folders for name in ("pack", "info/alternates"))
+
+    def _look_up(self, oid: bytes, *, durable: bool) -> Iterator[Location]:
+        """All places of a raw id, those in packs used of late first; looks again if there is none and packs changed."""
+        found = False
+        for _ in range(2):
+            recent = [pack for pack in self._open[:1] if pack in self._packs]
+            for pack in (*recent, *(pack for pack in self._packs if pack not in recent)):
+                offset = -1 if durable and pack.cruft else pack.index.find(oid)
+                if offset >= 0:
+                    found = True
+                    yield Location(pack, offset)
+            if found or not self._refresh():
+                return
+
+    def _loose(self, oids: Iterable[bytes]) -> dict[bytes, Path]:
+        """Those of the raw ids that are loose objects, with their files."""
+        wanted: dict[str, list[bytes]] = {}
+        for oid in oids:
+            wanted.setdefault(f"{oid[0]:02x}", []).append(oid)
+        found: dict[bytes, Path] = {}
+        for folder in self._folders if wanted else ():
+            for fan in wanted.keys() & _names(folder).keys():
+                names = _names(folder / fan)
+                found |= {oid: folder / fan / oid.hex()[2:] for oid in wanted[fan] if oid.hex()[2:] in names}
+        return found
+
+
+def _with_alternates(objects: Path, depth: int = 0) -> Iterator[Path]:
+    """An ``objects`` folder and those that it borrows from, each once removed or more."""
+    yield objects
+    try:
+        lines = (objects / "info" / "alternates").read_bytes().splitlines()
+    except OSError:
+        return
+    for line in lines if depth < _ALTERNATES_DEPTH else ():
+        folder = objects / os.fsdecode(line)
+        if line and not line.startswith(b"#") and folder.is_dir():
+            yield from _with_alternates(folder, depth + 1)
+
+
+def _indexes(folder: Path) -> Iterator[tuple[Path, int, bool]]:
+    """The packs in a folder: path of the index, its inode, and whether the pack is cruft."""
+    entries = _names(folder)
+    for name, inode in entries.items():
+        stem, _, suffix = name.rpartition(".")
+        if suffix == "idx" and not name.startswith(TEMPORARY) and stem + ".pack" in entries:
+            yield folder / name, inode, stem + ".mtimes" in entries
+
+
+def _names(folder: Path) -> dict[str, int]:
+    """What is in a folder, with inodes; nothing if there is none."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name: entry.inode() for entry in entries}
+    except FileNotFoundError:
+        return {}
+
+
+def _opened(index_path: Path, inode: int, cruft: bool) -> Pack | None:
+    """Open a pack; None if it went meanwhile or its index is damaged, which leaves its objects to other copies."""
+    try:
+        return Pack(index_path, inode=inode, cruft=cruft)
+    except (OSError, Corrupt):
+        return None
+
+
+def _held(pack: Pack, wanted: set[bytes]) -> set[bytes]:
+    """Which of the raw ids a pack holds. A look-up costs about four times as much as passing by an entry."""
+    if pack.index.count < 4 * len(wanted):
+        return {oid for oid in pack.index.oids() if oid in wanted}
+    return {oid for oid in wanted if pack.index.find(oid) >= 0}
+
+
+def _touch(path: Path) -> bool:
+    try:
+        os.utime(path)
+    except OSError:
+        return False
+    return True
+
+
+def _mtime(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _checked(oid: Oid, kind: str, body: bytes) -> tuple[str, bytes]:
+    hashed = hashlib.sha1(b"%s %d\x00" % (kind.encode(), len(body)), usedforsecurity=False)
+    hashed.update(body)
+    if hashed.digest() != oid.raw:
+        raise Corrupt(f"object {oid} has another id once it is read", hint=_HINT)
+    return kind, body
