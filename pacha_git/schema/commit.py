@@ -26,6 +26,9 @@ DOCUMENT_LIMIT: Final = 2**20
 
 _TREE_MODE: Final = "40000"
 _FILE_MODE: Final = "100644"
+_ARMORED: Final = re.compile(
+    r"-----BEGIN SSH SIGNATURE-----\n(?:[A-Za-z0-9+/=]+\n)+-----END SSH SIGNATURE-----\n\Z", re.ASCII
+)
 _OID_LINE: Final = re.compile(rb"(tree|parent) ([0-9a-f]{40})\Z")
 
 
@@ -232,6 +235,8 @@ def check_record_commit(raw_commit: bytes, record_bytes: bytes, documents: Mappi
     record = decode_record(record_bytes)
     parsed = split_commit(raw_commit)
     _check_documents(record, documents)
+    if parsed.signature is not None and not _ARMORED.match(parsed.signature):
+        raise Corrupt(f"the signature of {record.id} is no armored SSH signature")
     if record.content is not None and record.content.files is not None:
         check_content(record.content, record.content.files)
     try:
@@ -256,7 +261,7 @@ def _difference(parsed: ParsedCommit, rebuilt: bytes) -> str:
     for part in ("tree", "parents", "author", "committer", "message"):
         if getattr(parsed, part) != getattr(expected, part):
             return f"another {part}"
-    return "a signature that is not folded as git folds it"
+    return "other bytes within its headers"
 
 
 def payload_commit(tree: Oid, address: Address) -> bytes:

@@ -6,7 +6,7 @@ The format is docs/format.md, "record.json".
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,10 @@ from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.names import Oid
 from pacha_git.schema.fields import AddressText, Files, OidText, Part, Size
 from pacha_git.schema.manifest import FileLine, check_paths, content_address, sorted_lines
+
+FILES_LIMIT: Final = 256 * 2**10
+
+_LEAST_LINE: Final = 120
 
 
 class Content(Part):
@@ -41,7 +45,17 @@ class Content(Part):
 
 
 def make_content(lines: Iterable[FileLine], *, layout: str, tree: Oid, manifest: Oid) -> Content:
-    """What a record says of a payload with these manifest lines, the list of files included."""
+    """What a record says of a payload with these manifest lines; their list is left out if it is sure to be too long.
+
+    Args:
+        lines: The manifest's, in any order.
+        layout: How they were cut.
+        tree: Of the payload commit.
+        manifest: The blob of the manifest.
+
+    Raises:
+        InvalidInput: there is no line.
+    """
     files = tuple(line.without_parts() for line in sorted_lines(lines))
     address, address_of = content_address(files)
     return Content(
@@ -52,7 +66,7 @@ def make_content(lines: Iterable[FileLine], *, layout: str, tree: Oid, manifest:
         layout=layout,
         tree=tree,
         manifest=manifest,
-        files=files,
+        files=files if len(files) * _LEAST_LINE < FILES_LIMIT else None,
     )
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.names import Address, Kind, Name, Oid, Version, VersionId
 from pacha_git.schema import canonical
-from pacha_git.schema.content import Content, check_content, make_content
+from pacha_git.schema.content import FILES_LIMIT, Content, check_content, make_content
 from pacha_git.schema.fields import (
     AddressText,
     IdentityText,
@@ -44,7 +44,6 @@ __all__ = [
     "check_content",
     "decode_record",
     "encode_record",
-    "fit_files",
     "make_content",
     "make_record",
     "record_address",
@@ -53,7 +52,6 @@ __all__ = [
 
 FORMAT: Final = 1
 RECORD_LIMIT: Final = 2**20
-FILES_LIMIT: Final = 256 * 2**10
 PARENT_LIMIT: Final = 1000
 
 _MAY_BE_MISSING: Final = frozenset(["metrics", "purpose"])
@@ -209,15 +207,19 @@ def _validated(values: Mapping[str, Any], error_type: type[PachaError]) -> Recor
 
 
 def encode_record(record: Record) -> bytes:
-    """Write ``record.json``: canonical JSON, at most 1 MiB.
+    """Write ``record.json``: canonical JSON, at most 1 MiB; its list of files is left out from 256 KiB on.
 
     Raises:
         InvalidInput: larger than that, or a value that canonical JSON can't hold.
     """
     value = record.model_dump()
-    if value["content"] is not None and value["content"]["files"] is None:
-        del value["content"]["files"]
+    content = value["content"]
+    if content is not None and content["files"] is None:
+        del content["files"]
     data = canonical.encode(value)
+    if content is not None and "files" in content and len(data) >= FILES_LIMIT:
+        del content["files"]
+        data = canonical.encode(value)
     if len(data) > RECORD_LIMIT:
         raise InvalidInput(
             f"the record of {record.id} would be {len(data)} bytes, the limit is {RECORD_LIMIT}",
@@ -244,8 +246,10 @@ def decode_record(data: bytes) -> Record:
     if missing:
         raise Corrupt(f"the record of {record.id} lacks {', '.join(sorted(missing))}")
     content = value["content"]
-    if content is not None and content.get("files", ()) is None:
-        raise Corrupt(f"the record of {record.id} has null for files; it is left out or a list")
+    if content is not None and "files" in content and (content["files"] is None or len(data) >= FILES_LIMIT):
+        raise Corrupt(
+            f"the record of {record.id} has files where it may have none (null, or {FILES_LIMIT} bytes or more)"
+        )
     return record
 
 
@@ -265,10 +269,3 @@ def refuse_newer(format_number: Any, what: str) -> None:
 def record_address(data: bytes) -> Address:
     """The identity of a record: the BLAKE3 of the bytes of ``record.json``."""
     return Address.of_digest(blake3.blake3(data).digest())
-
-
-def fit_files(record: Record) -> Record:
-    """The record itself if it stays under 256 KiB, else without its list of files."""
-    if record.content is None or record.content.files is None or len(encode_record(record)) < FILES_LIMIT:
-        return record
-    return record.model_copy(update={"content": record.content.model_copy(update={"files": None})})

@@ -336,6 +336,23 @@ def test_a_committer_of_its_own_or_odd_folding_is_refused() -> None:
             check_record_commit(changed, data, {})
 
 
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "x\n",
+        "-----BEGIN PGP SIGNATURE-----\n\nAAAA\n-----END PGP SIGNATURE-----\n",
+        SIGNATURE.replace("AAAA\n", "AAAA\n\n"),
+        SIGNATURE.replace("AAAA", "A A"),
+        SIGNATURE + "x\n",
+    ],
+)
+def test_a_signature_that_is_no_ssh_signature_is_refused(signature: str) -> None:
+    one = record()
+    data = encode_record(one)
+    with pytest.raises(Corrupt, match="no armored SSH signature"):
+        check_record_commit(record_commit(one, data, {}, signature=signature), data, {})
+
+
 def test_a_list_of_files_that_is_not_that_of_the_address_is_refused() -> None:
     value = canonical.decode(encode_record(record()), limit=10_000)
     value["content"]["files"][0]["size"] += 1

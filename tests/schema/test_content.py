@@ -20,6 +20,12 @@ def test_content_says_what_the_files_are_together() -> None:
     assert one == make_content(reversed(LINES), layout="pacha-cdc-1", tree=TREE, manifest=MANIFEST)
 
 
+def test_a_very_long_list_is_left_out_at_once() -> None:
+    assert content(*(line(f"{number:05}") for number in range(2184))).files is not None
+    long = content(*(line(f"{number:05}") for number in range(2185)))
+    assert (long.files, long.file_count) == (None, 2185)
+
+
 def test_content_agrees_with_its_own_files() -> None:
     for one in (content(), content(*LINES), content(line("run.sh", mode="755"))):
         assert one.files is not None

@@ -18,7 +18,6 @@ from pacha_git.schema.record import (
     RecipeRecord,
     decode_record,
     encode_record,
-    fit_files,
     make_record,
     record_address,
 )
@@ -291,10 +290,10 @@ def test_there_is_a_limit_to_parents() -> None:
 
 
 def test_a_record_is_at_most_a_mebibyte() -> None:
-    room = RECORD_LIMIT - len(encode_record(record()))
-    assert len(encode_record(record(description="x" * room))) == RECORD_LIMIT
+    room = RECORD_LIMIT - len(encode_record(record("recipe")))
+    assert len(encode_record(record("recipe", description="x" * room))) == RECORD_LIMIT
     with pytest.raises(InvalidInput, match="the limit is 1048576"):
-        encode_record(record(description="x" * (room + 1)))
+        encode_record(record("recipe", description="x" * (room + 1)))
     with pytest.raises(Corrupt, match="larger than 1048576"):
         decode_record(b'"' + b"x" * RECORD_LIMIT + b'"')
 
@@ -328,10 +327,21 @@ def test_the_identity_of_a_record_is_the_blake3_of_its_bytes() -> None:
 def test_a_long_list_of_files_is_left_out() -> None:
     lines = [line(f"folder/file-{number:05}") for number in range(1900)]
     few, many = record(content=content(*lines[:1000])), record(content=content(*lines))
-    assert len(encode_record(few)) < FILES_LIMIT <= len(encode_record(many))
-    assert fit_files(few) is few
-    fitted = fit_files(many)
-    assert fitted.content is not None
-    assert fitted.content.files is None
-    assert fitted.content.file_count == 1900
-    assert fit_files(record("recipe")) == record("recipe")
+    assert decode_record(encode_record(few)) == few
+    read = decode_record(encode_record(many)).content
+    assert read is not None
+    assert (read.files, read.file_count) == (None, 1900)
+    assert many.content is not None
+    assert many.content.model_copy(update={"files": None}) == read
+
+
+def test_the_list_of_files_goes_at_256_kib_and_not_before() -> None:
+    room = FILES_LIMIT - len(encode_record(record()))
+    for description, there in (("x" * (room - 1), True), ("x" * room, False)):
+        data = encode_record(record(description=description))
+        assert (b'"files":' in data) is there
+        assert encode_record(decode_record(data)) == data
+    value = as_json(description="x" * room)
+    assert "files" in value["content"]
+    with pytest.raises(Corrupt, match="files where it may have none"):
+        decode(value)
