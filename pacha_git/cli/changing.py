@@ -61,8 +61,8 @@ def alias(
     info = collection(ctx).alias(
         str(spec.name), word, version=chosen, unset=unset, reason=reason, sign=True if sign else None
     )
-    done = f"{spec.name}@{word} is now {info.version}." if info is not None else f"{spec.name}@{word} is no more."
-    output.tell(ctx, None if info is None else info.to_json(), done)
+    done = f"{spec.name}@{word} is no more." if unset else f"{spec.name}@{word} is now {info.version}."
+    output.tell(ctx, info.to_json(), done)
 
 
 def tag(

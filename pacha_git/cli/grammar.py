@@ -222,7 +222,8 @@ class Group(TyperGroup):
 
 def command_rows(group: Group, ctx: Any, words: Sequence[str], width: int = 0) -> list[_Row]:
     """What help says of some commands of a group; ``width`` is the least width of the first column."""
-    return [(word.ljust(width), group.get_command(ctx, word).get_short_help_str(limit=200)) for word in words]
+    found = [(word, group.get_command(ctx, word)) for word in words]
+    return [(word.ljust(width), command.get_short_help_str(limit=200)) for word, command in found if command]
 
 
 def _help_if_alone(ctx: typer.Context) -> None:

@@ -15,7 +15,7 @@ from pacha_git.names import Kind
 
 if TYPE_CHECKING:
     from pacha_git import Registry
-    from pacha_git.registry import Collection
+    from pacha_git.registry.collection import Collection
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import typer
 
 from pacha_git.cli import output
 from pacha_git.cli.grammar import noun, verb
-from pacha_git.cli.invocation import registry
+from pacha_git.cli.invocation import registry, registry_path
 from pacha_git.cli.tables import table
 from pacha_git.errors import NotFound
 from pacha_git.registry.results import KeyInfo
@@ -33,10 +33,11 @@ def list_(ctx: typer.Context) -> None:
     from pacha_git.registry import keys
 
     try:
-        opened = registry(ctx)
+        found = registry(ctx).keys()
     except NotFound:
-        opened = None  # keys need no registry
-    found = keys.list_keys(opened)
+        if registry_path(ctx) is not None:
+            raise
+        found = keys.list_keys()  # one's own keys need no registry
     if not found:
         output.notice(ctx, "No key yet: git pacha key generate")
     output.show(ctx, [key.to_json() for key in found], lambda: _table(found) if found else "")

@@ -102,7 +102,7 @@ def cat_any(ctx: typer.Context, spec: flags.Spec, byte_range: _Range = None, ver
     As in model:NAME@VERSION:FILE, data:NAME@VERSION or recipe:NAME@VERSION.
     """
     _refuse_json(ctx)
-    _pour(registry(ctx).cat(spec, byte_range=byte_range, version=version))
+    _pour(registry(ctx).cat(flags.versioned(spec, version), byte_range=byte_range))
 
 
 def _refuse_json(ctx: typer.Context) -> None:

@@ -45,7 +45,7 @@ def validate(
     if version is None and (what.endswith(".toml") or Path(what).is_file()):
         problems = validate_file(flags.path(what))
     else:
-        problems = registry(ctx).validate_recipe(what, version=version)
+        problems = registry(ctx).validate_recipe(flags.versioned(what, version))
     lines = [f"{what}:{problem.line}: {problem.key}: {problem.message}" for problem in problems]
     answer = {"ok": not problems, "problems": [problem.to_json() for problem in problems]}
     if problems:

@@ -1,0 +1,125 @@
+"""Remotes, clone, fetch, pull, push, status and settings, between two registries and a bare repository."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import Ended, run_inside
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Path:
+    path = tmp_path / "hub.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(path)], check=True)
+    return path
+
+
+@pytest.fixture
+def here(at: Run, hub: Path, tmp_path: Path) -> Run:
+    (tmp_path / "m").write_bytes(b"hello world")
+    assert at("data", "register", "d", tmp_path / "m", "-v", "1.0.0").code == 0
+    assert at("model", "register", "m", tmp_path / "m", "-v", "1.0.0", "--data", "d@1.0.0").code == 0
+    assert at("remote", "add", "origin", hub).code == 0
+    return at
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Run:
+    def run(*words: str | Path) -> Ended:
+        return run_inside("--registry", tmp_path / "there.git", *words)
+
+    return run
+
+
+def test_remotes(here: Run, hub: Path) -> None:
+    assert here("remote", "list", "--json").json == [{"name": "origin", "url": str(hub)}]
+    assert str(hub) in here("remote", "list").out
+    assert here("remote", "add", "origin", "elsewhere").code == 4
+    assert here("remote", "remove", "origin").code == 0
+    assert here("remote", "list", "--json").json == []
+
+
+def test_there_and_back(here: Run, there: Run, hub: Path, tmp_path: Path) -> None:
+    pushed = here("push", "--json")
+    assert pushed.code == 0, pushed
+    assert set(pushed.json) == {"refs", "bytes", "objects", "payloads"}
+    assert all({"ref", "result"} <= set(ref) for ref in pushed.json["refs"])
+    assert pushed.json["payloads"] == 2
+    assert here("push").out.startswith("Pushed to origin: nothing new")
+    cloned = there("clone", hub, "--json")
+    assert cloned.code == 0, cloned
+    assert cloned.json["path"] == str(tmp_path / "there.git")
+    assert there("model", "get", "m", "--json").json["payload"] == "thin"
+    assert there("verify", "m@1.0.0", "--json").json["results"][0]["payload_ok"] is None
+    assert there("model", "cat", "m").code != 0
+    assert there("pull", "m@1.0.0").code == 2  # a model m and nothing else: the kind is clear
+    assert there("model", "cat", "m").raw == b"hello world"
+
+
+def test_the_first_word_is_a_remote_if_one_has_that_name(here: Run, there: Run, hub: Path) -> None:
+    assert here("push", "origin", "m@1.0.0").code == 0
+    assert there("clone", hub).code == 0
+    assert there("pull", "origin").code == 0
+    assert there("pull", "origin", "m@1.0.0").code == 0
+    assert there("pull", "nowhere").code == 3
+
+
+def test_fetch_and_status(here: Run, there: Run, hub: Path, tmp_path: Path) -> None:
+    assert here("push").code == 0
+    assert there("clone", hub).code == 0
+    assert here("model", "stage", "m@1.0.0", "-t", "staging").code == 0
+    assert here("push").code == 0
+    fetched = there("fetch", "--json")
+    assert fetched.code == 0
+    assert there("model", "get", "m", "--json").json["stage"] == "development"
+    status = there("status", "--json").json
+    assert status["path"] == str(tmp_path / "there.git")
+    assert status["remotes"][0]["behind"]
+    assert "to pull" in there("status").out
+    assert there("pull").code == 0
+    assert there("model", "get", "m", "--json").json["stage"] == "staging"
+
+
+def test_a_dry_run_sends_nothing(here: Run, hub: Path) -> None:
+    assert here("push", "--dry-run").out
+    assert subprocess.run(["git", "-C", str(hub), "show-ref"], capture_output=True, check=False).stdout == b""
+
+
+def test_two_different_versions_of_one_name(here: Run, there: Run, hub: Path, tmp_path: Path) -> None:
+    assert there("init").code == 0
+    (tmp_path / "m").write_bytes(b"something else")
+    assert there("model", "register", "m", tmp_path / "m", "-v", "1.0.0").code == 0
+    assert there("remote", "add", "origin", hub).code == 0
+    assert here("push").code == 0
+    refused = there("push", "--json")
+    assert refused.code == 4
+    assert refused.error["code"] == "conflict"
+    assert "conflict" in {ref["result"] for ref in refused.json["refs"]}
+
+
+def test_settings(here: Run, there: Run, hub: Path) -> None:
+    assert here("push").code == 0
+    assert there("clone", hub).code == 0
+    ours = here("settings", "--json").json
+    assert ours == there("settings", "show", "--json").json
+    assert ours["format"] == 1
+    assert there("fetch").code == 0
+    assert there("settings", "adopt", "origin").code == 0
+
+
+@pytest.mark.parametrize("url", ["/nowhere/hub.git", "file:///nowhere/hub.git", "git://127.0.0.1:1/x"])
+def test_a_remote_that_is_not_there(at: Run, pacha: Run, tmp_path: Path, url: str) -> None:
+    assert at("remote", "add", "origin", url).code == 0
+    for words in (("fetch",), ("pull",), ("push",)):
+        ended = at(*words, "--json")
+        assert ended.code == 1, ended
+        assert ended.error["code"] == "failed"
+    ended = pacha("--registry", tmp_path / "clone.git", "clone", url)
+    assert ended.code == 1
+    assert not (tmp_path / "clone.git").exists()
