@@ -32,7 +32,7 @@ SIZES = st.integers(0, 2**40)
 @st.composite
 def file_lines(draw: st.DrawFn) -> FileLine:
     size, stored = draw(SIZES), draw(st.sampled_from(["blob", "chunked"]))
-    parts = ((draw(OIDS), size),)
+    parts: tuple[tuple[Oid, int], ...] = ((draw(OIDS), size),)
     if stored == "chunked":
         size = max(size, 2)
         parts = ((draw(OIDS), 1), (draw(OIDS), size - 1))

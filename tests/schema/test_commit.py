@@ -161,7 +161,7 @@ def test_tree_names_pass_strict_checks_of_a_server(repository: Path) -> None:
 def test_trees_are_sorted_as_git_sorts_them(repository: Path) -> None:
     blob = write(repository, "blob", b"x")
     below = write(repository, "tree", tree_bytes([("100644", b"x", blob)]))
-    entries = [
+    entries: list[tuple[int | str, bytes, Oid]] = [
         ("40000", b"a", below),
         (0o100644, b"a.b", blob),
         ("100755", b"a-b", blob),

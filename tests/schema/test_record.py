@@ -109,6 +109,7 @@ def test_the_list_of_files_is_a_list_or_left_out() -> None:
     data = canonical.encode(value)
     assert decode_record(data).content.files is None  # type: ignore[union-attr]
     assert encode_record(decode_record(data)) == data
+    bad: object
     for bad in (None, "x", {}, [1], [{"path": "a"}]):
         value["content"]["files"] = bad
         with pytest.raises(Corrupt):
@@ -316,7 +317,7 @@ def test_texts_that_json_cannot_hold_are_refused(text: str) -> None:
 
 def test_records_are_frozen() -> None:
     with pytest.raises(ValidationError):
-        record().name = "y"  # type: ignore[misc]
+        record().name = "y"
 
 
 def test_the_identity_of_a_record_is_the_blake3_of_its_bytes() -> None:
