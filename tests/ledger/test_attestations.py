@@ -49,6 +49,13 @@ def test_of_concurrent_texts_the_greater_id_is_shown() -> None:
     assert attested(late, early).about(commit(1)).description == "late"
 
 
+def test_one_later_text_does_not_outweigh_two_that_built_on_each_other() -> None:
+    first = event(card("first"), 1, number=1)
+    second = event(card("second"), 1, first, number=2)
+    unaware = event(card("unaware"), 1, number=9)
+    assert attested(first, second, unaware).about(commit(1)).card == "second"
+
+
 def test_endorsements_evaluations_and_tombstones_add_up() -> None:
     said = [
         event(endorse(), 1, number=1),

@@ -100,6 +100,16 @@ def test_thousands_at_once_and_then_one_that_saw_them_all() -> None:
     assert not any(entry.crossing for entry in found.history)
 
 
+def test_thousands_on_top_of_thousands_take_few_steps() -> None:
+    below = [point("champion", 2, number=number) for number in range(1500)]
+    merged = point("champion", 3, *below, number=1500)
+    above = [point("champion", 2, merged, number=number) for number in range(1501, 3001)]
+    last = point("champion", 1, *above, number=3001)
+    built = graph_of([*below, merged, *above, last])
+    built.effort.spend(graph.EFFORT - 10 * len(built.nodes))
+    assert built.nodes[-1].follows(built.nodes[0])
+
+
 def test_lines_made_to_be_tangled_meet_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     events = tangle(300, 4, seed=1)
     enough = outcome(ledger(*events))
