@@ -1,0 +1,156 @@
+"""Stores a stream of chunks in a pack at the speed of the machine: hashed and compressed by threads, written in order.
+
+It knows chunks by their BLAKE3, asks the caller which of them are stored already, and refuses to know what they are
+parts of.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+from typing import Final, NamedTuple
+
+from blake3 import blake3
+
+from pacha_git.chunking.cutter import Window
+from pacha_git.git.packentry import Prepared, prepare
+from pacha_git.git.packwriter import PackWriter
+
+Known = Callable[[Sequence[bytes]], Mapping[bytes, bytes]]
+"""BLAKE3 digests → the raw oid of each that is stored and safe to rely on."""
+Span = tuple[int, int]
+Tap = Callable[[memoryview], object]
+"""Sees the bytes of the stream in order, one window after the other, in another thread."""
+
+THREADS: Final = 2
+_HASHED_AHEAD: Final = 2
+_PREPARED_AHEAD: Final = 2
+
+
+class Stored(NamedTuple):
+    """What became of one chunk.
+
+    Attributes:
+        digest: Its BLAKE3, 32 bytes.
+        oid: Its raw Git id.
+        size: Its bytes.
+        new: Whether it was appended to the pack, not found.
+        stored: Bytes that it takes there; 0 unless new.
+    """
+
+    digest: bytes
+    oid: bytes
+    size: int
+    new: bool
+    stored: int
+
+
+class _Batch:
+    """A window on its way: its chunks, their digests once hashed, and those of them that are to be written."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self.hashing: list[Future[list[bytes]]] = []
+        self.tapped: Future[object] | None = None
+        self.digests: list[bytes] = []
+        self.known: Mapping[bytes, bytes] = {}
+        self.fresh: list[bytes] = []
+        self.preparing: list[Future[list[Prepared]]] = []
+
+
+class PackStream:
+    """Stores streams of chunks through one pair of threads; a context.
+
+    Args:
+        writer: The pack that new chunks go to.
+        known: Says what is stored already; called in the thread that iterates, once for each window.
+        threads: How many hash and compress; reading, cutting and writing are done by the thread that iterates.
+
+    Memory: about four windows, what two of them compress to, and some 200 bytes for each new chunk.
+    """
+
+    def __init__(self, writer: PackWriter, known: Known, *, threads: int = THREADS) -> None:
+        self._writer = writer
+        self._known = known
+        self._threads = threads
+        self._pool = ThreadPoolExecutor(threads, "pack-prepare")
+        # Digest → oid of what is new; None while it is being prepared. Writing goes in order, so it is there in time.
+        self._new: dict[bytes, bytes | None] = {}
+
+    def __enter__(self) -> PackStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def store(self, windows: Iterable[Window], tap: Tap | None = None) -> Iterator[Stored]:
+        """Store chunks; what became of each, in order. One window may hold the bytes of many small files.
+
+        Args:
+            windows: From ``chunking.cutter.chunks``; each is released when it is done with.
+            tap: Sees all bytes, for a hash over the whole.
+        """
+        hashing: deque[_Batch] = deque()
+        preparing: deque[_Batch] = deque()
+        tapped: Future[object] | None = None
+        for window in windows:
+            batch = self._hash(window)
+            if tap is not None:
+                if tapped is not None:
+                    tapped.result()
+                tapped = batch.tapped = self._pool.submit(tap, window.data)
+            hashing.append(batch)
+            if len(hashing) >= _HASHED_AHEAD:
+                preparing.append(self._prepare(hashing.popleft()))
+            if len(preparing) >= _PREPARED_AHEAD:
+                yield from self._write(preparing.popleft())
+        for batch in chain(preparing, map(self._prepare, hashing)):
+            yield from self._write(batch)
+
+    def _hash(self, window: Window) -> _Batch:
+        batch = _Batch(window)
+        batch.hashing = [self._pool.submit(_digests, window.data, spans) for spans in self._shares(window.spans)]
+        return batch
+
+    def _prepare(self, batch: _Batch) -> _Batch:
+        """Ask what is known, and have the rest prepared, each digest once."""
+        batch.digests = [digest for job in batch.hashing for digest in job.result()]
+        asked = [digest for digest in dict.fromkeys(batch.digests) if digest not in self._new]
+        batch.known = self._known(asked) if asked else {}
+        spans = []
+        for digest, span in zip(batch.digests, batch.window.spans, strict=True):
+            if digest not in self._new and digest not in batch.known:
+                self._new[digest] = None
+                batch.fresh.append(digest)
+                spans.append(span)
+        batch.preparing = [self._pool.submit(_prepared, batch.window.data, share) for share in self._shares(spans)]
+        return batch
+
+    def _write(self, batch: _Batch) -> Iterator[Stored]:
+        prepared = [entry for job in batch.preparing for entry in job.result()]
+        self._writer.add_prepared(*prepared)
+        written = dict(zip(batch.fresh, prepared, strict=True))
+        for digest, entry in written.items():
+            self._new[digest] = entry.oid
+        if batch.tapped is not None:
+            batch.tapped.result()
+        batch.window.release()
+        for digest, (start, end) in zip(batch.digests, batch.window.spans, strict=True):
+            new = written.pop(digest, None)
+            oid = self._new.get(digest) or batch.known[digest]
+            yield Stored(digest, oid, end - start, new is not None, new.stored if new is not None else 0)
+
+    def _shares(self, spans: Sequence[Span]) -> Iterator[Sequence[Span]]:
+        """Split work evenly among the threads."""
+        step = -(-len(spans) // self._threads) or 1
+        return (spans[start : start + step] for start in range(0, len(spans), step))
+
+
+def _digests(data: memoryview, spans: Sequence[Span]) -> list[bytes]:
+    return [blake3(data[start:end]).digest() for start, end in spans]
+
+
+def _prepared(data: memoryview, spans: Sequence[Span]) -> list[Prepared]:
+    return [prepare("blob", data[start:end]) for start, end in spans]
