@@ -1,0 +1,205 @@
+"""New objects and ref moves that become durable together: one pack, one ref transaction.
+
+The order is what makes it safe: objects on the disk, shared ones protected and seen again, refs moved, protection lifted.
+It has never heard of a model.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from pacha_git.errors import Conflict
+from pacha_git.git import locks
+from pacha_git.git.packwriter import PackWriter
+from pacha_git.git.refs import RefMoved, RefUpdate
+from pacha_git.git.repo import GitRepository, ObjectType
+from pacha_git.names import Oid
+from pacha_git.schema.commit import git_oid
+
+GC_LOCK: Final = "pacha/gc.lock"
+_TRIES: Final = 8
+
+Resolver = Callable[["Changes", RefUpdate, Oid | None], Oid | None]
+
+
+class SharedObjectGone(Conflict):
+    """An object that was here when we relied on it is gone: another program pruned it. Doing it again works."""
+
+
+@contextmanager
+def changing(repo: GitRepository, reason: str) -> Iterator[Changes]:
+    """Collect new objects and ref moves; they become durable together when the outermost block of this thread ends.
+
+    An exception leaves everything as it was (within a larger block: what this one had added).
+
+    Raises:
+        RefMoved, SharedObjectGone: as ``Changes.commit``.
+    """
+    outer = repo.overlay
+    if isinstance(outer, Changes):
+        with outer.savepoint():
+            yield outer
+        return
+    changes = Changes(repo, reason)
+    repo.overlay = changes
+    try:
+        with changes:
+            yield changes
+            changes.commit()
+    finally:
+        repo.overlay = None
+
+
+class Changes:
+    """What is about to happen to one repository; see ``changing``."""
+
+    def __init__(self, repo: GitRepository, reason: str) -> None:
+        self._repo = repo
+        self._reason = reason
+        self._writer: PackWriter | None = None
+        self._stack = ExitStack()
+        self._updates: dict[str, RefUpdate] = {}
+        self._shared: set[Oid] = set()
+        self._resolvers: list[tuple[str, Resolver]] = []
+        self._after: list[Callable[[], None]] = []
+        self._locked: set[Path] = set()
+        self.packs: list[Path] = []
+        self.pending: dict[Oid, tuple[str, bytes]] = {}
+        self.moved: dict[str, Oid | None] = {}
+
+    def __enter__(self) -> Changes:
+        # Our own gc waits for us, so that nothing we find present is freed before a ref holds it.
+        self._stack.enter_context(locks.shared(self._repo.path / GC_LOCK))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.abort()
+        self._stack.close()
+
+    def lock(self, path: Path) -> None:
+        """Hold a lock alone until these changes end; waits for others to leave it."""
+        if path not in self._locked:
+            self._stack.enter_context(locks.exclusive(path))
+            self._locked.add(path)
+
+    @property
+    def writer(self) -> PackWriter:
+        """The pack that new objects go to, for those who write many."""
+        if self._writer is None:
+            self._writer = PackWriter(self._repo.objects, reason=self._reason)
+        return self._writer
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes that the new objects take in the pack so far."""
+        return self._writer.bytes_stored if self._writer is not None else 0
+
+    def add(self, kind: ObjectType, body: bytes) -> Oid:
+        """Write an object unless it is here already; returns its id."""
+        oid = git_oid(kind, body)
+        if oid in self.pending:
+            return oid
+        if self._repo.packs.find_durable(oid) is not None:
+            self._shared.add(oid)
+        else:
+            self.writer.add(kind, body)
+        self.pending[oid] = (kind, body)
+        return oid
+
+    def rely_on(self, oids: Iterable[Oid]) -> None:
+        """Say that objects which are here already will be held by what is written now."""
+        self._shared.update(oids)
+
+    def move(self, ref: str, new: Oid | None, old: Oid | None) -> None:
+        """Move a ref from ``old`` (None: it must not exist) to ``new`` (None: delete it)."""
+        before = self._updates.get(ref)
+        self._updates[ref] = RefUpdate(ref, new, before.old if before else old)
+        self.moved[ref] = new
+
+    def hold(self, ref: str, at: Oid) -> None:
+        """Let the changes fail if this ref has moved: what hangs from it is relied on."""
+        self._updates.setdefault(ref, RefUpdate(ref, at, at))
+
+    def resolve_with(self, prefix: str, resolver: Resolver) -> None:
+        """What to do when a ref below ``prefix`` has moved meanwhile: the resolver gives its new oid, or None."""
+        self._resolvers.append((prefix, resolver))
+
+    def afterwards(self, action: Callable[[], None]) -> None:
+        """Do something once all is durable; nothing if it never is."""
+        self._after.append(action)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Take back ref moves and later actions of the block if it raises (objects it wrote are left to gc)."""
+        kept = (dict(self._updates), dict(self.moved), len(self._after), len(self._resolvers))
+        try:
+            yield
+        except BaseException:
+            self._updates, self.moved = kept[0], kept[1]
+            del self._after[kept[2] :], self._resolvers[kept[3] :]
+            raise
+
+    def commit(self) -> None:
+        """Make everything durable.
+
+        Raises:
+            RefMoved: a ref was elsewhere and nobody could resolve it; nothing has happened.
+            SharedObjectGone: see there; nothing has happened.
+        """
+        with ExitStack() as protection:
+            self._finish(protection)
+            self._protect()
+            for attempt in range(_TRIES):
+                try:
+                    self._repo.refs.update(list(self._updates.values()))
+                    break
+                except RefMoved:
+                    if attempt == _TRIES - 1 or not self._resolve():
+                        raise
+                    self._finish(protection)
+                    time.sleep(random.uniform(0, 0.02 * 2**attempt))
+        self._repo.overlay = None
+        for action in self._after:
+            action()
+
+    def _finish(self, protection: ExitStack) -> None:
+        """Make the pack durable and visible; it is protected until the stack is left, and garbage if no ref came to hold it."""
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            protection.enter_context(writer)
+            pack = writer.finish()
+            if pack is not None:
+                self.packs.append(pack)
+
+    def _protect(self) -> None:
+        if self._shared:
+            gone = self._repo.packs.freshen(oid.raw for oid in self._shared)
+            if gone:
+                raise SharedObjectGone(
+                    f"{len(gone)} stored objects vanished meanwhile (did git gc run?)", hint="try the command again"
+                )
+
+    def _resolve(self) -> bool:
+        """Ask the resolvers about every ref that moved; whether all of them are settled."""
+        moved = [(u, now) for u in self._updates.values() if (now := self._repo.refs.get(u.ref)) != u.old]
+        held = [update.ref for update, _ in moved if update.new == update.old]
+        if held:
+            raise SharedObjectGone(
+                f"{held[0]} moved meanwhile, and its bytes were relied on", hint="try the command again"
+            )
+        for update, now in moved:
+            resolver = next((r for prefix, r in self._resolvers if update.ref.startswith(prefix)), None)
+            new = resolver(self, update, now) if resolver is not None else None
+            if new is None:
+                return False
+            self._updates[update.ref] = RefUpdate(update.ref, new, now)
+        return bool(moved)

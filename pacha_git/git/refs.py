@@ -1,0 +1,250 @@
+"""Reads the refs of a bare repository with the files backend, and moves them by compare-and-swap.
+
+Reading is our own: a look-up among 100,000 packed refs is a bisection, with no library to load. Writing is always
+``git update-ref --stdin``: one transaction, all or nothing, and then durable. It has never heard of a model.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pacha_git.errors import Conflict, Corrupt, PachaError
+from pacha_git.names import Oid
+from pacha_git.process import CommandFailed, run
+
+_OID_LENGTH: Final = 40
+_ABSENT: Final = "0" * 40
+_WAIT_MS: Final = "20000"
+# A ref transaction waits for another instead of failing, and is on the disk before it is acknowledged.
+_OPTIONS: Final = (
+    "-c", f"core.filesRefLockTimeout={_WAIT_MS}", "-c", f"core.packedRefsTimeout={_WAIT_MS}",
+    "-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync", "-c", "core.logAllRefUpdates=false",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RefUpdate:
+    """One step of a transaction: ``old`` is what must stand there now (None: nothing), ``new`` None deletes.
+
+    With ``new`` equal to ``old`` nothing moves, but the transaction fails if the ref is not at ``old``.
+    """
+
+    ref: str
+    new: Oid | None
+    old: Oid | None
+
+
+class RefMoved(Conflict):
+    """A ref was not where the transaction expected it; nothing of the transaction was done."""
+
+
+class Refs:
+    """The refs of one repository folder."""
+
+    def __init__(self, git_dir: Path) -> None:
+        self._dir = git_dir
+        self._packed = _PackedRefs(git_dir / "packed-refs")
+
+    def get(self, ref: str) -> Oid | None:
+        """Where a ref stands; None if it does not exist."""
+        # Loose first: pack-refs writes the packed file before it unlinks a loose one, so nothing can fall between.
+        return self._loose(ref) or self._packed.get(ref)
+
+    def _loose(self, ref: str) -> Oid | None:
+        try:
+            text = (self._dir / ref).read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
+        return _loose_oid(ref, text)
+
+    def below(self, prefix: str) -> dict[str, Oid]:
+        """All refs whose name begins with ``prefix`` (which ends in ``/``), sorted by name."""
+        loose = dict(self._walk(prefix))
+        found = dict(self._packed.below(prefix))
+        found.update(loose)
+        return dict(sorted(found.items()))
+
+    def _walk(self, prefix: str) -> Iterator[tuple[str, Oid]]:
+        for folder, _, files in os.walk(self._dir / prefix):
+            base = Path(folder).relative_to(self._dir).as_posix()
+            for file in files:
+                ref = f"{base}/{file}"
+                oid = None if file.endswith(".lock") else self._loose(ref)
+                if oid is not None:
+                    yield ref, oid
+
+    def count_loose(self) -> int:
+        """How many refs lie in files of their own."""
+        return sum(1 for _ in self._walk("refs/"))
+
+    def loose_below(self, prefix: str) -> dict[str, Oid]:
+        """The refs below a prefix that lie in files of their own; there are few, for ``pack`` gathers them."""
+        return dict(self._walk(prefix))
+
+    def packed_stamp(self) -> str:
+        """A text that changes whenever the packed file does."""
+        return self._packed.stamp()
+
+    def update(self, updates: Sequence[RefUpdate]) -> None:
+        """Carry out all updates or none, and return when they are durable.
+
+        Raises:
+            RefMoved: a ref was not at its ``old``; nothing was done.
+            PachaError: git could not write (a full disk, a stale lock).
+        """
+        if not updates:
+            return
+        lines = b"".join(_command(update) for update in updates)
+        try:
+            run(["git", *_OPTIONS, f"--git-dir={self._dir}", "update-ref", "-z", "--stdin"], stdin=lines)
+        except CommandFailed as error:
+            raise self._why(updates, error) from None
+        self._sync_folders(updates)
+
+    def _why(self, updates: Sequence[RefUpdate], error: CommandFailed) -> PachaError:
+        for update in updates:
+            now = self.get(update.ref)
+            if now != update.old:
+                return RefMoved(f"{update.ref} is at {now or 'nothing'}, not at {update.old or 'nothing'}")
+        if ".lock" in error.stderr:
+            return PachaError(f"a ref is locked: {error.message}", hint="if no other pacha runs here: git pacha doctor")
+        return PachaError(f"git could not move the refs: {error.stderr.strip()[-400:]}")
+
+    def _sync_folders(self, updates: Sequence[RefUpdate]) -> None:
+        """Git fsyncs the ref's file, not the folders that name it."""
+        folders: set[Path] = set()
+        for update in updates:
+            if update.new != update.old:
+                folder = (self._dir / update.ref).parent
+                while folder != self._dir and folder not in folders:
+                    folders.add(folder)
+                    folder = folder.parent
+        for folder in sorted(folders, key=lambda path: -len(path.parts)):
+            _sync_folder(folder)
+
+    def pack(self) -> None:
+        """Move loose refs into the packed file."""
+        run(["git", *_OPTIONS, f"--git-dir={self._dir}", "pack-refs", "--all"])
+
+
+def _sync_folder(folder: Path) -> None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return  # emptied by a deletion meanwhile: there is nothing to keep
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _command(update: RefUpdate) -> bytes:
+    if update.new == update.old:
+        return f"verify {update.ref}\0{update.old or _ABSENT}\0".encode()
+    if update.new is None:
+        return f"delete {update.ref}\0{update.old}\0".encode()
+    if update.old is None:
+        return f"create {update.ref}\0{update.new}\0".encode()
+    return f"update {update.ref}\0{update.new}\0{update.old}\0".encode()
+
+
+def _loose_oid(ref: str, text: bytes) -> Oid:
+    try:
+        return Oid.parse(text.decode("ascii").strip())
+    except (PachaError, UnicodeDecodeError):
+        raise Corrupt(f"the file of {ref} holds no object id", hint="git pacha fsck says what is damaged") from None
+
+
+class _PackedRefs:
+    """The ``packed-refs`` file, mapped, looked up by bisection, reopened when it changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp: tuple[int, int, int] | None = None
+        self._data: bytes | mmap.mmap = b""
+        self._sorted = True
+
+    def stamp(self) -> str:
+        self._load()
+        return repr(self._stamp)
+
+    def _load(self) -> bytes | mmap.mmap:
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            self._stamp, self._data = None, b""
+            return b""
+        stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if stamp != self._stamp:
+            with self._path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                data: bytes | mmap.mmap = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+            head = data[: data.find(b"\n") + 1] if size else b""
+            if size and not (head.startswith(b"#") and b" sorted" in head):
+                data = _sorted_copy(bytes(data))
+            self._stamp, self._data = stamp, data
+        return self._data
+
+    def get(self, ref: str) -> Oid | None:
+        data = self._load()
+        wanted = ref.encode()
+        start = _first_at_or_after(data, wanted)
+        line = _line_at(data, start)
+        return _packed_oid(line) if line[_OID_LENGTH + 1 :] == wanted else None
+
+    def below(self, prefix: str) -> Iterator[tuple[str, Oid]]:
+        data = self._load()
+        wanted = prefix.encode()
+        position = _first_at_or_after(data, wanted)
+        while line := _line_at(data, position):
+            position += len(line) + 1
+            if line.startswith(b"^"):
+                continue
+            name = line[_OID_LENGTH + 1 :]
+            if not name.startswith(wanted):
+                return
+            yield name.decode("utf-8", "surrogateescape"), _packed_oid(line)
+
+
+def _packed_oid(line: bytes) -> Oid:
+    try:
+        return Oid.parse(line[:_OID_LENGTH].decode("ascii"))
+    except (PachaError, UnicodeDecodeError):
+        raise Corrupt("packed-refs is damaged", hint="git pacha fsck says what is damaged") from None
+
+
+def _sorted_copy(data: bytes) -> bytes:
+    lines = [line for line in data.split(b"\n") if line and line[:1] not in b"#^"]
+    return b"# sorted\n" + b"".join(line + b"\n" for line in sorted(lines, key=lambda line: line[_OID_LENGTH + 1 :]))
+
+
+def _line_at(data: bytes | mmap.mmap, start: int) -> bytes:
+    if start >= len(data):
+        return b""
+    end = data.find(b"\n", start)
+    return bytes(data[start : end if end >= 0 else len(data)])
+
+
+def _first_at_or_after(data: bytes | mmap.mmap, wanted: bytes) -> int:
+    """The offset of the first line whose ref is not below ``wanted``; past the end if there is none."""
+    low = data.find(b"\n") + 1 if data[:1] == b"#" else 0
+    high = len(data)
+    while low < high:
+        middle = data.rfind(b"\n", low, (low + high) // 2) + 1 or low
+        line = _line_at(data, middle)
+        after = middle + len(line) + 1
+        if line.startswith(b"^"):
+            # A peeled line belongs to the one before it; look at that one, or give up the half it ends.
+            before = data.rfind(b"\n", low, middle - 1) + 1 or low
+            line = _line_at(data, before)
+            middle = before
+        if line[_OID_LENGTH + 1 :] < wanted:
+            low = after
+        else:
+            high = middle
+    return low

@@ -1,0 +1,249 @@
+"""One bare Git repository: its objects, its refs, and changes that become durable all at once.
+
+It knows objects, refs and locks. It has never heard of a model.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import zlib
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+from pacha_git.errors import Corrupt, NotFound, PachaError
+from pacha_git.git.packreader import PackSet
+from pacha_git.git.refs import Refs
+from pacha_git.names import Oid
+from pacha_git.process import run
+
+ObjectType = Literal["blob", "tree", "commit"]
+
+
+class Overlay(Protocol):
+    """New objects and moved refs (None: deleted) that are not in the repository yet."""
+
+    pending: dict[Oid, tuple[str, bytes]]
+    moved: dict[str, Oid | None]
+
+
+_CONFIG: Final = {
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "receive.autoGC": "false",
+    "core.fsync": "all",
+    "core.fsyncMethod": "fsync",
+    "core.logAllRefUpdates": "false",
+    "transfer.fsckObjects": "true",
+    "repack.writeBitmaps": "true",
+    "core.bigFileThreshold": "16m",
+    "uploadpack.allowAnySHA1InWant": "true",
+    "uploadpack.allowFilter": "true",
+}
+_NO_DELTA: Final = "chunked/** -delta\nblobs/** -delta\n"
+
+
+class GitRepository:
+    """A bare repository folder, opened.
+
+    Raises:
+        NotFound: the folder is no bare Git repository.
+        PachaError: it uses SHA-256 or reftable, which the libraries below us can't read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        _check_layout(path)
+        self.refs = Refs(path)
+        self._local = threading.local()
+
+    @classmethod
+    def create(cls, path: Path, *, shared: bool = False) -> GitRepository:
+        """Make a bare repository, or bring the settings of one that exists up to date.
+
+        Raises:
+            PachaError: the folder can't be made, or holds something else.
+        """
+        if path.exists() and not path.is_dir():
+            raise PachaError(f"{path} is a file", hint="name a folder that does not exist yet")
+        if path.is_dir() and any(path.iterdir()) and not (path / "HEAD").exists():
+            raise PachaError(
+                f"{path} is a folder with other things in it", hint="name a folder that does not exist yet"
+            )
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise PachaError(f"can't make {path}: {error.strerror}") from None
+        argv = ["git", "-c", "init.defaultBranch=main", "init", "--quiet", "--bare", "--template="]
+        if shared:
+            argv.append("--shared=group")
+        run(
+            [*argv, "--object-format=sha1", str(path)],
+            env={"GIT_DEFAULT_HASH": "sha1", "GIT_DEFAULT_REF_FORMAT": "files"},
+        )
+        _write_settings(path)
+        return cls(path)
+
+    @property
+    def objects(self) -> Path:
+        """The ``objects`` folder."""
+        return self.path / "objects"
+
+    @cached_property
+    def packs(self) -> PackSet:
+        """The reader of all packs here."""
+        return PackSet(self.objects, self._read_elsewhere)
+
+    # Objects -----------------------------------------------------------------------------------------------------
+
+    def read(self, oid: Oid) -> tuple[str, bytes]:
+        """Type and body of an object.
+
+        Raises:
+            NotFound: it is not here.
+            Corrupt: it is here and can't be read.
+        """
+        if self.overlay is not None:
+            pending = self.overlay.pending.get(oid)
+            if pending is not None:
+                return pending
+        return self.packs.read(oid)
+
+    def read_as(self, oid: Oid, wanted: ObjectType) -> bytes:
+        """The body of an object that must have the type.
+
+        Raises:
+            NotFound, Corrupt: as ``read``; Corrupt too if it has another type.
+        """
+        kind, body = self.read(oid)
+        if kind != wanted:
+            raise Corrupt(f"object {oid} is a {kind}, not a {wanted}")
+        return body
+
+    def read_blobs(self, oids: Iterable[Oid]) -> Iterator[bytes]:
+        """The bodies of many blobs in order, read ahead in threads; errors as ``read``."""
+        return self.packs.read_many(oids)
+
+    def has(self, oid: Oid) -> bool:
+        """Whether an object is here."""
+        if self.overlay is not None and oid in self.overlay.pending:
+            return True
+        return self.packs.find(oid) is not None or _loose_path(self.objects, oid).exists()
+
+    def missing(self, oids: Iterable[Oid]) -> list[Oid]:
+        """Those of the objects that are not here."""
+        return [Oid.of_raw(raw) for raw in self.packs.missing(oid.raw for oid in oids)]
+
+    def _read_elsewhere(self, oid: Oid) -> tuple[str, bytes]:
+        """What our own reader leaves to others: loose objects, deltas, unusual stores."""
+        loose = _read_loose(self.objects, oid)
+        if loose is not None:
+            return loose
+        import pygit2  # 50 ms to load, and seldom needed
+
+        try:
+            number, body = self._library.odb.read(oid)
+        except KeyError:
+            raise NotFound(f"object {oid} is not here") from None
+        except (pygit2.GitError, ValueError) as error:
+            raise Corrupt(f"object {oid} can't be read: {error}", hint="git pacha fsck says what is damaged") from None
+        return {1: "commit", 2: "tree", 3: "blob", 4: "tag"}[int(number)], body
+
+    @property
+    def _library(self) -> Any:
+        # Opened anew each time: libgit2 keeps its own list of packs, and a stale one lies after a repack.
+        import pygit2
+
+        if not getattr(self._local, "windowed", False):
+            pygit2.option(pygit2.enums.Option.SET_MWINDOW_SIZE, 16 << 20)
+            pygit2.option(pygit2.enums.Option.SET_MWINDOW_MAPPED_LIMIT, 64 << 20)
+            self._local.windowed = True
+        return pygit2.Repository(str(self.path))
+
+    # Refs --------------------------------------------------------------------------------------------------------
+
+    def ref(self, ref: str) -> Oid | None:
+        """Where a ref stands, counting what this thread is about to change."""
+        if self.overlay is not None and ref in self.overlay.moved:
+            return self.overlay.moved[ref]
+        return self.refs.get(ref)
+
+    def refs_below(self, prefix: str) -> dict[str, Oid]:
+        """All refs below a prefix that ends in ``/``, counting what this thread is about to change."""
+        found = self.refs.below(prefix)
+        if self.overlay is not None:
+            for ref, oid in self.overlay.moved.items():
+                if ref.startswith(prefix):
+                    found.pop(ref, None) if oid is None else found.__setitem__(ref, oid)
+        return found
+
+    # What is about to change ---------------------------------------------------------------------------------------
+
+    @property
+    def overlay(self) -> Overlay | None:
+        """What this thread is about to change: it reads as if it were done."""
+        overlay: Overlay | None = getattr(self._local, "overlay", None)
+        return overlay
+
+    @overlay.setter
+    def overlay(self, overlay: Overlay | None) -> None:
+        self._local.overlay = overlay
+
+    # Shape -------------------------------------------------------------------------------------------------------
+
+    def git(self, *arguments: str, stdin: bytes | None = None) -> bytes:
+        """What a stock git command on this repository writes."""
+        return run(["git", f"--git-dir={self.path}", *arguments], stdin=stdin).stdout
+
+    def git_text(self, *arguments: str) -> str:
+        """The same as text without the last line end."""
+        return self.git(*arguments).decode("utf-8", "replace").rstrip("\n")
+
+
+def _write_settings(path: Path) -> None:
+    for key, value in _CONFIG.items():
+        run(["git", "config", "--file", str(path / "config"), key, value])
+    info = path / "info"
+    info.mkdir(exist_ok=True)
+    (info / "attributes").write_text(_NO_DELTA)
+
+
+def _check_layout(path: Path) -> None:
+    try:
+        config = (path / "config").read_text("utf-8", "replace")
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"{path} is no registry", hint=f"make one with: git pacha init {path}") from None
+    except OSError as error:
+        raise PachaError(f"{path} can't be read: {error.strerror}") from None
+    if not (path / "objects").is_dir() or not (path / "HEAD").exists():
+        raise NotFound(f"{path} is no registry", hint=f"make one with: git pacha init {path}")
+    if re.search(r"(?im)^\s*objectformat\s*=\s*sha256", config):
+        raise PachaError(
+            f"{path} uses SHA-256 object names; registries use SHA-1", hint="make one with: git pacha init"
+        )
+    if re.search(r"(?im)^\s*refstorage\s*=\s*(?!files)", config) or (path / "reftable").is_dir():
+        raise PachaError(
+            f"{path} keeps its refs in a reftable; registries use files",
+            hint=f"git -C {path} refs migrate --ref-format=files",
+        )
+
+
+def _loose_path(objects: Path, oid: Oid) -> Path:
+    return objects / oid[:2] / oid[2:]
+
+
+def _read_loose(objects: Path, oid: Oid) -> tuple[str, bytes] | None:
+    try:
+        packed = _loose_path(objects, oid).read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        head, _, body = zlib.decompress(packed).partition(b"\0")
+        kind, size = head.decode("ascii").split(" ")
+        if len(body) != int(size):
+            raise ValueError("its size is not what its header says")
+    except (zlib.error, ValueError) as error:
+        raise Corrupt(f"object {oid} is damaged: {error}", hint="git pacha fsck says what is damaged") from None
+    return kind, body

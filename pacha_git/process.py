@@ -1,0 +1,199 @@
+"""Runs other programs, git above all, in an environment where nothing inherited can point them at another repository.
+
+The sole home of ``subprocess``. It knows how a child is started, fed, bounded and ended, and refuses to know what it is for.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from pacha_git.errors import NotFound, PachaError
+
+# What `git rev-parse --local-env-vars` prints: set by git for hooks and aliases, and wrong for any repository but that one.
+LOCAL_ENV_VARS: Final = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_GRAFT_FILE", "GIT_INDEX_FILE", "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_COMMON_DIR", "GIT_INTERNAL_SUPER_PREFIX",
+)  # fmt: skip
+
+
+class CommandFailed(PachaError):
+    """A program ended with another status than 0; ``status`` and what it wrote are kept."""
+
+    def __init__(self, argv: Sequence[str], status: int, stderr: str, stdout: bytes = b"") -> None:
+        said = stderr.strip().splitlines()
+        super().__init__(f"{' '.join(argv[:3])} … ended with {status}" + (f": {said[-1]}" if said else ""))
+        self.argv = tuple(argv)
+        self.status = status
+        self.stderr = stderr
+        self.stdout = stdout
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What a program that ended with status 0 wrote."""
+
+    stdout: bytes
+    stderr: str
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment for a git that works on a registry: ours, less what names another repository, in plain English."""
+    env = {key: value for key, value in os.environ.items() if key not in LOCAL_ENV_VARS}
+    env.update(LC_ALL="C", GIT_NO_REPLACE_OBJECTS="1", GIT_OPTIONAL_LOCKS="0")
+    if extra:
+        env.update(extra)
+    return env
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    timeout: float | None = None,
+) -> Completed:
+    """Run a program to its end.
+
+    Args:
+        argv: The program and its arguments.
+        cwd: Where it runs.
+        env: What to add to the clean environment.
+        stdin: What it reads; nothing if None.
+        timeout: Seconds after which it is killed.
+
+    Raises:
+        CommandFailed: it ended with another status than 0, or was killed for its time.
+        NotFound: there is no such program.
+    """
+    try:
+        done = subprocess.run(
+            list(argv),
+            cwd=cwd,
+            env=clean_environment(env),
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise _not_installed(argv[0], error) from None
+    except subprocess.TimeoutExpired:
+        raise CommandFailed(argv, -1, f"no answer within {timeout} s") from None
+    stderr = done.stderr.decode("utf-8", "replace")
+    if done.returncode:
+        raise CommandFailed(argv, done.returncode, stderr, done.stdout)
+    return Completed(done.stdout, stderr)
+
+
+def _not_installed(program: str, error: FileNotFoundError) -> PachaError:
+    if error.filename not in (None, program):
+        return NotFound(f"no such folder: {error.filename}")
+    return NotFound(f"{program} is not installed, or not on PATH", hint=f"install {program} and try again")
+
+
+def run_watched(
+    argv: Sequence[str],
+    *,
+    on_stderr: Callable[[str], None],
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+) -> Completed:
+    """Run a program, handing on each line (or ``\\r``-ended progress step) of its stderr as it comes.
+
+    Raises:
+        CommandFailed, NotFound: as ``run``.
+    """
+    kept: list[str] = []
+
+    def hand_on(text: str) -> None:
+        kept.append(text)
+        on_stderr(text)
+
+    with started(argv, cwd=cwd, env=env) as child:
+        reader = threading.Thread(target=_each_line, args=(child.stderr, hand_on), daemon=True)
+        feeder = threading.Thread(target=_feed, args=(child.stdin, stdin), daemon=True)
+        reader.start()
+        feeder.start()
+        assert child.stdout is not None
+        stdout = child.stdout.read()
+        status = child.wait()
+        reader.join()
+        feeder.join()
+    if status:
+        raise CommandFailed(argv, status, "\n".join(kept[-40:]), stdout)
+    return Completed(stdout, "\n".join(kept))
+
+
+def _feed(pipe: IO[bytes] | None, data: bytes | None) -> None:
+    assert pipe is not None
+    try:
+        if data:
+            pipe.write(data)
+        pipe.close()
+    except BrokenPipeError:
+        pass  # it ended before it had read all; its status says why
+
+
+def _each_line(pipe: IO[bytes] | None, hand_on: Callable[[str], None]) -> None:
+    assert pipe is not None
+    rest = b""
+    while block := pipe.read1(65536) if hasattr(pipe, "read1") else pipe.read(1):
+        *lines, rest = (rest + block).replace(b"\r", b"\n").split(b"\n")
+        for line in lines:
+            if line:
+                hand_on(line.decode("utf-8", "replace"))
+    if rest:
+        hand_on(rest.decode("utf-8", "replace"))
+
+
+@contextmanager
+def started(
+    argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program with three pipes; it is ended when the block is left.
+
+    Raises:
+        NotFound: there is no such program.
+    """
+    try:
+        child = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=clean_environment(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    except FileNotFoundError as error:
+        raise _not_installed(argv[0], error) from None
+    try:
+        yield child
+    finally:
+        _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+    for pipe in (child.stdin, child.stdout, child.stderr):
+        if pipe is not None:
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                pass  # what it did not read no longer matters
