@@ -1,0 +1,264 @@
+"""The searchable projection of records and events: what a list shows, without reading a thousand objects.
+
+It is brought up to date with the refs before every answer, and rebuilt when it is lost; no answer depends on its having been there.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from pacha_git.errors import PachaError
+from pacha_git.git.repo import GitRepository
+from pacha_git.names import (
+    NOTES_ROOT,
+    REF_ROOT,
+    Kind,
+    Oid,
+    Version,
+    VersionId,
+    parse_notes_ref,
+    parse_record_ref,
+)
+from pacha_git.store import records
+from pacha_git.store.database import Database
+from pacha_git.store.events import read_attestations, read_ledger
+
+T = TypeVar("T")
+_ROOTS: Final = (REF_ROOT, NOTES_ROOT)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One version as the catalogue has it: its record less the files, its key if signed, and what its name's events come to."""
+
+    id: VersionId
+    commit: Oid
+    record: Mapping[str, Any]
+    address: str
+    size: int
+    signer_key: str | None
+    stage: str
+    aliases: tuple[str, ...]
+    tags: Mapping[str, str | None]
+    description: str | None
+    removed: bool
+    payload: bool
+
+
+class Catalogue:
+    """The projection of one registry. ``project`` says what a record's row has beyond the record (see ``refresh``)."""
+
+    def __init__(
+        self, repo: GitRepository, database: Database, project: Callable[[records.Stored], dict[str, Any]]
+    ) -> None:
+        self._repo = repo
+        self._database = database
+        self._project = project
+
+    def _answer(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Bring the projection up to date and ask it; if it is damaged, begin anew once."""
+        try:
+            self.refresh()
+            return work(self._database.connection)
+        except sqlite3.DatabaseError:
+            self._database.forget()
+            self.refresh()
+            return work(self._database.connection)
+
+    # Answers -----------------------------------------------------------------------------------------------------
+
+    def rows(self, kind: Kind, name: str | None = None) -> list[Row]:
+        """Every version of a kind, or of a name, by name and then ascending by SemVer."""
+        clause, values = ("kind = ? AND name = ?", (kind.value, name)) if name else ("kind = ?", (kind.value,))
+        rows = self._answer(lambda c: list(_rows(c, clause, values)))
+        return sorted(rows, key=lambda row: (row.id.name, row.id.version))
+
+    def latest_rows(self, kind: Kind) -> list[tuple[Row, int]]:
+        """The latest version of every name of a kind that has any, with how many it has; by name."""
+
+        def work(connection: sqlite3.Connection) -> list[tuple[Row, int]]:
+            counts = dict(
+                connection.execute("SELECT latest, versions FROM name WHERE kind = ?", (kind.value,)).fetchall()
+            )
+            clause = "ref IN (SELECT latest FROM name WHERE kind = ?)"
+            return [(row, counts[row.id.ref]) for row in _rows(connection, clause, (kind.value,))]
+
+        return sorted(self._answer(work), key=lambda pair: pair[0].id.name)
+
+    def children(self, commit: Oid) -> list[VersionId]:
+        """The versions whose lineage names a commit."""
+        found = self._answer(
+            lambda c: c.execute("SELECT child FROM edge WHERE parent = ? ORDER BY child", (commit,)).fetchall()
+        )
+        return [version for (ref,) in found if (version := parse_record_ref(ref)) is not None]
+
+    def version_at(self, commit: Oid) -> VersionId | None:
+        """Which version a record commit is."""
+        row = self._answer(lambda c: c.execute("SELECT ref FROM version WHERE oid = ?", (commit,)).fetchone())
+        return parse_record_ref(row[0]) if row else None
+
+    def totals(self) -> dict[str, tuple[int, int, int]]:
+        """Per kind: names, versions, bytes as registered."""
+        rows = self._answer(
+            lambda c: c.execute(
+                "SELECT kind, count(DISTINCT name), count(*), sum(size) FROM version GROUP BY kind"
+            ).fetchall()
+        )
+        return {kind: (names, versions, size or 0) for kind, names, versions, size in rows}
+
+    # Keeping up ----------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Take over what changed in the refs since the last time."""
+        connection = self._database.connection
+        stamp = self._repo.refs.packed_stamp()
+        if not any(self._differences(connection, stamp)[:2]) and _meta(connection, "packed") == stamp:
+            return
+        with self._database.writing() as connection:
+            changed, deleted, loose = self._differences(connection, stamp)
+            self._take(connection, changed, deleted, loose)
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('packed', ?)", (stamp,))
+
+    def _differences(self, connection: sqlite3.Connection, stamp: str) -> tuple[dict[str, Oid], list[str], set[str]]:
+        """Refs that are new or moved, refs that are gone, and those that are loose now."""
+        loose: dict[str, Oid] = {}
+        for root in _ROOTS:
+            loose.update(self._repo.refs.loose_below(root))
+        if _meta(connection, "packed") == stamp:
+            now = loose
+            known = dict(connection.execute("SELECT ref, oid FROM ref WHERE loose = 1").fetchall())
+        else:
+            now = {ref: oid for root in _ROOTS for ref, oid in self._repo.refs.below(root).items()}
+            known = dict(connection.execute("SELECT ref, oid FROM ref").fetchall())
+        changed = {ref: oid for ref, oid in now.items() if known.get(ref) != oid}
+        return changed, [ref for ref in known if ref not in now], set(loose)
+
+    def _take(
+        self, connection: sqlite3.Connection, changed: Mapping[str, Oid], deleted: Iterable[str], loose: set[str]
+    ) -> None:
+        touched: set[tuple[Kind, str]] = set()
+        for ref in deleted:
+            connection.execute("DELETE FROM ref WHERE ref = ?", (ref,))
+            connection.execute("DELETE FROM version WHERE ref = ?", (ref,))
+            connection.execute("DELETE FROM edge WHERE child = ?", (ref,))
+            touched.update(_name_of(ref))
+        for ref, oid in changed.items():
+            self._take_record(connection, ref, oid)
+            touched.update(_name_of(ref))
+        connection.executemany(
+            "INSERT OR REPLACE INTO ref VALUES (?, ?, ?)",
+            [(ref, oid, int(ref in loose)) for ref, oid in changed.items()],
+        )
+        if changed or deleted:
+            connection.execute("UPDATE ref SET loose = 0 WHERE loose = 1")
+            connection.executemany("UPDATE ref SET loose = 1 WHERE ref = ?", [(ref,) for ref in loose])
+        for kind, name in touched:
+            self._take_name(connection, kind, name)
+
+    def _take_record(self, connection: sqlite3.Connection, ref: str, oid: Oid) -> None:
+        version = _or_none(parse_record_ref, ref)
+        if version is None:
+            return
+        try:
+            stored = records.read(self._repo, oid)
+        except PachaError:
+            return  # fsck's business; a list goes on without it
+        projected = self._project(stored)
+        record = stored.record.model_dump(exclude={"content": {"files"}})
+        connection.execute(
+            "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                ref, version.kind.value, version.name, str(version.version), oid, projected["address"], projected["size"],
+                stored.record.created_at, json.dumps(record), json.dumps(projected),
+            ),
+        )  # fmt: skip
+        connection.execute("DELETE FROM edge WHERE child = ?", (ref,))
+        parents = list(dict.fromkeys(stored.record.parents))
+        connection.executemany(
+            "INSERT INTO edge VALUES (?, ?, ?)", [(ref, at, parent) for at, parent in enumerate(parents)]
+        )
+
+    def _take_name(self, connection: sqlite3.Connection, kind: Kind, name: str) -> None:
+        found = connection.execute(
+            "SELECT version, oid FROM version WHERE kind = ? AND name = ?", (kind.value, name)
+        ).fetchall()
+        if not found:
+            connection.execute("DELETE FROM name WHERE kind = ? AND name = ?", (kind.value, name))
+            return
+        fold = self._fold(kind, name)
+        here = [v for v, oid in found if oid not in fold["removed"]] or [v for v, _ in found]
+        versions = [Version.parse(version) for version in here]
+        latest = max([v for v in versions if not v.is_prerelease] or versions)
+        connection.execute(
+            "INSERT OR REPLACE INTO name VALUES (?, ?, ?, ?, ?)",
+            (kind.value, name, VersionId.parse(kind, name, str(latest)).ref, len(found), json.dumps(fold)),
+        )
+
+    def _fold(self, kind: Kind, name: str) -> dict[str, Any]:
+        try:
+            ledger = read_ledger(self._repo, kind, name)
+            attested = read_attestations(self._repo, kind, name)
+        except PachaError:
+            return {"stages": {}, "aliases": {}, "tags": {}, "descriptions": {}, "removed": []}
+        return {
+            "stages": {commit: stage.value for commit, stage in ledger.stages.items()},
+            "aliases": dict(ledger.aliases),
+            "tags": {commit: about.tags for commit, about in attested.of.items() if about.tags},
+            "descriptions": {c: about.description for c, about in attested.of.items() if about.description is not None},
+            "removed": sorted(attested.removed),
+        }
+
+
+def _rows(connection: sqlite3.Connection, clause: str, values: tuple[Any, ...]) -> Iterator[Row]:
+    folds: dict[tuple[str, str], dict[str, Any]] = {}
+    payloads = {
+        ref
+        for (ref,) in connection.execute(
+            "SELECT ref FROM ref WHERE ref > 'refs/pacha/payload/' AND ref < 'refs/pacha/payload0'"
+        )
+    }
+    query = f"SELECT v.*, n.fold FROM version v JOIN name n USING (kind, name) WHERE {clause}"
+    for _, kind, name, version, oid, address, size, _, record, extra, fold in connection.execute(query, values):
+        if (kind, name) not in folds:
+            folds[kind, name] = json.loads(fold)
+        folded = folds[kind, name]
+        identity = VersionId(Kind(kind), name, Version.parse(version))
+        yield Row(
+            id=identity,
+            commit=Oid(oid),
+            record=json.loads(record),
+            address=address,
+            size=size,
+            signer_key=json.loads(extra).get("signer_key"),
+            stage=folded["stages"].get(oid, "development"),
+            aliases=tuple(sorted(alias for alias, named in folded["aliases"].items() if named == oid)),
+            tags=folded["tags"].get(oid, {}),
+            description=folded["descriptions"].get(oid),
+            removed=oid in folded["removed"],
+            payload=identity.payload_ref in payloads,
+        )
+
+
+def _meta(connection: sqlite3.Connection, key: str) -> str | None:
+    row = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    return row[0] if row else None
+
+
+def _name_of(ref: str) -> list[tuple[Kind, str]]:
+    """The name whose fold or versions a ref belongs to, if any."""
+    version = _or_none(parse_record_ref, ref)
+    if version is not None:
+        return [(version.kind, version.name)]
+    notes = _or_none(parse_notes_ref, ref)
+    return [(notes[0], notes[1])] if notes is not None else []
+
+
+def _or_none(parse: Callable[[str], T | None], ref: str) -> T | None:
+    try:
+        return parse(ref)
+    except PachaError:
+        return None  # a ref that breaks the grammar is fsck's business

@@ -1,0 +1,139 @@
+"""The SQLite file beside the registry: a cache that can be lost, truncated or full of noise without losing anything.
+
+It knows how to open it, and to begin again when it is not what it should be; it refuses to know what the tables mean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+SCHEMA_VERSION: Final = 1
+FILE: Final = "pacha/index.sqlite"
+_BUSY_SECONDS: Final = 30.0
+
+_TABLES: Final = """
+CREATE TABLE chunk (digest BLOB PRIMARY KEY, oid BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE file (
+  digest BLOB NOT NULL, layout TEXT NOT NULL, size INTEGER NOT NULL, stored TEXT NOT NULL, parts BLOB NOT NULL,
+  ref TEXT NOT NULL, payload TEXT NOT NULL, PRIMARY KEY (digest, layout)) WITHOUT ROWID;
+CREATE INDEX file_size ON file (size);
+CREATE TABLE stat (
+  path TEXT PRIMARY KEY, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, digest BLOB) WITHOUT ROWID;
+CREATE TABLE pack (name TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER) WITHOUT ROWID;
+CREATE TABLE damaged (oid BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
+CREATE TABLE ref (ref TEXT PRIMARY KEY, oid TEXT NOT NULL, loose INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE version (
+  ref TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, oid TEXT NOT NULL,
+  address TEXT NOT NULL, size INTEGER NOT NULL, created_at TEXT NOT NULL, record TEXT NOT NULL, extra TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX version_name ON version (kind, name);
+CREATE INDEX version_oid ON version (oid);
+CREATE TABLE name (
+  kind TEXT NOT NULL, name TEXT NOT NULL, latest TEXT NOT NULL, versions INTEGER NOT NULL, fold TEXT NOT NULL,
+  PRIMARY KEY (kind, name)) WITHOUT ROWID;
+CREATE TABLE edge (child TEXT NOT NULL, position INTEGER NOT NULL, parent TEXT NOT NULL, PRIMARY KEY (child, position)) WITHOUT ROWID;
+CREATE INDEX edge_parent ON edge (parent);
+"""
+
+
+class Database:
+    """One SQLite file, opened once for each thread, made anew when it can't be read."""
+
+    def __init__(self, registry: Path) -> None:
+        self._path = registry / FILE
+        self._local = threading.local()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None or getattr(self._local, "inode", None) != self._inode():
+            connection = self._open()
+            self._local.connection = connection
+            self._local.inode = self._inode()
+        return connection
+
+    def _inode(self) -> int | None:
+        try:
+            return self._path.stat().st_ino
+        except OSError:
+            return None
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            return _connect(str(self._path))
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
+                # A registry we may only read, or a full disk: work without a file rather than not at all.
+                with contextlib.suppress(sqlite3.DatabaseError):
+                    return _connect(str(self._path), read_only=True)
+                return _connect(":memory:")
+            self.forget()
+            return _connect(str(self._path))
+        except OSError:
+            return _connect(":memory:")
+
+    def forget(self) -> None:
+        """Throw the file away; the next use begins an empty one."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+        for suffix in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One write transaction; waits for another process's."""
+        connection = self.connection
+        if connection.in_transaction:
+            yield connection
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+def _connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
+    uri = Path(path).absolute().as_uri() + "?mode=ro&immutable=1" if read_only else path
+    connection = sqlite3.connect(
+        uri, timeout=_BUSY_SECONDS, isolation_level=None, uri=read_only, check_same_thread=False
+    )
+    try:
+        if not read_only:
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found != SCHEMA_VERSION and not read_only:
+            _build(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _build(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have built it while we waited for the lock.
+        if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                connection.execute(f'DROP TABLE IF EXISTS "{name}"')
+            for statement in _TABLES.split(";\n"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

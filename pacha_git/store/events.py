@@ -1,0 +1,122 @@
+"""The events and attestations of a name as they lie in its two notes refs: read and folded, or added to.
+
+It knows refs and lines; which event may be made, and what it says, is decided by its callers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pacha_git.errors import Corrupt
+from pacha_git.git.changes import Changes
+from pacha_git.git.refs import RefUpdate
+from pacha_git.git.repo import GitRepository
+from pacha_git.ledger.attestations import Attestations, fold_attestations
+from pacha_git.ledger.events import Ledger, fold
+from pacha_git.ledger.notes import encode_note, parse_note
+from pacha_git.names import NOTES_ROOT, Kind, Oid, notes_ref
+from pacha_git.schema.event import Envelope, Event, Statement, compose, signed_part, with_signature
+from pacha_git.schema.record import Target
+from pacha_git.store.notes import merge_tips, read_note, read_notes, write_notes
+
+EVENTS: Final = "_events"
+ATTESTATIONS: Final = "_attestations"
+_NOTE_LIMIT: Final = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who makes an event: where, who, when, and with which key (None: unsigned)."""
+
+    registry: str
+    identity: str
+    seconds: int
+    at: str
+    sign: Callable[[bytes], str] | None = None
+
+
+def read_ledger(repo: GitRepository, kind: Kind, name: str) -> Ledger:
+    """The stages, aliases and history of a name."""
+    return ledger_at(repo, repo.ref(notes_ref(kind, name, EVENTS)), kind, name)
+
+
+def ledger_at(repo: GitRepository, tip: Oid | None, kind: Kind, name: str) -> Ledger:
+    """The stages, aliases and history that a notes commit comes to."""
+    return fold(_lines(repo, tip), kind=kind, name=name)
+
+
+def read_attestations(repo: GitRepository, kind: Kind, name: str) -> Attestations:
+    """What is attested of the versions of a name."""
+    return attestations_at(repo, repo.ref(notes_ref(kind, name, ATTESTATIONS)), kind, name)
+
+
+def attestations_at(repo: GitRepository, tip: Oid | None, kind: Kind, name: str) -> Attestations:
+    """What the attestations in a notes commit come to."""
+    return fold_attestations(_lines(repo, tip), kind=kind, name=name)
+
+
+def _lines(repo: GitRepository, tip: Oid | None) -> dict[Oid, list[bytes]]:
+    notes = read_notes(repo, tip)
+    if sum(map(len, notes.values())) > _NOTE_LIMIT:
+        raise Corrupt(f"the notes at {tip} are over {_NOTE_LIMIT >> 20} MiB")
+    return {annotated: parse_note(note) for annotated, note in notes.items()}
+
+
+def append(
+    repo: GitRepository,
+    changes: Changes,
+    what: str,
+    statements: Sequence[tuple[Target, Statement]],
+    tips: Sequence[str],
+    author: Author,
+    reason: str | None,
+) -> list[Event]:
+    """Add events of one name to one of its notes refs, each after the one before.
+
+    Args:
+        repo: Where.
+        changes: What they become durable with.
+        what: ``EVENTS`` or ``ATTESTATIONS``.
+        statements: What each says, and of which version; all of one name.
+        tips: The newest lines known (``Ledger.tips``, ``Attestations.tips``).
+        author: Who says it.
+        reason: Why.
+    """
+    first = statements[0][0]
+    ref = notes_ref(Kind(first.kind), first.name, what)
+    tip = repo.ref(ref)
+    added: dict[Oid, list[bytes]] = {}
+    events: list[Event] = []
+    after = tips
+    for target, statement in statements:
+        envelope = Envelope(author.registry, target, after, author.at, author.identity, reason or "")
+        event = _signed(compose(statement, envelope), author)
+        events.append(event)
+        added.setdefault(Oid(target.commit), []).append(event.line)
+        after = (event.hash,)
+    changed = {
+        annotated: encode_note([*parse_note(read_note(repo, tip, annotated)), *lines])
+        for annotated, lines in added.items()
+    }
+    message = f"{what.strip('_')} of {first.kind} {first.name}\n"
+    new = write_notes(repo, changes, tip, changed, identity=author.identity, seconds=author.seconds, message=message)
+    changes.move(ref, new, tip)
+    changes.resolve_with(NOTES_ROOT, _united(repo))
+    return events
+
+
+def _signed(event: Event, author: Author) -> Event:
+    return event if author.sign is None else with_signature(event, author.sign(signed_part(event.line)))
+
+
+def _united(repo: GitRepository) -> Callable[[Changes, RefUpdate, Oid | None], Oid | None]:
+    """Notes that somebody else moved meanwhile are united with ours; no line is lost."""
+
+    def resolve(changes: Changes, update: RefUpdate, now: Oid | None) -> Oid | None:
+        if update.new is None or now is None:
+            return update.new
+        return merge_tips(repo, changes, now, update.new)
+
+    return resolve

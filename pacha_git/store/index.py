@@ -1,0 +1,161 @@
+"""The side index for deduplication: BLAKE3 → Git oid of chunks and files, and what files on disk were last seen to be.
+
+It is a hint. Whoever uses an answer checks that the object is here; losing the index loses no more than time.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from os import stat_result
+from typing import Any, Final, TypeVar
+
+from pacha_git.names import Oid
+from pacha_git.store.database import Database
+
+_BATCH: Final = 500
+# A file may change again within the clock tick in which it was written, and look the same: such a look is not kept.
+_RACY_NS: Final = 2_000_000_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A file whose bytes are stored: how, in which parts, and a payload ref that held it (at the commit ``payload``)."""
+
+    size: int
+    stored: str
+    parts: tuple[tuple[Oid, int], ...]
+    ref: str
+    payload: Oid
+
+
+class DedupIndex:
+    """Look-ups never raise for a damaged index: they find nothing, and the index begins anew."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def _tolerant(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        try:
+            return work(self._database.connection)
+        except sqlite3.OperationalError:
+            return otherwise  # locked for longer than we wait, or a full disk: do without
+        except sqlite3.DatabaseError:
+            self._database.forget()
+            return otherwise
+
+    # Chunks ------------------------------------------------------------------------------------------------------
+
+    def known_chunks(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Raw BLAKE3 digests → raw oids, for those that were stored once."""
+        return self._tolerant(lambda connection: _known(connection, digests), {})
+
+    def add_chunks(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        """Remember (raw digest, raw oid) pairs."""
+        rows = list(pairs)
+        self._write("INSERT OR REPLACE INTO chunk VALUES (?, ?)", rows)
+
+    def forget_chunks(self, oids: Iterable[bytes]) -> None:
+        """Forget raw oids that are not here, or damaged."""
+        gone = [(oid,) for oid in oids]
+        self._write("DELETE FROM chunk WHERE oid = ?", gone)
+
+    def count_chunks(self) -> int:
+        """How many chunks are known."""
+        return int(self._tolerant(lambda c: c.execute("SELECT count(*) FROM chunk").fetchone()[0], 0))
+
+    # Files -------------------------------------------------------------------------------------------------------
+
+    def has_size(self, size: int) -> bool:
+        """Whether any stored file has this size: if none has, hashing it first is no use."""
+        return self._tolerant(
+            lambda c: c.execute("SELECT 1 FROM file WHERE size = ? LIMIT 1", (size,)).fetchone() is not None, False
+        )
+
+    def file(self, digest: bytes, layout: str) -> KnownFile | None:
+        """What is known of a file with this raw BLAKE3 digest."""
+        row = self._tolerant(
+            lambda c: c.execute(
+                "SELECT size, stored, parts, ref, payload FROM file WHERE digest = ? AND layout = ?", (digest, layout)
+            ).fetchone(),
+            None,
+        )
+        if row is None:
+            return None
+        parts = tuple((Oid(oid), size) for oid, size in json.loads(row[2]))
+        return KnownFile(row[0], row[1], parts, row[3], Oid(row[4]))
+
+    def add_files(self, layout: str, files: Iterable[tuple[bytes, KnownFile]]) -> None:
+        """Remember files by raw digest."""
+        rows = [
+            (digest, layout, f.size, f.stored, json.dumps([list(part) for part in f.parts]), f.ref, f.payload)
+            for digest, f in files
+        ]
+        self._write("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    # What files on disk were last seen to be -----------------------------------------------------------------------
+
+    def seen(self, paths: Mapping[str, stat_result]) -> dict[str, bytes]:
+        """Absolute path → raw digest, for those files whose stat is to the nanosecond what it was when they were hashed."""
+        return self._tolerant(lambda connection: _seen(connection, paths), {})
+
+    def remember_seen(self, files: Iterable[tuple[str, stat_result, bytes]]) -> None:
+        """Remember what a file hashed to; ``stat`` was taken before it was read, and again after, and was the same."""
+        now = time.time_ns()
+        rows = [
+            (path, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns, digest)
+            for path, s, digest in files
+            if now - max(s.st_mtime_ns, s.st_ctime_ns) > _RACY_NS
+        ]
+        self._write("INSERT OR REPLACE INTO stat VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    # Packs and damage ----------------------------------------------------------------------------------------------
+
+    def pack_marks(self) -> dict[str, tuple[int, int]]:
+        """Pack name → (size, mtime in ns) as they were when its bytes were last known to be good."""
+        rows: list[tuple[str, int, int]] = self._tolerant(
+            lambda c: c.execute("SELECT name, size, mtime_ns FROM pack").fetchall(), []
+        )
+        return {name: (size, mtime) for name, size, mtime in rows}
+
+    def mark_packs(self, marks: Mapping[str, tuple[int, int]]) -> None:
+        """Remember packs as good at their present size and mtime."""
+        self._write("INSERT OR REPLACE INTO pack VALUES (?, ?, ?)", [(name, *mark) for name, mark in marks.items()])
+
+    def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
+
+        def work(_: sqlite3.Connection) -> None:
+            with self._database.writing() as connection:
+                connection.executemany(statement, rows)
+
+        self._tolerant(work, None)
+
+
+def _known(connection: sqlite3.Connection, digests: Sequence[bytes]) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for start in range(0, len(digests), _BATCH):
+        batch = digests[start : start + _BATCH]
+        marks = ",".join("?" * len(batch))
+        found.update(connection.execute(f"SELECT digest, oid FROM chunk WHERE digest IN ({marks})", batch).fetchall())
+    return found
+
+
+def _seen(connection: sqlite3.Connection, paths: Mapping[str, stat_result]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    names = list(paths)
+    for start in range(0, len(names), _BATCH):
+        batch = names[start : start + _BATCH]
+        marks = ",".join("?" * len(batch))
+        for row in connection.execute(f"SELECT * FROM stat WHERE path IN ({marks})", batch):
+            path, *mark, digest = row
+            s = paths[path]
+            if mark == [s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns]:
+                found[path] = digest
+    return found

@@ -1,0 +1,101 @@
+"""Checks a payload commit against the record it belongs to: form, tree, manifest, every byte.
+
+It trusts nothing that it reads; whoever wrote it may have been hostile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import blake3
+
+from pacha_git.errors import Corrupt, VerificationFailed
+from pacha_git.git.repo import GitRepository
+from pacha_git.git.trees import parse_tree
+from pacha_git.names import Address, Oid
+from pacha_git.schema.commit import payload_commit
+from pacha_git.schema.manifest import FileLine, decode_manifest
+from pacha_git.schema.record import Content, check_content
+from pacha_git.store.payload_reader import Payload, group_pieces
+from pacha_git.store.tree import name_only, payload_tree
+
+MANIFEST_LIMIT: Final = 256 << 20
+
+
+def check_payload(
+    repo: GitRepository,
+    commit: Oid,
+    content: Content,
+    *,
+    fast: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> None:
+    """Check that a payload commit is what a record's content says.
+
+    Args:
+        repo: Where it lies.
+        commit: The payload commit.
+        content: What the record says of it.
+        fast: Check its form and trees, and read no chunk.
+        progress: Is told how many bytes were hashed so far.
+
+    Raises:
+        NotFound: an object is missing.
+        Corrupt, VerificationFailed: with what is wrong.
+    """
+    address = Address.parse(content.address)
+    if repo.read_as(commit, "commit") != payload_commit(Oid(content.tree), address):
+        raise Corrupt(f"payload commit {commit} is not the one that the record spells")
+    payload = Payload(repo, content)
+    _check_tree(repo, payload)
+    if fast:
+        return
+    done = 0
+    for line in payload.lines:
+        for count in _check_file(repo, payload, line):
+            done += count
+            if progress is not None:
+                progress(done)
+
+
+def _check_tree(repo: GitRepository, payload: Payload) -> None:
+    """The manifest must be the record's, and the tree exactly what the manifest spells."""
+    content = payload.content
+    manifest = repo.read_as(Oid(content.manifest), "blob")
+    if len(manifest) > MANIFEST_LIMIT:
+        raise Corrupt(f"a manifest of {len(manifest)} bytes")
+    lines = decode_manifest(manifest)
+    check_content(content, lines)
+    if payload_tree(lines, manifest, name_only) != content.tree:
+        raise VerificationFailed("the tree of the payload is not what its manifest spells")
+
+
+def _check_file(repo: GitRepository, payload: Payload, line: FileLine) -> list[int]:
+    """Hash one file; every group's tree must be contiguous, every chunk as long as the tree says."""
+    digest = blake3.blake3()
+    sizes: list[int] = []
+    ends = _ends(repo, payload, line)
+    for block, expected in zip(repo.read_blobs(oid for oid, _ in ends), (size for _, size in ends), strict=True):
+        if len(block) != expected:
+            raise VerificationFailed(f"a chunk of {line.path} has {len(block)} bytes instead of {expected}")
+        digest.update(block)
+        sizes.append(len(block))
+    if digest.hexdigest() != line.blake3:
+        raise VerificationFailed(f"the bytes of {line.path} are not what the record says (BLAKE3 differs)")
+    return sizes
+
+
+def _ends(repo: GitRepository, payload: Payload, line: FileLine) -> list[tuple[Oid, int]]:
+    """The oid and size of every piece of a file."""
+    assert line.parts is not None
+    if line.stored == "blob":
+        return [(line.parts[0][0], line.size)]
+    found: list[tuple[Oid, int]] = []
+    for group, size in line.parts:
+        pieces = group_pieces(parse_tree(repo.read_as(group, "tree")), group)
+        until = [piece.offset for piece in pieces[1:]] + [size]
+        if until[-1] <= pieces[-1].offset:
+            raise Corrupt(f"tree {group} has more than the {size} bytes that the manifest gives it")
+        found += [(piece.oid, end - piece.offset) for piece, end in zip(pieces, until, strict=True)]
+    return found

@@ -1,0 +1,326 @@
+"""Writes files as a payload: what is stored already is relied on, the rest goes straight into a pack.
+
+It knows layouts, the side index and the tree; whose payload it is it refuses to know.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import blake3
+
+from pacha_git.chunking.cutter import Window, chunks
+from pacha_git.chunking.layout import CURRENT, Grouper, Layout
+from pacha_git.chunking.tensors import tensor_cuts
+from pacha_git.errors import NotFound, PachaError
+from pacha_git.git.changes import Changes
+from pacha_git.git.packstream import PackStream, Stored
+from pacha_git.git.repo import GitRepository
+from pacha_git.names import Oid
+from pacha_git.schema.commit import git_oid, payload_commit
+from pacha_git.schema.content import Content, make_content
+from pacha_git.schema.manifest import FileLine, content_address, encode_manifest
+from pacha_git.store.index import DedupIndex, KnownFile
+from pacha_git.store.soundness import Soundness
+from pacha_git.store.sources import SourceFile
+from pacha_git.store.tree import group_tree, payload_tree
+
+_BATCH_BYTES: Final = 4 << 20
+_BATCH_FILES: Final = 2048
+_HASH_BLOCK: Final = 4 << 20
+
+
+class Progress(Protocol):
+    """Is told how many of how many bytes are done."""
+
+    def __call__(self, what: str, done: int, total: int | None, unit: str = "bytes") -> None:
+        """Report one step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a version cost, in bytes: new as stored, new before compression, here already."""
+
+    stored_bytes: int
+    new_bytes: int
+    shared_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPayload:
+    """A payload whose objects are written: its commit, what the record says of it, what it cost, and what to remember."""
+
+    commit: Oid
+    content: Content
+    cost: Cost
+    _files: Mapping[str, FileLine]
+    _pairs: Sequence[tuple[bytes, bytes]]
+    _seen: Sequence[tuple[str, os.stat_result, bytes]]
+    _sound: Soundness
+
+    def remember(self, index: DedupIndex, ref: str, packs: Iterable[Path]) -> None:
+        """Tell the side index, once all of it is durable under ``ref``, in ``packs`` and those that were here."""
+        index.add_chunks(self._pairs)
+        known = [
+            (bytes.fromhex(line.blake3), KnownFile(line.size, line.stored, line.parts or (), ref, self.commit))
+            for line in self._files.values()
+        ]
+        index.add_files(self.content.layout, known)
+        index.remember_seen(self._seen)
+        self._sound.remember(pack.stem for pack in packs)
+        self._sound.heal()
+
+
+@dataclass(slots=True)
+class _Tally:
+    new: int = 0
+    shared: int = 0
+    pairs: list[tuple[bytes, bytes]] = field(default_factory=list)
+    seen: list[tuple[str, os.stat_result, bytes]] = field(default_factory=list)
+
+    def count(self, stored: Stored) -> None:
+        if stored.new:
+            self.new += stored.size
+        else:
+            self.shared += stored.size
+        self.pairs.append((stored.digest, stored.oid))
+
+
+class PayloadWriter:
+    """Writes one payload.
+
+    Args:
+        repo: Where.
+        changes: What its objects become durable with.
+        index: What is known to be stored.
+        use_known: Whether to rely on what is stored already; without, all is written again.
+        layout: How files are cut.
+    """
+
+    def __init__(
+        self,
+        repo: GitRepository,
+        changes: Changes,
+        index: DedupIndex,
+        *,
+        use_known: bool = True,
+        layout: Layout = CURRENT,
+    ) -> None:
+        self._repo = repo
+        self._changes = changes
+        self._index = index
+        self._use_known = use_known
+        self._layout = layout
+        self._sound = Soundness(repo, index)
+        self._tally = _Tally()
+        self._lines: dict[str, FileLine] = {}
+        self._done = 0
+
+    def write(self, files: Sequence[SourceFile], progress: Progress | None = None) -> WrittenPayload:
+        """Store files, and write their manifest, trees and payload commit.
+
+        Raises:
+            PachaError: a file vanished, changed while it was read, or can't be read; the disk is full.
+        """
+        total = sum(file.size for file in files)
+        before = self._changes.stored_bytes
+        advance = self._advance(progress, total)
+        with PackStream(self._changes.writer, self._known) as stream:
+            rest = self._take_known(files, advance)
+            small = [file for file in rest if file.size <= self._layout.whole_file_limit]
+            for file in rest:
+                if file.size > self._layout.whole_file_limit:
+                    self._write_large(stream, file, advance)
+            self._write_small(stream, small, advance)
+        lines = [self._lines[file.path] for file in files]
+        manifest = encode_manifest(lines)
+        tree = payload_tree(lines, manifest, self._add)
+        address, _ = content_address(lines)
+        commit = self._changes.add("commit", payload_commit(tree, address))
+        content = make_content(lines, layout=self._layout.name, tree=tree, manifest=git_oid("blob", manifest))
+        cost = Cost(self._changes.stored_bytes - before, self._tally.new, self._tally.shared)
+        return WrittenPayload(commit, content, cost, self._lines, self._tally.pairs, self._tally.seen, self._sound)
+
+    def _advance(self, progress: Progress | None, total: int) -> Callable[[int], None]:
+        def advance(count: int) -> None:
+            self._done += count
+            if progress is not None:
+                progress("register", self._done, total)
+
+        return advance
+
+    def _add(self, kind: str, body: bytes) -> Oid:
+        return self._changes.add(kind, body)  # type: ignore[arg-type]
+
+    # What is stored already ---------------------------------------------------------------------------------------
+
+    def _known(self, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Chunks that are here, sound, and protected from now on."""
+        if not self._use_known:
+            return {}
+        found = self._sound.known_chunks(digests)
+        self._changes.rely_on(Oid.of_raw(oid) for oid in found.values())
+        return found
+
+    def _take_known(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> list[SourceFile]:
+        """Take files whose bytes a payload here has as a whole, without cutting them; returns the others."""
+        if not self._use_known or not self._sound.all_packs:
+            return list(files)
+        seen = self._index.seen({os.path.abspath(file.location): file.status for file in files})
+        rest: list[SourceFile] = []
+        for file in files:
+            digest = seen.get(os.path.abspath(file.location))
+            if digest is None and file.size > self._layout.whole_file_limit and self._index.has_size(file.size):
+                digest = _hash(file)
+            known = self._index.file(digest, self._layout.name) if digest is not None else None
+            if digest is None or known is None or not self._still_held(known) or known.size != file.size:
+                rest.append(file)
+                continue
+            self._lines[file.path] = FileLine(file.path, file.size, file.mode, digest.hex(), known.stored, known.parts)
+            self._tally.shared += file.size
+            self._tally.seen.append((os.path.abspath(file.location), file.status, digest))
+            advance(file.size)
+        return rest
+
+    def _still_held(self, known: KnownFile) -> bool:
+        """Whether the payload that has the file is still held by its ref; if so the ref must not move before we are done."""
+        if self._repo.refs.get(known.ref) != known.payload:
+            return False
+        self._changes.hold(known.ref, known.payload)
+        return True
+
+    # What is not ----------------------------------------------------------------------------------------------------
+
+    def _write_large(self, stream: PackStream, file: SourceFile, advance: Callable[[int], None]) -> None:
+        digest = blake3.blake3()
+        groups = _Groups(self._layout, self._add)
+        with _reading(file) as opened:
+            cuts = tensor_cuts(_reader(opened), file.size, self._layout)
+            for stored in stream.store(chunks(opened.readinto, file.size, cuts, self._layout), digest.update):
+                self._tally.count(stored)
+                groups.push(stored)
+                advance(stored.size)
+        self._keep(file, FileLine(file.path, file.size, file.mode, digest.hexdigest(), "chunked", groups.end()))
+
+    def _write_small(self, stream: PackStream, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
+        results = stream.store(_windows(files))
+        for file in files:
+            if file.size:
+                stored = next(results)
+                self._tally.count(stored)
+                digest, oid = stored.digest, Oid.of_raw(stored.oid)
+            else:
+                digest, oid = blake3.blake3(b"").digest(), self._add("blob", b"")
+            self._keep(file, FileLine(file.path, file.size, file.mode, digest.hex(), "blob", ((oid, file.size),)))
+            advance(file.size)
+
+    def _keep(self, file: SourceFile, line: FileLine) -> None:
+        self._lines[file.path] = line
+        self._tally.seen.append((os.path.abspath(file.location), file.status, bytes.fromhex(line.blake3)))
+
+
+class _Groups:
+    """Gathers the chunks of one file into group trees."""
+
+    def __init__(self, layout: Layout, add: Callable[[str, bytes], Oid]) -> None:
+        self._grouper = Grouper(layout)
+        self._add = add
+        self._open: list[tuple[int, Oid]] = []
+        self._parts: list[tuple[Oid, int]] = []
+
+    def push(self, stored: Stored) -> None:
+        self._open.append((stored.size, Oid.of_raw(stored.oid)))
+        if self._grouper.push(stored.oid):
+            self._close()
+
+    def end(self) -> tuple[tuple[Oid, int], ...]:
+        if self._open:
+            self._close()
+        return tuple(self._parts)
+
+    def _close(self) -> None:
+        self._parts.append((self._add("tree", group_tree(self._open)), sum(size for size, _ in self._open)))
+        self._open = []
+
+
+@contextmanager
+def _reading(file: SourceFile) -> Iterator[Any]:
+    """Open a file; when the block ends without an error, check that it is what it was when it was found.
+
+    Raises:
+        NotFound: it vanished.
+        PachaError: it can't be read, or changed.
+    """
+    try:
+        opened = Path(file.location).open("rb", buffering=0)
+    except FileNotFoundError:
+        raise NotFound(
+            f"{file.location} vanished while it was registered", hint="nothing was changed; try again"
+        ) from None
+    except OSError as error:
+        raise PachaError(f"can't read {file.location}: {error.strerror}", hint="nothing was changed") from None
+    with opened:
+        try:
+            yield opened
+            now = os.fstat(opened.fileno())
+        except OSError as error:
+            raise PachaError(f"can't read {file.location}: {error.strerror}", hint="nothing was changed") from None
+    was = file.status
+    if (now.st_size, now.st_mtime_ns, now.st_ino) != (was.st_size, was.st_mtime_ns, was.st_ino):
+        raise PachaError(
+            f"{file.location} changed while it was read", hint="nothing was changed; try again when it is still"
+        )
+
+
+def _reader(opened: Any) -> Callable[[int, int], bytes]:
+    return lambda offset, length: os.pread(opened.fileno(), length, offset)
+
+
+def _hash(file: SourceFile) -> bytes:
+    """BLAKE3 of a whole file, by all cores, in bounded memory."""
+    digest = blake3.blake3(max_threads=blake3.blake3.AUTO)
+    buffer = bytearray(_HASH_BLOCK)
+    view = memoryview(buffer)
+    with _reading(file) as opened:
+        while count := opened.readinto(buffer):
+            digest.update(view[:count])
+    return digest.digest()
+
+
+def _windows(files: Sequence[SourceFile]) -> Iterator[Window]:
+    """Many small files in one window each; empty ones are no chunk."""
+    blocks: list[bytes] = []
+    size = 0
+    for file in files:
+        if file.size:
+            blocks.append(_contents(file))
+            size += file.size
+        if size >= _BATCH_BYTES or len(blocks) >= _BATCH_FILES:
+            yield _window(blocks)
+            blocks, size = [], 0
+    if blocks:
+        yield _window(blocks)
+
+
+def _window(blocks: Sequence[bytes]) -> Window:
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for block in blocks:
+        spans.append((start, start + len(block)))
+        start += len(block)
+    return Window(0, memoryview(b"".join(blocks)), spans)
+
+
+def _contents(file: SourceFile) -> bytes:
+    with _reading(file) as opened:
+        data: bytes = opened.read(file.size + 1)
+    if len(data) != file.size:
+        raise PachaError(
+            f"{file.location} changed while it was read", hint="nothing was changed; try again when it is still"
+        )
+    return data

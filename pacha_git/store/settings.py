@@ -1,0 +1,100 @@
+"""The settings of a registry as they lie in Git: ``registry.toml`` and ``allowed_signers`` below refs/pacha/registry.
+
+It knows the commit and its two files; what a policy means is for the verbs that obey it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pacha_git.errors import Corrupt, NotFound
+from pacha_git.git.changes import Changes
+from pacha_git.git.repo import GitRepository
+from pacha_git.git.trees import FILE_MODE, parse_tree
+from pacha_git.names import REGISTRY_REF, ROOT_COMMIT, ROOT_REF, Oid
+from pacha_git.schema.commit import SYSTEM_IDENTITY, commit_bytes, split_commit, tree_bytes
+from pacha_git.schema.settings import Settings, parse_settings
+from pacha_git.trust.signers import Signers
+
+SETTINGS_FILE: Final = "registry.toml"
+SIGNERS_FILE: Final = "allowed_signers"
+_LIMIT: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSettings:
+    """The settings as they stand at a commit."""
+
+    commit: Oid
+    settings: Settings
+    toml: bytes
+    signers_file: bytes
+
+    @property
+    def signers(self) -> Signers:
+        """Who may sign."""
+        return Signers.parse(self.signers_file)
+
+
+def read_settings(repo: GitRepository, ref: str = REGISTRY_REF) -> StoredSettings:
+    """Read the settings.
+
+    Raises:
+        NotFound: there are none: this is no registry.
+        PachaError: they are of a newer format.
+        Corrupt: they can't be read.
+    """
+    commit = repo.ref(ref)
+    if commit is None:
+        raise NotFound(f"{repo.path} is a Git repository, but no registry", hint=f"git pacha init {repo.path}")
+    return settings_at(repo, commit)
+
+
+def settings_at(repo: GitRepository, commit: Oid) -> StoredSettings:
+    """Read the settings of a commit; errors as ``read_settings``."""
+    tree = split_commit(repo.read_as(commit, "commit")).tree
+    files = {entry.name.decode("utf-8", "replace"): entry.oid for entry in parse_tree(repo.read_as(tree, "tree"))}
+    if SETTINGS_FILE not in files:
+        raise Corrupt(f"the settings at {commit} have no {SETTINGS_FILE}", hint="git pacha fsck")
+    toml = repo.read_as(files[SETTINGS_FILE], "blob")
+    signers = repo.read_as(files[SIGNERS_FILE], "blob") if SIGNERS_FILE in files else b""
+    if max(len(toml), len(signers)) > _LIMIT:
+        raise Corrupt(f"the settings at {commit} are over {_LIMIT >> 20} MiB")
+    return StoredSettings(commit, parse_settings(toml), toml, signers)
+
+
+def write_settings(
+    changes: Changes,
+    toml: bytes,
+    signers_file: bytes,
+    *,
+    parents: list[Oid],
+    old: Oid | None,
+    identity: str,
+    seconds: int,
+    message: str,
+) -> Oid:
+    """Write settings as a commit on top of ``parents``, and move the ref from ``old`` to it."""
+    parse_settings(toml)
+    entries = [(FILE_MODE, SETTINGS_FILE.encode(), changes.add("blob", toml))]
+    if signers_file:
+        entries.append((FILE_MODE, SIGNERS_FILE.encode(), changes.add("blob", signers_file)))
+    tree = changes.add("tree", tree_bytes(entries))
+    commit = changes.add(
+        "commit", commit_bytes(tree=tree, parents=parents, identity=identity, seconds=seconds, message=message)
+    )
+    changes.move(REGISTRY_REF, commit, old)
+    return commit
+
+
+def write_root(repo: GitRepository, changes: Changes) -> None:
+    """Write the root commit, the same in every registry, unless it is here."""
+    if repo.ref(ROOT_REF) is not None:
+        return
+    tree = changes.add("tree", b"")
+    commit = changes.add(
+        "commit", commit_bytes(tree=tree, parents=(), identity=SYSTEM_IDENTITY, seconds=0, message="pacha registry\n")
+    )
+    assert commit == ROOT_COMMIT
+    changes.move(ROOT_REF, commit, None)

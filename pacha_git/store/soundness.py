@@ -1,0 +1,88 @@
+"""Which stored bytes may be relied on unread: those in packs that are, to the nanosecond, as they were when last known good.
+
+Registering what is stored already must cost no more than hashing it, and yet must heal a chunk that was damaged on disk. So a
+pack that somebody touched, or that this index has never seen, is read before it is relied on; what is bad is written again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+
+import blake3
+
+from pacha_git.errors import PachaError
+from pacha_git.git.repo import GitRepository
+from pacha_git.names import Oid
+from pacha_git.store.index import DedupIndex
+
+Marks = dict[str, tuple[int, int]]
+
+
+class Soundness:
+    """What may be relied on, for one registration."""
+
+    def __init__(self, repo: GitRepository, index: DedupIndex) -> None:
+        self._repo = repo
+        self._index = index
+        self.damaged: set[bytes] = set()
+
+    @cached_property
+    def _sound_packs(self) -> frozenset[str]:
+        marks = self._index.pack_marks()
+        return frozenset(name for name, mark in pack_marks(self._repo).items() if marks.get(name) == mark)
+
+    @cached_property
+    def all_packs(self) -> bool:
+        """Whether every pack is as it was, so that a whole file may be relied on without looking at its chunks."""
+        return pack_marks(self._repo).keys() == self._sound_packs
+
+    def known_chunks(self, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Raw digests → raw oids of chunks that are here, sound, and protected from a gc for now."""
+        claimed = self._index.known_chunks(digests)
+        gone = self._repo.packs.missing(claimed.values(), durable=True)
+        gone |= self._repo.packs.freshen(oid for oid in claimed.values() if oid not in gone)
+        return {digest: oid for digest, oid in claimed.items() if oid not in gone and self._is_sound(digest, oid)}
+
+    def _is_sound(self, digest: bytes, oid: bytes) -> bool:
+        location = self._repo.packs.find_durable(Oid.of_raw(oid))
+        if location is not None and location.pack.path.stem in self._sound_packs:
+            return True
+        try:
+            if blake3.blake3(self._repo.read_as(Oid.of_raw(oid), "blob")).digest() == digest:
+                return True
+        except PachaError:
+            pass  # damaged or gone: it is written again
+        self.damaged.add(oid)
+        return False
+
+    def remember(self, written: Iterable[str]) -> None:
+        """Once all is durable: sound packs still are, under the times that relying on them gave them; so are those just written.
+
+        Args:
+            written: Names of packs, as ``pack-<hex>``.
+        """
+        good = self._sound_packs.union(written)
+        self._index.mark_packs({name: mark for name, mark in pack_marks(self._repo).items() if name in good})
+
+    def heal(self) -> None:
+        """Once damaged chunks are written again: leave their damaged copies out of the packs."""
+        if self.damaged:
+            # Git reuses no entry whose checksum is wrong: it reads the sound copy instead.
+            self._repo.git("repack", "-a", "-d", "--keep-unreachable", "--quiet", "--no-write-bitmap-index")
+            self._index.mark_packs(pack_marks(self._repo))
+
+
+def pack_marks(repo: GitRepository) -> Marks:
+    """Pack name → size and mtime in ns, as they are now."""
+    marks: Marks = {}
+    try:
+        with os.scandir(repo.objects / "pack") as entries:
+            for entry in entries:
+                if entry.name.startswith("pack-") and entry.name.endswith(".pack"):
+                    status = entry.stat()
+                    marks[entry.name[: -len(".pack")]] = (status.st_size, status.st_mtime_ns)
+    except FileNotFoundError:
+        pass  # nothing was ever stored
+    return marks
