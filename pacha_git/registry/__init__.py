@@ -1,0 +1,1 @@
+"""The verbs of the registry, one per file: they take plain values, return values, raise errors, and never print."""

@@ -1,0 +1,169 @@
+"""Checks a whole registry against the format: every ref, record, payload, event and setting.
+
+It reports and repairs nothing. The list it works through is docs/format.md, "A reader's checks".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from pacha_git.errors import InvalidInput, PachaError
+from pacha_git.ledger.registers import Status
+from pacha_git.names import (
+    NOTES_ROOT,
+    PAYLOAD_ROOT,
+    REF_ROOT,
+    REGISTRY_REF,
+    ROOT_COMMIT,
+    ROOT_REF,
+    TMP_ROOT,
+    Kind,
+    Oid,
+    VersionId,
+    parse_notes_ref,
+    parse_payload_ref,
+    parse_record_ref,
+)
+from pacha_git.process import CommandFailed
+from pacha_git.registry.context import Context
+from pacha_git.registry.results import FsckReport, Progress
+from pacha_git.store import records
+from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
+from pacha_git.store.payload_check import check_payload
+
+_RUNS: Final = REF_ROOT + "runs/"
+_FIXED: Final = (ROOT_REF, REGISTRY_REF)
+
+
+class _Check:
+    """One run of fsck: what was looked at, and what is wrong."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.repo = context.repo
+        self.checked = 0
+        self.problems: list[str] = []
+        self.records: dict[VersionId, records.Stored] = {}
+        self.by_commit: dict[Oid, records.Stored] = {}
+
+    @contextmanager
+    def about(self, what: str) -> Iterator[None]:
+        """Turn what is raised within into a problem of ``what``."""
+        self.checked += 1
+        try:
+            yield
+        except PachaError as error:
+            self.problems.append(f"{what}: {error.message}")
+
+    def say(self, what: str, problem: str) -> None:
+        self.problems.append(f"{what}: {problem}")
+
+
+def fsck(context: Context, *, fast: bool = False, progress: Progress | None = None) -> FsckReport:
+    """Check everything.
+
+    Args:
+        context: The registry.
+        fast: Read no chunk of any payload, and leave Git's own objects unchecked.
+        progress: Is told how far it is.
+    """
+    check = _Check(context)
+    refs = context.repo.refs_below(REF_ROOT)
+    _check_repository(check, git_too=not fast)
+    for ref, commit in refs.items():
+        if not ref.startswith((PAYLOAD_ROOT, TMP_ROOT, _RUNS)) and ref not in _FIXED:
+            with check.about(ref):
+                _check_record(check, ref, commit)
+    for stored in check.records.values():
+        _check_edges(check, stored)
+    _check_names(check)
+    _check_payloads(check, {r: c for r, c in refs.items() if r.startswith(PAYLOAD_ROOT)}, fast, progress)
+    for ref, commit in context.repo.refs_below(NOTES_ROOT).items():
+        with check.about(ref):
+            _check_notes(check, ref, commit)
+    return FsckReport(check.checked, tuple(check.problems))
+
+
+def _check_repository(check: _Check, *, git_too: bool) -> None:
+    if check.repo.ref(ROOT_REF) != ROOT_COMMIT:
+        check.say(ROOT_REF, f"is not {ROOT_COMMIT}")
+    if (check.repo.path / "shallow").exists():
+        check.say("shallow", "a stray file that makes Git leave payloads out; git pacha doctor removes it")
+    with check.about(REGISTRY_REF):
+        _ = check.context.settings.settings
+    if git_too:
+        try:
+            check.repo.git("fsck", "--full", "--strict", "--no-dangling", "--no-progress")
+        except CommandFailed as error:
+            for line in error.stderr.splitlines()[:50]:
+                check.say("git fsck", line)
+
+
+def _check_record(check: _Check, ref: str, commit: Oid) -> None:
+    version = parse_record_ref(ref)
+    if version is None:
+        check.say(ref, "no ref of the format")
+        return
+    stored = records.read_checked(check.repo, commit, ref)
+    check.records[version] = stored
+    check.by_commit[commit] = stored
+
+
+def _check_edges(check: _Check, stored: records.Stored) -> None:
+    """Closure: every version that a record comes from has its own ref, at that commit."""
+    for edge in stored.record.lineage:
+        target = edge.target
+        if target.kind == Kind.RUN.value:
+            continue
+        found = check.by_commit.get(Oid(target.commit))
+        if found is None:
+            check.say(stored.id.ref, f"comes from {target}, which has no ref here at {target.commit}")
+        elif found.target != target:
+            check.say(stored.id.ref, f"comes from {target}, and its record there is another")
+
+
+def _check_names(check: _Check) -> None:
+    prefixes: dict[tuple[Kind, str], str] = {}
+    builds: dict[tuple[Kind, str, str], VersionId] = {}
+    for version in check.records:
+        segments = version.name.split("/")
+        for count in range(1, len(segments) + 1):
+            prefix = "/".join(segments[:count])
+            if prefixes.setdefault((version.kind, prefix.lower()), prefix) != prefix:
+                check.say(version.ref, "another name differs from it only in case")
+        key = (version.kind, str(version.name), version.version.without_build.lower())
+        if builds.setdefault(key, version) != version:
+            check.say(version.ref, "another version differs from it only in build or case")
+
+
+def _check_payloads(check: _Check, refs: dict[str, Oid], fast: bool, progress: Progress | None) -> None:
+    total = sum(s.record.content.size for s in check.records.values() if s.record.content is not None)
+    done = 0
+    for ref, commit in refs.items():
+        if ref.startswith(PAYLOAD_ROOT + "runs/"):
+            continue
+        with check.about(ref):
+            version = parse_payload_ref(ref)
+            stored = check.records.get(version) if version is not None else None
+            if stored is None or stored.record.content is None:
+                continue  # a payload may come before its record
+            base = done
+            report = None if progress is None else lambda n, base=base: progress("fsck", base + n, total)
+            check_payload(check.repo, commit, stored.record.content, fast=fast, progress=report)
+            done += stored.record.content.size
+
+
+def _check_notes(check: _Check, ref: str, tip: Oid) -> None:
+    parsed = parse_notes_ref(ref)
+    if parsed is None:
+        raise InvalidInput("no ref of the format")
+    kind, name, what = parsed
+    if what == ATTESTATIONS:
+        void = [event.id for _, event in attestations_at(check.repo, tip, kind, name).void]
+    else:
+        bad = (Status.VOID, Status.ILLEGAL)
+        void = [e.event.id for e in ledger_at(check.repo, tip, kind, name).history if e.status in bad]
+    for event_id in void:
+        check.say(ref, f"event {event_id} sets nothing: it is void or illegal")

@@ -1,0 +1,245 @@
+"""The models, the datasets or the recipes of a registry: every verb that is about one kind, by one implementation.
+
+It hands on to the verbs' own modules and refuses to know how any of them works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pacha_git.errors import InvalidInput
+from pacha_git.names import Kind
+from pacha_git.registry import attest, compare, content, lineage, listing, recipes, remove, stages
+from pacha_git.registry.context import Context
+from pacha_git.registry.register import Wanted, register
+from pacha_git.registry.resolve import resolve
+from pacha_git.registry.results import (
+    Difference,
+    HistoryEntry,
+    LineageGraph,
+    Progress,
+    Registered,
+    StageChange,
+    VersionDetail,
+    VersionInfo,
+)
+from pacha_git.registry.view import detail
+from pacha_git.schema.kinds import KINDS
+from pacha_git.store import records
+
+AnyPath = str | PathLike[str]
+
+
+class Collection:
+    """All versions of one kind. A SPEC is what the command line takes: ``NAME@1.0.0``, ``NAME@production`` …"""
+
+    def __init__(self, context: Context, kind: Kind) -> None:
+        self._context = context
+        self._kind = kind
+
+    def register(
+        self,
+        name: str | AnyPath,
+        paths: AnyPath | Sequence[AnyPath] = (),
+        *,
+        version: str | None = None,
+        description: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        purpose: str | None = None,
+        data: str | Sequence[str] = (),
+        recipe: str | None = None,
+        run: str | None = None,
+        lineage: Sequence[str] = (),
+        card: AnyPath | None = None,
+        datasheet: AnyPath | None = None,
+        exclude: Sequence[str] = (),
+        follow_symlinks: bool = False,
+        sign: bool | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Registered:
+        """Register a version; it is durable when this returns.
+
+        Args:
+            name: The name; of recipes the TOML file, in which name and version stand.
+            paths: Files and folders.
+            version: SemVer.
+            description: What it is.
+            tags: Words by which to find it.
+            metrics: What was measured of it; any finite or not finite numbers.
+            purpose: Of a dataset: what it is for.
+            data: Datasets it was trained on (SPECs).
+            recipe: The recipe it was made by (SPEC).
+            run: The run it was made by (its id).
+            lineage: ``RELATION=SPEC[,KEY=VALUE]…`` each.
+            card: Of a model: a file with its card.
+            datasheet: Of a dataset: a file with its datasheet.
+            exclude: gitignore patterns of what to leave out.
+            follow_symlinks: Store what links in folders point to.
+            sign: Sign it; None: as ``pacha.sign.default`` says.
+            dry_run: Say what it would cost and change nothing.
+            progress: Is told how far it is.
+
+        Raises:
+            InvalidInput, NotFound: a word, path or target of lineage that can't be.
+            Conflict: the version exists already.
+            PachaError: a file can't be read, the disk is full, Git knows no identity.
+        """
+        if not KINDS[self._kind].has_payload:
+            return recipes.register_recipe(self._context, Path(name), sign=sign)
+        if version is None:
+            raise InvalidInput("say which version it is", hint="as in -v 1.0.0")
+        wanted = Wanted(
+            kind=self._kind,
+            name=str(name),
+            version=version,
+            paths=[Path(path) for path in _as_list(paths)],
+            description=description or "",
+            tags=tags or {},
+            metrics=metrics or {},
+            purpose=purpose,
+            data=[data] if isinstance(data, str) else data,
+            recipe=recipe,
+            run=run,
+            lineage=lineage,
+            document=_path(card if self._kind is Kind.MODEL else datasheet),
+            exclude=exclude,
+            follow_symlinks=follow_symlinks,
+            sign=sign,
+            dry_run=dry_run,
+        )
+        return register(self._context, wanted, progress)
+
+    def get(self, spec: str, version: str | None = None) -> VersionDetail:
+        """A version with its files and its document.
+
+        Raises:
+            InvalidInput, Ambiguous, NotFound: as ``Registry.resolve``.
+        """
+        _, commit = resolve(self._context, spec, kind=self._kind, version=version)
+        return detail(self._context, records.read(self._context.repo, commit))
+
+    def list(
+        self,
+        name: str | None = None,
+        *,
+        stage: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        all: bool = False,
+        removed: bool = False,
+    ) -> list[VersionInfo]:
+        """The latest version of every name; of one name all versions; with ``all`` every version of every name.
+
+        Raises:
+            NotFound: no such name.
+        """
+        return listing.list_versions(
+            self._context, self._kind, name, stage=stage, tags=tags, every=all, removed=removed
+        )
+
+    def download(
+        self,
+        spec: str,
+        out: AnyPath,
+        *,
+        version: str | None = None,
+        force: bool = False,
+        progress: Progress | None = None,
+    ) -> Path:
+        """Write a version's bytes to ``out``, each checked while it is written; returns the file or folder written.
+
+        Raises:
+            Conflict: something is there, and not ``force``.
+            PachaError: the payload is not here, or the disk is full.
+            VerificationFailed: the stored bytes are not what the record says.
+        """
+        _, commit = resolve(self._context, spec, kind=self._kind, version=version)
+        return content.download(self._context, commit, Path(out), force=force, progress=progress)
+
+    def path(self, spec: str, version: str | None = None, progress: Progress | None = None) -> Path:
+        """The payload as a read-only folder in the cache; errors as ``download``."""
+        _, commit = resolve(self._context, spec, kind=self._kind, version=version)
+        return content.cached(self._context, commit, progress)
+
+    def open(self, spec: str, file: str | None = None) -> BinaryIO:
+        """One file of a version, seekable; only the chunks that are read are fetched from the store.
+
+        Raises:
+            NotFound: no such version or file.
+            InvalidInput: several files, and none named.
+        """
+        return content.open_file(self._context, spec, file, kind=self._kind)
+
+    def cat(self, spec: str, *, byte_range: str | None = None, version: str | None = None) -> Iterator[bytes]:
+        """The bytes of one file of a version; ``byte_range`` is ``A-B`` (inclusive), ``A-`` or ``-N``; errors as ``open``."""
+        return content.cat(self._context, spec, kind=self._kind, byte_range=byte_range, version=version)
+
+    def stage(
+        self,
+        spec: str,
+        target: str,
+        *,
+        version: str | None = None,
+        reason: str | None = None,
+        replace: bool = False,
+        sign: bool | None = None,
+    ) -> StageChange:
+        """Move a version to a stage; see ``stages.stage``."""
+        return stages.stage(
+            self._context, spec, target, kind=self._kind, version=version, reason=reason, replace=replace, sign=sign
+        )
+
+    def alias(
+        self,
+        name: str,
+        alias: str,
+        *,
+        version: str | None = None,
+        unset: bool = False,
+        reason: str | None = None,
+        sign: bool | None = None,
+    ) -> VersionInfo:
+        """Let an alias name a version, or nothing; see ``stages.alias``."""
+        return stages.alias(
+            self._context, name, alias, kind=self._kind, version=version, unset=unset, reason=reason, sign=sign
+        )
+
+    def tag(self, spec: str, changes: Sequence[str], *, version: str | None = None) -> VersionInfo:
+        """Set (``K=V``) and take away (``K-``) tags."""
+        return attest.tag(self._context, spec, changes, kind=self._kind, version=version)
+
+    def describe(self, spec: str, text: str, *, version: str | None = None) -> VersionInfo:
+        """Give a version another description."""
+        return attest.describe(self._context, spec, text, kind=self._kind, version=version)
+
+    def history(self, name: str) -> Sequence[HistoryEntry]:
+        """Who moved which version to which stage or alias, when, why; oldest first."""
+        return stages.history(self._context, name, kind=self._kind)
+
+    def lineage(
+        self, spec: str, *, version: str | None = None, direction: str = "up", depth: int | None = None
+    ) -> LineageGraph:
+        """What a version came from (``up``) or what came from it (``down``)."""
+        return lineage.lineage(self._context, spec, kind=self._kind, version=version, direction=direction, depth=depth)
+
+    def diff(self, a: str, b: str) -> Difference:
+        """How two versions differ."""
+        return compare.diff(self._context, a, b, kind=self._kind)
+
+    def remove(
+        self, spec: str, *, version: str | None = None, reason: str | None = None, unpushed: bool = False
+    ) -> VersionInfo:
+        """Remove a version's bytes (``reason``), or undo its registration (``unpushed``)."""
+        return remove.remove(self._context, spec, kind=self._kind, version=version, reason=reason, unpushed=unpushed)
+
+
+def _as_list(paths: AnyPath | Sequence[AnyPath]) -> Sequence[AnyPath]:
+    return [paths] if isinstance(paths, str | PathLike) else paths
+
+
+def _path(path: Any) -> Path | None:
+    return None if path is None else Path(path)

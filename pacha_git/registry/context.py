@@ -1,0 +1,86 @@
+"""What every verb works on: the repository, its side index, its settings, and who is acting.
+
+It opens them and keeps them together; it refuses to know what any verb does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from pacha_git.git.changes import Changes, changing
+from pacha_git.git.repo import GitRepository
+from pacha_git.registry.identity import Acting, acting_now
+from pacha_git.registry.signing import Signing
+from pacha_git.store.catalogue import Catalogue
+from pacha_git.store.database import Database
+from pacha_git.store.events import Author
+from pacha_git.store.index import DedupIndex
+from pacha_git.store.records import Stored
+from pacha_git.store.settings import StoredSettings, read_settings
+
+DECIDE_LOCK: Final = "pacha/decide.lock"
+
+
+class Context:
+    """One registry, opened.
+
+    Args:
+        path: Its folder.
+        project: What the catalogue keeps of a record beside the record itself.
+
+    Raises:
+        NotFound: the folder is no registry.
+        PachaError: it is of a newer format, or uses SHA-256 or reftable.
+    """
+
+    def __init__(self, path: Path, project: Callable[[Stored], dict[str, Any]]) -> None:
+        self._project = project
+        self.repo = GitRepository(path)
+        self.database = Database(path)
+        self.index = DedupIndex(self.database)
+        # Reading them is what finds a folder that is no registry, or one of a newer format.
+        self._settings = read_settings(self.repo)
+
+    @property
+    def path(self) -> Path:
+        """The registry's folder."""
+        return self.repo.path
+
+    @property
+    def settings(self) -> StoredSettings:
+        """The settings as they stand now."""
+        if self.repo.ref("refs/pacha/registry") != self._settings.commit:
+            self._settings = read_settings(self.repo)
+        return self._settings
+
+    @property
+    def registry_id(self) -> str:
+        """The UUID of this registry."""
+        return self.settings.settings.registry
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The searchable projection."""
+        return Catalogue(self.repo, self.database, self._project)
+
+    @cached_property
+    def signing(self) -> Signing:
+        """Signs and verifies by this registry's settings."""
+        return Signing(lambda: self.settings.signers)
+
+    def author(self, sign: bool | None, acting: Acting | None = None) -> Author:
+        """Who makes an event now, with a key if ``sign`` (None: as ``sign.default`` says)."""
+        acting = acting or acting_now()
+        signer = self.signing.signer(sign, "pacha-event")
+        return Author(self.registry_id, acting.identity, acting.seconds, acting.at, signer)
+
+    @contextlib.contextmanager
+    def deciding(self, reason: str) -> Iterator[Changes]:
+        """Changes that depend on the events read within: on this machine one decides after the other."""
+        with changing(self.repo, reason) as changes:
+            changes.lock(self.path / DECIDE_LOCK)
+            yield changes

@@ -1,0 +1,168 @@
+"""Where a version came from and what came from it: walks commit parents and edges, and draws what it found.
+
+It knows graphs of versions; which relations exist is the schema's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from pacha_git.errors import InvalidInput
+from pacha_git.names import Kind, Oid, VersionId
+from pacha_git.registry.context import Context
+from pacha_git.registry.resolve import resolve
+from pacha_git.registry.results import LineageEdge, LineageGraph, LineageNode
+from pacha_git.schema.record import Edge, Target
+from pacha_git.store import records
+
+FORMATS: Final = ("tree", "dot", "mermaid", "json")
+
+
+def lineage(
+    context: Context,
+    spec: str,
+    *,
+    kind: Kind | None = None,
+    version: str | None = None,
+    direction: str = "up",
+    depth: int | None = None,
+) -> LineageGraph:
+    """Walk lineage from a version, breadth first.
+
+    Args:
+        context: The registry.
+        spec: From which.
+        kind: Its kind; None to find out.
+        version: What stood after ``-v``.
+        direction: ``up`` to what it came from, ``down`` to what came from it.
+        depth: How many steps at most; None for all.
+
+    Raises:
+        InvalidInput: another direction, or a depth below 0.
+        NotFound: no such version.
+    """
+    if direction not in ("up", "down"):
+        raise InvalidInput(f"unknown direction {direction!r}", hint="up or down")
+    if depth is not None and depth < 0:
+        raise InvalidInput(f"a depth of {depth}", hint="0 or more steps")
+    found, commit = resolve(context, spec, kind=kind, version=version)
+    neighbours = _above if direction == "up" else _below
+    root = _node(found, commit)
+    nodes, edges = {commit: root}, []
+    queue = deque([(commit, 0)])
+    while queue:
+        here, steps = queue.popleft()
+        if depth is not None and steps >= depth:
+            continue
+        for node, edge in neighbours(context, nodes[here]):
+            edges.append(edge)
+            if node.commit not in nodes:
+                nodes[Oid(node.commit)] = node
+                queue.append((Oid(node.commit), steps + 1))
+    return LineageGraph(root.id, direction, tuple(nodes.values()), tuple(edges))
+
+
+def _node(version: VersionId, commit: Oid) -> LineageNode:
+    return LineageNode(version.kind.value, version.name, str(version.version), commit)
+
+
+def _above(context: Context, node: LineageNode) -> Iterator[tuple[LineageNode, LineageEdge]]:
+    for edge in edges_at(context, Oid(node.commit), node.kind):
+        target = _target_node(edge.target)
+        yield target, LineageEdge(node.id, target.id, edge.relation, edge.params)
+
+
+def edges_at(context: Context, commit: Oid, kind: str) -> list[Edge]:
+    """The edges of the record or run at a commit."""
+    if kind == Kind.RUN.value:
+        return []
+    return list(records.read(context.repo, commit).record.lineage)
+
+
+def _target_node(target: Target) -> LineageNode:
+    return LineageNode(target.kind, target.name, target.version, target.commit)
+
+
+def _below(context: Context, node: LineageNode) -> Iterator[tuple[LineageNode, LineageEdge]]:
+    for child in context.catalogue.children(Oid(node.commit)):
+        stored = records.read_version(context.repo, child)
+        shown = _node(child, stored.commit)
+        for edge in stored.record.lineage:
+            if edge.target.commit == node.commit:
+                yield shown, LineageEdge(shown.id, node.id, edge.relation, edge.params)
+
+
+# Drawings -----------------------------------------------------------------------------------------------------------
+
+
+def render(graph: LineageGraph, form: str) -> str:
+    """Draw a graph.
+
+    Args:
+        graph: What ``lineage`` found.
+        form: ``tree``, ``dot`` or ``mermaid``.
+
+    Raises:
+        InvalidInput: another form.
+    """
+    drawings: dict[str, Callable[[LineageGraph], str]] = {"tree": _tree, "dot": _dot, "mermaid": _mermaid}
+    if form not in drawings:
+        raise InvalidInput(f"unknown format {form!r}", hint="one of " + ", ".join(FORMATS))
+    return drawings[form](graph)
+
+
+def _label(edge: LineageEdge) -> str:
+    if not edge.params:
+        return edge.relation
+    return f"{edge.relation} ({', '.join(f'{key}={value}' for key, value in edge.params.items())})"
+
+
+def _tree(graph: LineageGraph) -> str:
+    """One line a node; one met again is named with an ellipsis, so that a diamond stays readable."""
+    up = graph.direction == "up"
+    below: dict[str, list[tuple[str, str]]] = {}
+    for edge in graph.edges:
+        near, far = (edge.from_, edge.to) if up else (edge.to, edge.from_)
+        below.setdefault(near, []).append((_label(edge), far))
+    lines = [graph.root]
+    shown = {graph.root}
+    # An explicit stack: a chain of a thousand versions is no reason to fail.
+    stack: list[tuple[str, str, str, bool]] = _branches(below, graph.root, "")
+    while stack:
+        indent, label, node, last = stack.pop()
+        again = node in shown and bool(below.get(node))
+        lines.append(f"{indent}{'└── ' if last else '├── '}{label}: {node}{' …' if again else ''}")
+        if not again:
+            shown.add(node)
+            stack.extend(_branches(below, node, indent + ("    " if last else "│   ")))
+    return "\n".join(lines) + "\n"
+
+
+def _branches(below: dict[str, list[tuple[str, str]]], node: str, indent: str) -> list[tuple[str, str, str, bool]]:
+    branches = below.get(node, [])
+    return [(indent, label, far, at == len(branches) - 1) for at, (label, far) in enumerate(branches)][::-1]
+
+
+def _dot(graph: LineageGraph) -> str:
+    lines = ["digraph lineage {", "  rankdir=BT;", "  node [shape=box];"]
+    lines += [f"  {_quoted(node.id)};" for node in graph.nodes]
+    lines += [f"  {_quoted(e.from_)} -> {_quoted(e.to)} [label={_quoted(_label(e))}];" for e in graph.edges]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _mermaid(graph: LineageGraph) -> str:
+    number = {node.id: f"n{at}" for at, node in enumerate(graph.nodes)}
+    lines = ["graph BT"]
+    lines += [f'  {number[node.id]}["{_escaped(node.id)}"]' for node in graph.nodes]
+    lines += [f'  {number[e.from_]} -->|"{_escaped(_label(e))}"| {number[e.to]}' for e in graph.edges]
+    return "\n".join(lines) + "\n"
+
+
+def _escaped(text: Any) -> str:
+    return str(text).replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,114 @@
+"""Registers and validates recipes: a TOML document is the version itself.
+
+It knows what a recipe asks of a registry; what a TOML may say is the schema's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pacha_git.errors import NotFound, PachaError
+from pacha_git.git.changes import changing
+from pacha_git.names import Kind, VersionId
+from pacha_git.registry.context import Context
+from pacha_git.registry.edges import Wish
+from pacha_git.registry.identity import acting_now
+from pacha_git.registry.register import check_free, create, registered
+from pacha_git.registry.resolve import resolve
+from pacha_git.registry.results import RecipeProblem, Registered
+from pacha_git.schema.recipe import RECIPE_LIMIT, Recipe, parse_recipe
+from pacha_git.schema.record import FORMAT
+from pacha_git.store import records
+from pacha_git.store.payload_writer import Cost
+
+DOCUMENT = "recipe.toml"
+
+
+def register_recipe(context: Context, path: Path, *, sign: bool | None = None) -> Registered:
+    """Register a recipe under the name and version that stand in it.
+
+    Raises:
+        NotFound: no such file, or a dataset that it names is not here.
+        PachaError: it has problems, each with its line.
+        Conflict: the version exists already.
+    """
+    data = read_file(path)
+    recipe = parse_recipe(data)
+    recipe.require_valid(str(path))
+    assert recipe.name is not None and recipe.version is not None
+    version = VersionId(Kind.RECIPE, recipe.name, recipe.version)
+    check_free(context, version)
+    acting = acting_now()
+    values: dict[str, Any] = {
+        "format": FORMAT,
+        "kind": version.kind.value,
+        "name": str(version.name),
+        "version": str(version.version),
+        "created_at": acting.at,
+        "created_by": acting.identity,
+        "description": recipe.description,
+        "tags": {},
+        "content": None,
+    }
+    with changing(context.repo, f"register {version}") as changes:
+        stored = create(context, changes, version, values, {DOCUMENT: data}, _wishes(recipe), sign)
+        cost = Cost(stored_bytes=changes.stored_bytes, new_bytes=len(data), shared_bytes=0)
+        return registered(context, stored, cost, (), dry_run=False)
+
+
+def _wishes(recipe: Recipe) -> list[Wish]:
+    return [Wish(wish.relation, str(wish.spec), {}) for wish in recipe.wishes]
+
+
+def read_file(path: Path) -> bytes:
+    """Read a recipe file, no more of it than a recipe may have.
+
+    Raises:
+        NotFound, PachaError: it can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(RECIPE_LIMIT + 1)
+    except FileNotFoundError:
+        raise NotFound(f"no such file: {path}") from None
+    except OSError as error:
+        raise PachaError(f"can't read {path}: {error.strerror}") from None
+
+
+def validate_file(path: Path) -> list[RecipeProblem]:
+    """Every problem of a recipe file, as far as it alone tells.
+
+    Raises:
+        NotFound, PachaError: it can't be read.
+    """
+    return _problems(parse_recipe(read_file(path)))
+
+
+def validate(context: Context, text: str) -> list[RecipeProblem]:
+    """Every problem of a registered recipe (a SPEC), or of a file, whose datasets are then looked for here.
+
+    Raises:
+        NotFound: neither such a file nor such a recipe.
+    """
+    path = Path(text)
+    if path.suffix == ".toml" or path.is_file():
+        recipe = parse_recipe(read_file(path))
+    else:
+        _, commit = resolve(context, text, kind=Kind.RECIPE)
+        recipe = parse_recipe(records.read(context.repo, commit).documents[DOCUMENT])
+    return _problems(recipe) + _unknown_data(context, recipe)
+
+
+def _problems(recipe: Recipe) -> list[RecipeProblem]:
+    return [RecipeProblem(problem.line or 0, problem.key, problem.message) for problem in recipe.problems]
+
+
+def _unknown_data(context: Context, recipe: Recipe) -> list[RecipeProblem]:
+    found: list[RecipeProblem] = []
+    for wish in recipe.wishes:
+        try:
+            resolve(context, str(wish.spec), kind=Kind.DATASET)
+        except NotFound as error:
+            found.append(RecipeProblem(0, wish.relation, error.message))
+    return found

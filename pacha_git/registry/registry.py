@@ -1,0 +1,253 @@
+"""The registry as a program uses it: everything that ``git pacha`` does, as methods.
+
+It hands on to the verbs' own modules and refuses to know how any of them works.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from pacha_git.git.changes import changing
+from pacha_git.names import Kind, VersionId
+from pacha_git.registry import (
+    attest,
+    begin,
+    check,
+    content,
+    keys,
+    listing,
+    locate,
+    maintain,
+    recipes,
+    remotes,
+    sync,
+    verify,
+)
+from pacha_git.registry.collection import Collection
+from pacha_git.registry.context import Context
+from pacha_git.registry.resolve import resolve
+from pacha_git.registry.results import (
+    Finding,
+    FsckReport,
+    GcReport,
+    KeyInfo,
+    Progress,
+    RecipeProblem,
+    Stats,
+    Status,
+    Transfer,
+    Verification,
+    VersionInfo,
+)
+from pacha_git.registry.view import project
+
+AnyPath = str | PathLike[str]
+
+
+class Registry:
+    """One registry. Values it returns don't change; it may be used by several threads and many processes.
+
+    Open one with ``Registry.open``, make one with ``Registry.init`` or ``Registry.clone``.
+    """
+
+    def __init__(self, context: Context, *, created: bool = False) -> None:
+        self._context = context
+        self.created = created
+
+    @classmethod
+    def init(cls, path: AnyPath | None = None, *, shared: bool = False) -> Registry:
+        """Make a registry, or open the one that is there (``created`` tells).
+
+        Raises:
+            PachaError: the folder can't be made, or has other things in it.
+        """
+        folder = locate.wanted_path(_path(path))
+        created = begin.init(folder, shared=shared)
+        return cls(Context(folder, project), created=created)
+
+    @classmethod
+    def open(cls, path: AnyPath | None = None) -> Registry:
+        """Open a registry: ``path``, else where the contract says.
+
+        Raises:
+            NotFound: there is none, or the folder is no registry.
+            PachaError: it is of a newer format, or uses SHA-256 or reftable.
+        """
+        return cls(Context(locate.existing_path(_path(path)), project))
+
+    @classmethod
+    def clone(
+        cls, url: str, path: AnyPath | None = None, *, payload: str = "none", progress: Progress | None = None
+    ) -> Registry:
+        """Make a registry that has all records of a remote, and with ``payload="all"`` all bytes.
+
+        Raises:
+            Conflict: there is a registry at ``path`` already.
+            RemoteError: the remote can't be reached or is no registry.
+        """
+        folder = locate.wanted_path(_path(path))
+        sync.clone(url, folder, payload=payload, progress=progress, project=project)
+        return cls(Context(folder, project), created=True)
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self._context.path
+
+    @cached_property
+    def models(self) -> Collection:
+        """Its models."""
+        return Collection(self._context, Kind.MODEL)
+
+    @cached_property
+    def datasets(self) -> Collection:
+        """Its datasets."""
+        return Collection(self._context, Kind.DATASET)
+
+    @cached_property
+    def recipes(self) -> Collection:
+        """Its recipes."""
+        return Collection(self._context, Kind.RECIPE)
+
+    def collection(self, kind: Kind) -> Collection:
+        """The collection of a kind."""
+        return {Kind.MODEL: self.models, Kind.DATASET: self.datasets, Kind.RECIPE: self.recipes}[kind]
+
+    def resolve(self, spec: str, kind: Kind | None = None, version: str | None = None) -> VersionId:
+        """Which version a SPEC means.
+
+        Raises:
+            InvalidInput: it can't be read.
+            Ambiguous: several answer to it.
+            NotFound: none does.
+        """
+        return resolve(self._context, spec, kind=kind, version=version)[0]
+
+    @contextmanager
+    def batch(self) -> Iterator[Registry]:
+        """Many changes as one durable step: all of them at the end of the block, or none if it raises."""
+        with changing(self._context.repo, "batch"):
+            yield self
+
+    def cat(self, spec: str, *, byte_range: str | None = None) -> Iterator[bytes]:
+        """The bytes of one file of a version of any kind; see ``Collection.cat``."""
+        return content.cat(self._context, spec, kind=None, byte_range=byte_range)
+
+    def validate_recipe(self, spec_or_path: AnyPath) -> list[RecipeProblem]:
+        """Every problem of a recipe, registered or in a file."""
+        return recipes.validate(self._context, str(spec_or_path))
+
+    # Other machines ------------------------------------------------------------------------------------------------
+
+    def remotes(self) -> list[tuple[str, str]]:
+        """Name and URL of every remote."""
+        return remotes.list_remotes(self._context)
+
+    def add_remote(self, name: str, url: str) -> None:
+        """Name a remote.
+
+        Raises:
+            Conflict: there is one of this name.
+        """
+        remotes.add(self._context, name, url)
+
+    def remove_remote(self, name: str) -> None:
+        """Forget a remote and what was last seen of it.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
+        remotes.remove(self._context, name)
+
+    def fetch(self, remote: str | None = None, progress: Progress | None = None) -> Transfer:
+        """See what a remote has, and change nothing here but what was last seen of it."""
+        return sync.fetch(self._context, remote, progress)
+
+    def pull(
+        self,
+        remote: str | None = None,
+        specs: Sequence[str] = (),
+        payload: str | None = None,
+        progress: Progress | None = None,
+    ) -> Transfer:
+        """Take over all records and events of a remote, and the payloads of ``specs`` (``payload="all"``: of everything)."""
+        return sync.pull(self._context, remote, specs, payload, progress)
+
+    def push(
+        self,
+        remote: str | None = None,
+        specs: Sequence[str] = (),
+        payload: str | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Transfer:
+        """Give a remote all records, events and payloads that it has not, or only what belongs to ``specs``.
+
+        Raises:
+            Conflict: something there is another than here; the rest went.
+            RemoteError: the remote can't be reached, or refused.
+        """
+        return sync.push(self._context, remote, specs, payload, dry_run, progress)
+
+    def status(self) -> Status:
+        """What stands out here, and how this registry stands to its remotes by what was last fetched."""
+        return sync.status(self._context)
+
+    # Trust -----------------------------------------------------------------------------------------------------------
+
+    def sign(self, spec: str, kind: Kind | None = None, version: str | None = None) -> VersionInfo:
+        """Vouch for a version with a signature made now."""
+        return attest.sign(self._context, spec, kind=kind, version=version)
+
+    def verify(
+        self, specs: Sequence[str] = (), *, all: bool = False, progress: Progress | None = None
+    ) -> list[Verification]:
+        """Hash every byte of versions anew, and check their signatures and signers."""
+        return verify.verify(self._context, specs, every=all, progress=progress)
+
+    def trust_key(self, key: str, principal: str) -> KeyInfo:
+        """Trust a public key (its line, or a file): whoever signs with it is ``principal``."""
+        return keys.trust_key(self._context, key, principal)
+
+    def keys(self) -> list[KeyInfo]:
+        """The keys of this person, and the signers that are trusted here."""
+        return keys.list_keys(self._context)
+
+    def settings(self) -> dict[str, Any]:
+        """The settings: what ``registry.toml`` says, and the lines of ``allowed_signers``."""
+        return remotes.show_settings(self._context)
+
+    def adopt_settings(self, remote: str, prefer: str | None = None) -> dict[str, Any]:
+        """Take over a remote's settings; ``prefer`` (ours, theirs) settles what both changed."""
+        return remotes.adopt_settings(self._context, remote, prefer)
+
+    # Keeping -----------------------------------------------------------------------------------------------------------
+
+    def fsck(self, fast: bool = False, progress: Progress | None = None) -> FsckReport:
+        """Check everything against the format; ``fast`` reads no payload."""
+        return check.fsck(self._context, fast=fast, progress=progress)
+
+    def reindex(self, progress: Progress | None = None) -> int:
+        """Build the side index anew; returns how many chunks it has."""
+        return maintain.reindex(self._context, progress)
+
+    def gc(self, dry_run: bool = False, grace_days: float | None = None, progress: Progress | None = None) -> GcReport:
+        """Free what nothing holds and has been so for ``grace_days``."""
+        return maintain.gc(self._context, dry_run=dry_run, grace_days=grace_days, progress=progress)
+
+    def doctor(self) -> list[Finding]:
+        """Look for what is unhealthy about the folder, and mend what can be mended without a loss."""
+        return maintain.doctor(self._context)
+
+    def stats(self) -> Stats:
+        """How much is here."""
+        return listing.stats(self._context)
+
+
+def _path(path: AnyPath | None) -> Path | None:
+    return None if path is None else Path(path)
