@@ -6,8 +6,10 @@ It knows a single pack, and refuses to know which others exist.
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Final, NamedTuple
 
 from pacha_git.errors import Corrupt
@@ -31,6 +33,25 @@ class Descriptor:
             os.close(self.fd)
 
 
+class OpenFiles:
+    """The files of the packs read last, kept open; threads may share it."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lock = Lock()
+        self._files: OrderedDict[Pack, Descriptor] = OrderedDict()
+
+    def get(self, pack: Pack) -> Descriptor:
+        """The file of a pack, as ``Pack.open`` opens it, in place of one not used for longer."""
+        with self._lock:
+            file = self._files.get(pack) or pack.open()
+            self._files[pack] = file
+            self._files.move_to_end(pack)
+            if len(self._files) > self._most:
+                self._files.popitem(last=False)
+            return file
+
+
 class Location(NamedTuple):
     """Where an object lies: the pack and where in it the entry begins."""
 
@@ -45,38 +66,39 @@ class Pack:
         index_path: The ``.idx``.
         inode: Its inode: another one by the same name is another pack.
         cruft: Whether it holds what nothing reaches, each object with a time of its own (it has a ``.mtimes``).
+        files: Keeps its file open.
 
     Raises:
         OSError, Corrupt: the index can't be read.
     """
 
-    def __init__(self, index_path: Path, *, inode: int, cruft: bool) -> None:
+    def __init__(self, index_path: Path, *, inode: int, cruft: bool, files: OpenFiles) -> None:
         self.inode = inode
         self.path = index_path.with_suffix(".pack")
         self.cruft = cruft
         self.index = PackIndex(index_path)
-        self._file: Descriptor | None = None
+        self._files = files
+
+    def find(self, oid: bytes) -> int:
+        """Where the entry of a raw id begins; -1 if it is not here, or the index is damaged in that place."""
+        try:
+            return self.index.find(oid)
+        except Corrupt:
+            return -1
 
     def open(self) -> Descriptor:
-        """The file of the pack, kept open until ``close``.
+        """Open the pack.
 
         Raises:
             FileNotFoundError: it is gone.
             Corrupt: it is not the pack that the index is about.
         """
-        file = self._file
-        if file is None:
-            file = Descriptor(self.path)
-            size = os.fstat(file.fd).st_size
-            sound = size > _TRAILER and os.pread(file.fd, 4, 0) == b"PACK"
-            if not sound or os.pread(file.fd, _TRAILER, size - _TRAILER) != self.index.pack_checksum:
-                raise Corrupt(f"{self.path} is not the pack that its index is about")
-            self._file = file
+        file = Descriptor(self.path)
+        size = os.fstat(file.fd).st_size
+        sound = size > _TRAILER and os.pread(file.fd, 4, 0) == b"PACK"
+        if not sound or os.pread(file.fd, _TRAILER, size - _TRAILER) != self.index.pack_checksum:
+            raise Corrupt(f"{self.path} is not the pack that its index is about")
         return file
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file = None
 
     def read(self, offset: int) -> tuple[ObjectKind, bytes]:
         """Read the object whose entry begins at ``offset``.
@@ -85,7 +107,7 @@ class Pack:
             FileNotFoundError: the pack is gone.
             Corrupt: the entry, or the base of a delta, is damaged.
         """
-        file = self.open()
+        file = self._files.get(self)
         deltas: list[bytes] = []
         for _ in range(_LONGEST_CHAIN):
             number, rest, body = _read_entry(file.fd, offset)
@@ -111,7 +133,7 @@ class Pack:
             FileNotFoundError: the pack is gone.
             Corrupt: it is not the pack of the index.
         """
-        run = memoryview(os.pread(self.open().fd, ends[-1] - start, start))
+        run = memoryview(os.pread(self._files.get(self).fd, ends[-1] - start, start))
         bodies: list[bytes | None] = []
         begin = 0
         for end in ends:

@@ -23,7 +23,7 @@ OID_DELTA: Final = 7
 
 _NUMBER: Final = {kind: number for number, kind in KINDS.items()}
 # In sixteenths. What hardly shrinks takes as long to inflate as what does, and twenty times as long as stored bytes.
-# (Where nothing shrinks at all, the compressor stores by itself, in the time that a test of the bytes would take.)
+# A test beforehand would save nothing: on bytes that don't shrink the compressor is as fast as a sample is.
 _WORTHWHILE: Final = 15
 _STORED_BLOCK: Final = 65_535
 _LONGEST_HEAD: Final = 10
@@ -59,7 +59,7 @@ def prepare(kind: ObjectKind, body: Buffer) -> Prepared:
     hashed = hashlib.sha1(b"%s %d\x00" % (kind.encode(), size), usedforsecurity=False)
     hashed.update(body)
     deflated = isal_zlib.compress(body, 1)
-    if len(deflated) * 16 > size * _WORTHWHILE and len(deflated) < size:
+    if len(deflated) * 16 > size * _WORTHWHILE:
         deflated = _stored(body)
     head = _entry_head(_NUMBER[kind], size)
     return Prepared(hashed.digest(), size, head, deflated, isal_zlib.crc32(deflated, isal_zlib.crc32(head)))
@@ -80,7 +80,7 @@ def _stored(body: Buffer) -> bytes:
     """A zlib stream that holds the bytes as they are (RFC 1951, blocks of type 0)."""
     view = memoryview(body)
     pieces: list[Buffer] = [b"\x78\x01"]
-    for start in range(0, len(view), _STORED_BLOCK):
+    for start in range(0, len(view) or 1, _STORED_BLOCK):
         block = view[start : start + _STORED_BLOCK]
         last = start + len(block) == len(view)
         pieces += (struct.pack("<BHH", last, len(block), len(block) ^ 0xFFFF), block)

@@ -15,7 +15,7 @@ from threading import Lock
 from typing import Final
 
 from pacha_git.errors import Corrupt, NotFound
-from pacha_git.git.packdata import Location, Pack
+from pacha_git.git.packdata import Location, OpenFiles, Pack
 from pacha_git.git.packfiles import TEMPORARY
 from pacha_git.names import Oid
 
@@ -44,7 +44,8 @@ class PackSet:
         self._fallback = fallback
         self._lock = Lock()
         self._packs: tuple[Pack, ...] = ()
-        self._open: list[Pack] = []
+        self._files = OpenFiles(_OPEN_PACKS)
+        self._recent: Pack | None = None
         self._folders: tuple[Path, ...] = ()
         self._marks: tuple[int, ...] | None = None
 
@@ -96,11 +97,13 @@ class PackSet:
             vanished = False
             for location in self._look_up(oid.raw, durable=False):
                 try:
-                    return _checked(oid, *self._used(location.pack).read(location.offset))
+                    return _checked(oid, *location.pack.read(location.offset))
                 except FileNotFoundError:
                     vanished = True
                 except Corrupt as error:
                     damage = error
+                except OSError as error:
+                    damage = Corrupt(f"{location.pack.path} can't be read: {error.strerror}")
             if vanished:
                 self.rescan()
             elif damage is None or not self._refresh():
@@ -122,23 +125,7 @@ class PackSet:
         """
         from pacha_git.git.packahead import read_ahead  # threads are not for every command to load
 
-        return read_ahead(oids, self._locate, lambda oid: self.read(oid)[1])
-
-    def _locate(self, oid: Oid) -> Location | None:
-        location = self.find(oid)
-        if location is not None:
-            self._used(location.pack)
-        return location
-
-    def _used(self, pack: Pack) -> Pack:
-        """Bring a pack to the front, and close the file of one not used for long."""
-        if not self._open or self._open[0] is not pack:
-            with self._lock:
-                self._open = [pack, *(other for other in self._open if other is not pack)]
-                for other in self._open[_OPEN_PACKS:]:
-                    other.close()
-                del self._open[_OPEN_PACKS:]
-        return pack
+        return read_ahead(oids, self.find, lambda oid: self.read(oid)[1])
 
     # Keeping up --------------------------------------------------------------------------------------------------
 
@@ -153,11 +140,20 @@ class PackSet:
             new = [
                 pack
                 for path, inode, cruft in found
-                if (path, inode) not in known and (pack := _opened(path, inode, cruft))
+                if (path, inode) not in known and (pack := self._pack(path, inode, cruft))
             ]
             self._packs = (*new, *(pack for key in found if (pack := known.get(key[:2])) is not None))
+            if self._recent not in self._packs:
+                self._recent = None
             settled = all(now - mark > (_FINE_TICK_NS if mark % 1_000_000 else _COARSE_TICK_NS) for mark in marks)
             self._marks = marks if settled else None
+
+    def _pack(self, index_path: Path, inode: int, cruft: bool) -> Pack | None:
+        """A pack; None if it went meanwhile or its index is damaged, which leaves its objects to other copies."""
+        try:
+            return Pack(index_path, inode=inode, cruft=cruft, files=self._files)
+        except (OSError, Corrupt):
+            return None
 
     def _refresh(self) -> bool:
         """Rescan if anything may have changed since; whether it did."""
@@ -170,17 +166,24 @@ class PackSet:
         return tuple(_mtime(folder / name) for folder in self._folders for name in ("pack", "info/alternates"))
 
     def _look_up(self, oid: bytes, *, durable: bool) -> Iterator[Location]:
-        """All places of a raw id, those in packs used of late first; looks again if there is none and packs changed."""
+        """All places of a raw id, that in the pack of the last hit first; if there is none, packs may have changed."""
         found = False
         for _ in range(2):
-            recent = [pack for pack in self._open[:1] if pack in self._packs]
-            for pack in (*recent, *(pack for pack in self._packs if pack not in recent)):
-                offset = -1 if durable and pack.cruft else pack.index.find(oid)
+            for pack in self._recent_first():
+                offset = -1 if durable and pack.cruft else pack.find(oid)
                 if offset >= 0:
-                    found = True
+                    found, self._recent = True, pack
                     yield Location(pack, offset)
             if found or not self._refresh():
                 return
+
+    def _recent_first(self) -> Iterator[Pack]:
+        recent = self._recent
+        if recent is not None:
+            yield recent
+        for pack in self._packs:
+            if pack is not recent:
+                yield pack
 
     def _loose(self, oids: Iterable[bytes]) -> dict[bytes, Path]:
         """Those of the raw ids that are loose objects, with their files."""
@@ -226,19 +229,11 @@ def _names(folder: Path) -> dict[str, int]:
         return {}
 
 
-def _opened(index_path: Path, inode: int, cruft: bool) -> Pack | None:
-    """Open a pack; None if it went meanwhile or its index is damaged, which leaves its objects to other copies."""
-    try:
-        return Pack(index_path, inode=inode, cruft=cruft)
-    except (OSError, Corrupt):
-        return None
-
-
 def _held(pack: Pack, wanted: set[bytes]) -> set[bytes]:
     """Which of the raw ids a pack holds. A look-up costs about four times as much as passing by an entry."""
     if pack.index.count < 4 * len(wanted):
         return {oid for oid in pack.index.oids() if oid in wanted}
-    return {oid for oid in wanted if pack.index.find(oid) >= 0}
+    return {oid for oid in wanted if pack.find(oid) >= 0}
 
 
 def _touch(path: Path) -> bool:

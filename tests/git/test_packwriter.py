@@ -1,0 +1,265 @@
+"""The writer: stock git accepts every pack, nothing is seen before it is whole, and the dead leave nothing for long."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from pacha_git.errors import PachaError
+from pacha_git.git.packfiles import sweep
+from pacha_git.git.packwriter import PackWriter
+from pacha_git.names import Oid
+from tests.chunking.samples import bytes_of
+from tests.git.stock import bare, files_in, git, hold, packs_of
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    return bare(tmp_path / "repo")
+
+
+def write(repo: Path, *bodies: bytes) -> list[Oid]:
+    with PackWriter(repo / "objects", reason="test") as writer:
+        oids = [writer.add("blob", body) for body in bodies]
+        writer.finish()
+    return oids
+
+
+def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run code in a process of its own, which may end badly."""
+    head = "import os, sys\nfrom pathlib import Path\nfrom pacha_git.git.packwriter import PackWriter\n"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
+    command = [sys.executable, "-c", head + textwrap.dedent(code), *arguments]
+    return subprocess.run(command, capture_output=True, env=environment, check=False)
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_stock_git_accepts_the_pack(repo: Path, large: bool) -> None:
+    """Small packs are written in one go, large ones in pieces."""
+    bodies = [bytes_of(str(number), number * (3000 if large else 3)) for number in range(1, 61)]
+    bodies += [b"", b"text " * 10_000, bytes(3_000_000 if large else 3000)]
+    with PackWriter(repo / "objects", reason="test") as writer:
+        oids = [writer.add("blob", body) for body in bodies]
+        tree = writer.add("tree", b"".join(b"100644 %03d\0" % n + oid.raw for n, oid in enumerate(oids)))
+        commit = writer.add("commit", f"tree {tree}\nauthor a <b> 0 +0000\ncommitter a <b> 0 +0000\n\nhello\n".encode())
+        pack = writer.finish()
+        assert pack is not None
+        assert pack.stat().st_size == writer.bytes_stored + 32
+        assert len(writer) == len(bodies) + 2
+    git(repo, "verify-pack", str(pack))
+    git(repo, "index-pack", "--strict", "-o", str(repo / "again.idx"), str(pack))
+    git(repo, "update-ref", "refs/heads/main", commit)
+    git(repo, "fsck", "--full", "--strict")
+    for oid, body in zip(oids, bodies, strict=True):
+        assert git(repo, "cat-file", "blob", oid) == body
+
+
+def test_nothing_is_there_before_the_end(repo: Path) -> None:
+    with PackWriter(repo / "objects", reason="test") as writer:
+        oid = writer.add("blob", bytes_of("x", 5_000_000))
+        assert files_in(repo) == [".pack"]
+        assert packs_of(repo).find(oid) is None
+        assert git(repo, "cat-file", "-t", oid, check=False) == b""
+        writer.finish()
+        assert packs_of(repo).find(oid) is not None
+        assert files_in(repo) == [".idx", ".keep", ".pack"]
+    assert files_in(repo) == [".idx", ".pack"]
+
+
+def test_an_empty_pack_is_no_pack(repo: Path) -> None:
+    with PackWriter(repo / "objects", reason="test") as writer:
+        assert writer.finish() is None
+    assert files_in(repo) == []
+
+
+def test_an_object_added_twice_is_stored_once(repo: Path) -> None:
+    with PackWriter(repo / "objects", reason="test") as writer:
+        oids = {writer.add("blob", b"same"), writer.add("blob", b"same")}
+        assert len(writer) == len(oids) == 1
+        (oid,) = oids
+        assert oid.raw in writer
+        assert bytes(20) not in writer
+        pack = writer.finish()
+    git(repo, "verify-pack", str(pack))
+
+
+def test_an_exception_leaves_nothing(repo: Path) -> None:
+    writer = PackWriter(repo / "objects", reason="test")
+    writer.add("blob", bytes_of("x", 5_000_000))
+    with pytest.raises(ZeroDivisionError), writer:
+        raise ZeroDivisionError
+    assert files_in(repo) == []
+
+
+def test_abort_after_the_end_lifts_only_the_protection(repo: Path) -> None:
+    writer = PackWriter(repo / "objects", reason="test")
+    oid = writer.add("blob", b"x")
+    writer.finish()
+    writer.abort()
+    assert files_in(repo) == [".idx", ".pack"]
+    assert git(repo, "cat-file", "blob", oid) == b"x"
+
+
+def test_keep_protects_from_a_gc_that_prunes_now(repo: Path) -> None:
+    with PackWriter(repo / "objects", reason="register x") as writer:
+        oid = writer.add("blob", b"not held by a ref yet")
+        pack = writer.finish()
+        assert pack is not None
+        assert "register x" in pack.with_suffix(".keep").read_text()
+        git(repo, "repack", "-adf")
+        git(repo, "gc", "--prune=now")
+        hold(repo, oid)
+    git(repo, "gc", "--prune=now")
+    git(repo, "fsck", "--full", "--strict")
+    assert git(repo, "cat-file", "blob", oid) == b"not held by a ref yet"
+
+
+def test_equal_packs_of_two_writers_are_two(repo: Path) -> None:
+    """One lifting its protection takes nothing from the other."""
+    first, second = (PackWriter(repo / "objects", reason="test") for _ in range(2))
+    assert first.add("blob", b"x") == second.add("blob", b"x")
+    assert first.finish() != second.finish()
+    first.release()
+    assert files_in(repo) == [".idx", ".idx", ".keep", ".pack", ".pack"]
+    second.release()
+
+
+def test_a_killed_writer_is_swept_and_a_living_one_is_not(repo: Path) -> None:
+    code = """
+        writer = PackWriter(Path(sys.argv[1]), reason="test")
+        writer.add("blob", os.urandom(3_000_000))
+        os.kill(os.getpid(), 9)
+    """
+    assert run_python(code, str(repo / "objects")).returncode == -signal.SIGKILL
+    assert files_in(repo) == [".pack"]
+    git(repo, "fsck", "--full", "--strict")
+    with PackWriter(repo / "objects", reason="test") as alive:
+        oid = alive.add("blob", bytes_of("x", 3_000_000))
+        assert len(sweep(repo / "objects")) == 1
+        alive.finish()
+        assert sweep(repo / "objects") == []
+        assert files_in(repo) == [".idx", ".keep", ".pack"]
+    assert git(repo, "cat-file", "-s", oid) == b"3000000\n"
+
+
+def test_the_protection_of_a_dead_process_is_swept(repo: Path) -> None:
+    code = """
+        writer = PackWriter(Path(sys.argv[1]), reason="test")
+        writer.add("blob", b"x")
+        writer.finish()
+        os._exit(0)
+    """
+    assert run_python(code, str(repo / "objects")).returncode == 0
+    (other,) = write(repo, b"y")
+    foreign = repo / "objects" / "pack" / "pack-of-a-pull.keep"
+    foreign.write_text("pull of something, to be resumed\n")
+    assert files_in(repo) == [".idx", ".idx", ".keep", ".keep", ".pack", ".pack"]
+    assert [path.suffix for path in sweep(repo / "objects")] == [".keep"]
+    assert foreign.exists()
+    assert git(repo, "cat-file", "blob", other) == b"y"
+
+
+def test_a_pack_that_never_got_its_index_is_swept(repo: Path) -> None:
+    write(repo, b"x")
+    (index,) = (repo / "objects" / "pack").glob("*.idx")
+    index.with_suffix(".keep").write_text("pacha writes: test\n")
+    index.unlink()
+    assert [path.suffix for path in sweep(repo / "objects")] == [".pack", ".keep"]
+    assert files_in(repo) == []
+
+
+def test_a_full_disk_is_one_error_and_leaves_nothing(repo: Path) -> None:
+    code = """
+        import resource
+        from pacha_git.errors import PachaError
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, 5_000_000))
+        try:
+            with PackWriter(Path(sys.argv[1]), reason="test") as writer:
+                for _ in range(9):
+                    writer.add("blob", os.urandom(1_000_000))
+        except PachaError as error:
+            print(error.message)
+    """
+    done = run_python(code, str(repo / "objects"))
+    assert b"can't store in" in done.stdout, done.stderr.decode()
+    assert b"File too large" in done.stdout
+    assert files_in(repo) == []
+
+
+def test_a_disk_that_fills_up_at_the_end_leaves_nothing(repo: Path) -> None:
+    """The pack fits, its index does not."""
+    code = """
+        import resource
+        from pacha_git.errors import PachaError
+        resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+        try:
+            with PackWriter(Path(sys.argv[1]), reason="test") as writer:
+                for number in range(1200):
+                    writer.add("blob", b"%d" % number)
+                writer.finish()
+        except PachaError as error:
+            print(error.message)
+    """
+    done = run_python(code, str(repo / "objects"))
+    assert b"can't store in" in done.stdout, done.stderr.decode()
+    assert files_in(repo) == []
+
+
+def test_a_folder_that_may_not_be_written_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "objects").write_text("")
+    with pytest.raises(PachaError, match="can't store"):
+        PackWriter(tmp_path / "objects", reason="test")
+
+
+def test_a_temporary_that_another_program_prunes_is_one_error(repo: Path) -> None:
+    """Git takes the temporaries of others for rubbish when told to prune at once."""
+    with PackWriter(repo / "objects", reason="test") as writer:
+        writer.add("blob", bytes_of("x", 3_000_000))
+        git(repo, "prune", "--expire=now")
+        with pytest.raises(PachaError) as caught:
+            writer.finish()
+    assert "try again" in caught.value.hint
+    assert files_in(repo) == []
+
+
+def test_many_threads_may_add(repo: Path) -> None:
+    with PackWriter(repo / "objects", reason="test") as writer:
+
+        def add(thread: int) -> None:
+            for number in range(200):
+                writer.add("blob", bytes_of(f"{thread % 2}.{number}", 5000))
+
+        threads = [threading.Thread(target=add, args=(thread,)) for thread in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(writer) == 400
+        pack = writer.finish()
+    git(repo, "verify-pack", str(pack))
+
+
+def test_a_large_pack_passes_through_little_memory(repo: Path) -> None:
+    """Three write-backs happen on the way."""
+    body = bytes_of("x", 1_000_000)
+    tracemalloc.start()
+    try:
+        with PackWriter(repo / "objects", reason="test") as writer:
+            for number in range(230):
+                writer.add("blob", body + b"%d" % number)
+            pack = writer.finish()
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+    assert pack is not None
+    data = pack.read_bytes()
+    assert hashlib.sha1(data[:-20]).digest() == data[-20:]
