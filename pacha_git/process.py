@@ -1,6 +1,6 @@
 """Runs other programs, git above all, in an environment where nothing inherited can point them at another repository.
 
-The sole home of ``subprocess``. It knows how a child is started, fed, bounded and ended, and refuses to know what it is for.
+The sole home of ``subprocess``. It knows how a child is started, fed and ended, and refuses to know what it is for.
 """
 
 from __future__ import annotations
@@ -9,18 +9,19 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from pacha_git.errors import NotFound, PachaError
 
-# What `git rev-parse --local-env-vars` prints: set by git for hooks and aliases, and wrong for any repository but that one.
+# What `git rev-parse --local-env-vars` prints: set for hooks and aliases, and wrong for any other repository.
 LOCAL_ENV_VARS: Final = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT", "GIT_OBJECT_DIRECTORY",
-    "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_GRAFT_FILE", "GIT_INDEX_FILE", "GIT_NO_REPLACE_OBJECTS",
-    "GIT_REPLACE_REF_BASE", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_COMMON_DIR", "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT",
+    "GIT_OBJECT_DIRECTORY", "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_GRAFT_FILE", "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_COMMON_DIR",
+    "GIT_INTERNAL_SUPER_PREFIX",
 )  # fmt: skip
 
 
@@ -45,7 +46,7 @@ class Completed:
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for a git that works on a registry: ours, less what names another repository, in plain English."""
+    """The environment for a git that works on a registry: ours, less what names another one, in plain English."""
     env = {key: value for key, value in os.environ.items() if key not in LOCAL_ENV_VARS}
     env.update(LC_ALL="C", GIT_NO_REPLACE_OBJECTS="1", GIT_OPTIONAL_LOCKS="0")
     if extra:
@@ -109,7 +110,7 @@ def run_watched(
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
 ) -> Completed:
-    """Run a program, handing on each line (or ``\\r``-ended progress step) of its stderr as it comes.
+    """Run a program, handing on each line of its stderr, and each step of its progress, as it comes.
 
     Raises:
         CommandFailed, NotFound: as ``run``.
@@ -193,7 +194,5 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             child.wait()
     for pipe in (child.stdin, child.stdout, child.stderr):
         if pipe is not None:
-            try:
+            with suppress(BrokenPipeError):  # what it did not read no longer matters
                 pipe.close()
-            except BrokenPipeError:
-                pass  # what it did not read no longer matters

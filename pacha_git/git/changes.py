@@ -1,6 +1,6 @@
 """New objects and ref moves that become durable together: one pack, one ref transaction.
 
-The order is what makes it safe: objects on the disk, shared ones protected and seen again, refs moved, protection lifted.
+The order makes it safe: objects on the disk, shared ones protected and seen again, refs moved, protection lifted.
 It has never heard of a model.
 """
 
@@ -172,7 +172,7 @@ class Changes:
             action()
 
     def _finish(self, protection: ExitStack) -> None:
-        """Make the pack durable and visible; it is protected until the stack is left, and garbage if no ref came to hold it."""
+        """Make the pack durable and visible, protected until the stack is left; garbage if no ref came to hold it."""
         writer, self._writer = self._writer, None
         if writer is not None:
             protection.enter_context(writer)

@@ -25,7 +25,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _PROGRESS: Final = re.compile(r"(Receiving objects|Writing objects|Resolving deltas):\s+\d+% \((\d+)/(\d+)\)")
 # Never collect, never leave a commit-graph of half a history behind, keep what arrives as packs.
 _QUIET: Final = (
-    "-c", "maintenance.auto=false", "-c", "gc.auto=0", "-c", "fetch.writeCommitGraph=false", "-c", "fetch.unpackLimit=1",
+    "-c", "maintenance.auto=false", "-c", "gc.auto=0", "-c", "fetch.writeCommitGraph=false",
+    "-c", "fetch.unpackLimit=1",
     "-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync", "-c", "fetch.fsckObjects=true", "-c", "push.gpgSign=false",
     "-c", "push.followTags=false", "-c", "push.recurseSubmodules=no", "-c", "fetch.recurseSubmodules=no",
 )  # fmt: skip
@@ -230,7 +231,7 @@ def _git(
 def _shallow_file(line: str | None) -> Iterator[dict[str, str]]:
     """Commits without parents share no history, so git would send everything again.
 
-    With any shallow line it compares with all that the other side has instead. The file is ours and thrown away: one left in the
+    With any shallow line it compares with all that the other side has instead. The file is thrown away: one left in the
     repository would make git leave payloads out.
     """
     if line is None:

@@ -34,7 +34,7 @@ AnyPath = str | PathLike[str]
 
 
 class Collection:
-    """All versions of one kind. A SPEC is what the command line takes: ``NAME@1.0.0``, ``NAME@production`` …"""
+    """All versions of one kind. A SPEC is what the command line takes, as ``NAME@1.0.0`` or ``NAME@production``."""
 
     def __init__(self, context: Context, kind: Kind) -> None:
         self._context = context
@@ -175,7 +175,7 @@ class Collection:
         return content.open_file(self._context, spec, file, kind=self._kind)
 
     def cat(self, spec: str, *, byte_range: str | None = None, version: str | None = None) -> Iterator[bytes]:
-        """The bytes of one file of a version; ``byte_range`` is ``A-B`` (inclusive), ``A-`` or ``-N``; errors as ``open``."""
+        """The bytes of one file; ``byte_range`` is ``A-B`` (inclusive), ``A-`` or ``-N``; errors as ``open``."""
         return content.cat(self._context, spec, kind=self._kind, byte_range=byte_range, version=version)
 
     def stage(

@@ -197,7 +197,7 @@ def _new_folder(out: Path) -> Iterator[Path]:
 
 
 def fill(payload: Payload, folder: Path, report: _Report | None = None) -> None:
-    """Write all files of a payload below a folder that is ours alone, each checked while it is written, all durable at the end."""
+    """Write all files of a payload below a folder of ours, each checked while it is written, all durable at the end."""
     made: set[Path] = {folder}
     few = len(payload.lines) <= _SYNC_EACH
     umask = _umask()
@@ -229,7 +229,7 @@ def cache_folder() -> Path:
 
 
 def cached(context: Context, commit: Oid, progress: Progress | None) -> Path:
-    """The payload as a read-only folder in the cache: written once for all versions and registries that have these bytes."""
+    """The payload as a read-only folder in the cache, written once for all versions and registries with these bytes."""
     stored = records.read(context.repo, commit)
     address = address_of(stored).removeprefix("blake3:")
     content = stored.record.content
@@ -317,7 +317,7 @@ def cat(
 
 
 def parse_range(text: str | None, size: int) -> tuple[int, int]:
-    """Read ``A-B`` (inclusive), ``A-`` or ``-N`` as start and end (excluded), as RFC 9110, section 14.1.2, clipped to ``size``.
+    """Read ``A-B`` (inclusive), ``A-`` or ``-N`` as start and end (excluded) within ``size``: RFC 9110, section 14.1.2.
 
     Raises:
         InvalidInput: another shape, or nothing of the file lies in it.

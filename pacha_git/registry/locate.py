@@ -22,7 +22,7 @@ def default_path() -> Path:
 
 
 def wanted_path(said: Path | None = None) -> Path:
-    """Where the registry is, or would be made: ``said``, ``$PACHA_REGISTRY``, ``pacha.registry``, the one stood in, the one at home."""
+    """Where the registry is, or would be made, in the order of the contract."""
     if said is not None:
         return said.expanduser().absolute()
     from_environment = os.environ.get(ENVIRONMENT)

@@ -152,7 +152,7 @@ def _would_free(context: Context, days: float) -> GcReport:
 
 
 def tidy(repo: GitRepository) -> None:
-    """Gather small packs and loose refs when there are many; cheap when there are few, and never in the way of a writer."""
+    """Gather packs and loose refs when there are many; cheap when there are few, never in the way of a writer."""
     packs = list((repo.objects / "pack").glob("pack-*.pack"))
     if len(packs) > _PACKS:
         with locks.exclusive(repo.path / GC_LOCK, wait=False) as free:

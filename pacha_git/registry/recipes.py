@@ -36,7 +36,8 @@ def register_recipe(context: Context, path: Path, *, sign: bool | None = None) -
     data = read_file(path)
     recipe = parse_recipe(data)
     recipe.require_valid(str(path))
-    assert recipe.name is not None and recipe.version is not None
+    assert recipe.name is not None
+    assert recipe.version is not None
     version = VersionId(Kind.RECIPE, recipe.name, recipe.version)
     check_free(context, version)
     acting = acting_now()

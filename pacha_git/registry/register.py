@@ -155,6 +155,7 @@ def _metric(key: str, value: Any) -> int | float | str:
 def registered(
     context: Context, stored: records.Stored, cost: Cost, notices: tuple[str, ...], *, dry_run: bool
 ) -> Registered:
+    """The new version as its caller sees it, with what it cost."""
     version = stored.id
     ledger = read_ledger(context.repo, version.kind, version.name)
     attested = read_attestations(context.repo, version.kind, version.name)

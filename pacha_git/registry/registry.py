@@ -175,7 +175,7 @@ class Registry:
         payload: str | None = None,
         progress: Progress | None = None,
     ) -> Transfer:
-        """Take over all records and events of a remote, and the payloads of ``specs`` (``payload="all"``: of everything)."""
+        """Take over all records and events of a remote, and the payloads of ``specs`` (``payload="all"``: of all)."""
         return sync.pull(self._context, remote, specs, payload, progress)
 
     def push(
@@ -226,7 +226,7 @@ class Registry:
         """Take over a remote's settings; ``prefer`` (ours, theirs) settles what both changed."""
         return remotes.adopt_settings(self._context, remote, prefer)
 
-    # Keeping -----------------------------------------------------------------------------------------------------------
+    # Keeping ---------------------------------------------------------------------------------------------------------
 
     def fsck(self, fast: bool = False, progress: Progress | None = None) -> FsckReport:
         """Check everything against the format; ``fast`` reads no payload."""

@@ -50,7 +50,7 @@ def remove(
     if bool(reason) == unpushed:
         raise InvalidInput(
             "say why with -m, or --unpushed",
-            hint="-m REASON removes the bytes and keeps the record; --unpushed undoes a registration that no remote has",
+            hint="-m REASON removes the bytes and keeps the record; --unpushed undoes what no remote has",
         )
     if unpushed:
         return _undo(context, spec, kind, version)

@@ -56,7 +56,7 @@ class Selection:
 
 
 def select(context: Context, specs: Sequence[str], payload: str | None) -> Selection:
-    """What belongs to SPECs: these versions, the records of their whole lineage, the events of these names, their own bytes.
+    """What belongs to SPECs: these versions, the records of their lineage, the events of their names, their own bytes.
 
     Without SPECs: everything. With ``payload="none"`` no bytes.
 
@@ -65,7 +65,7 @@ def select(context: Context, specs: Sequence[str], payload: str | None) -> Selec
     """
     selection = Selection()
     if specs:
-        chosen = {version: commit for version, commit in (resolve(context, spec) for spec in specs)}
+        chosen = dict(resolve(context, spec) for spec in specs)
         for commit in chosen.values():
             _add_lineage(context, commit, selection)
     else:

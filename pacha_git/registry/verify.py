@@ -33,10 +33,7 @@ def verify(
     """
     if bool(specs) == every:
         raise InvalidInput("say which versions to verify, or --all", hint="as in git pacha verify NAME@1.0.0")
-    if every:
-        wanted = list(records.all_versions(context.repo))
-    else:
-        wanted = [resolve(context, spec) for spec in specs]
+    wanted = list(records.all_versions(context.repo)) if every else [resolve(context, spec) for spec in specs]
     return [verify_one(context, version, commit, progress) for version, commit in wanted]
 
 

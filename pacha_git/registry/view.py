@@ -119,7 +119,7 @@ def payload_state(context: Context, stored: Stored, *, removed: bool) -> str:
 
 
 def signed_by(context: Context, stored: Stored, endorsements: Sequence[Event]) -> str | None:
-    """Who signed a version: its record, else the newest endorsement; a principal, or the fingerprint of a key nobody trusts."""
+    """Who signed the record, else the newest endorsement: a principal, or the fingerprint of a key nobody trusts."""
     own = context.signing.shown(stored.signature, stored.unsigned, COMMIT_NAMESPACE, stored.record.created_at)
     if own is not None:
         return own

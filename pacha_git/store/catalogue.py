@@ -1,6 +1,6 @@
 """The searchable projection of records and events: what a list shows, without reading a thousand objects.
 
-It is brought up to date with the refs before every answer, and rebuilt when it is lost; no answer depends on its having been there.
+It is brought up to date with the refs before every answer and rebuilt when lost; no answer depends on its being there.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ROOTS: Final = (REF_ROOT, NOTES_ROOT)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One version as the catalogue has it: its record less the files, its key if signed, and what its name's events come to."""
+    """One version: its record less the files, its key if signed, and what its name's events come to."""
 
     id: VersionId
     commit: Oid
@@ -172,8 +172,8 @@ class Catalogue:
         connection.execute(
             "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                ref, version.kind.value, version.name, str(version.version), oid, projected["address"], projected["size"],
-                stored.record.created_at, json.dumps(record), json.dumps(projected),
+                ref, version.kind.value, version.name, str(version.version), oid, projected["address"],
+                projected["size"], stored.record.created_at, json.dumps(record), json.dumps(projected),
             ),
         )  # fmt: skip
         connection.execute("DELETE FROM edge WHERE child = ?", (ref,))

@@ -24,20 +24,23 @@ CREATE TABLE file (
   ref TEXT NOT NULL, payload TEXT NOT NULL, PRIMARY KEY (digest, layout)) WITHOUT ROWID;
 CREATE INDEX file_size ON file (size);
 CREATE TABLE stat (
-  path TEXT PRIMARY KEY, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, digest BLOB) WITHOUT ROWID;
+  path TEXT PRIMARY KEY, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,
+  digest BLOB) WITHOUT ROWID;
 CREATE TABLE pack (name TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER) WITHOUT ROWID;
 CREATE TABLE damaged (oid BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE ref (ref TEXT PRIMARY KEY, oid TEXT NOT NULL, loose INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE version (
   ref TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, oid TEXT NOT NULL,
-  address TEXT NOT NULL, size INTEGER NOT NULL, created_at TEXT NOT NULL, record TEXT NOT NULL, extra TEXT NOT NULL) WITHOUT ROWID;
+  address TEXT NOT NULL, size INTEGER NOT NULL, created_at TEXT NOT NULL, record TEXT NOT NULL,
+  extra TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX version_name ON version (kind, name);
 CREATE INDEX version_oid ON version (oid);
 CREATE TABLE name (
   kind TEXT NOT NULL, name TEXT NOT NULL, latest TEXT NOT NULL, versions INTEGER NOT NULL, fold TEXT NOT NULL,
   PRIMARY KEY (kind, name)) WITHOUT ROWID;
-CREATE TABLE edge (child TEXT NOT NULL, position INTEGER NOT NULL, parent TEXT NOT NULL, PRIMARY KEY (child, position)) WITHOUT ROWID;
+CREATE TABLE edge (
+  child TEXT NOT NULL, position INTEGER NOT NULL, parent TEXT NOT NULL, PRIMARY KEY (child, position)) WITHOUT ROWID;
 CREATE INDEX edge_parent ON edge (parent);
 """
 

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file whose bytes are stored: how, in which parts, and a payload ref that held it (at the commit ``payload``)."""
+    """A file whose bytes are stored: how, in which parts, and a payload ref that held it (at commit ``payload``)."""
 
     size: int
     stored: str
@@ -101,7 +101,7 @@ class DedupIndex:
     # What files on disk were last seen to be -----------------------------------------------------------------------
 
     def seen(self, paths: Mapping[str, stat_result]) -> dict[str, bytes]:
-        """Absolute path → raw digest, for those files whose stat is to the nanosecond what it was when they were hashed."""
+        """Absolute path → raw digest, for files whose stat is to the nanosecond what it was when they were hashed."""
         return self._tolerant(lambda connection: _seen(connection, paths), {})
 
     def remember_seen(self, files: Iterable[tuple[str, stat_result, bytes]]) -> None:

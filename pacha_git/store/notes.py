@@ -93,7 +93,7 @@ def merge_tips(repo: GitRepository, changes: Changes, ours: Oid, theirs: Oid) ->
     """The deterministic merge of two notes commits: the union of their lines, whoever merges.
 
     Returns:
-        ``ours`` or ``theirs`` where one already has every line of the other in its history's tip, else a new merge commit.
+        ``ours`` or ``theirs`` where one descends from the other and has all its lines, else a new merge commit.
     """
     if ours == theirs:
         return ours

@@ -75,7 +75,7 @@ class Payload:
         )
 
     def pieces(self, line: FileLine, start: int = 0, end: int | None = None) -> Iterator[Piece]:
-        """The blobs that hold bytes ``start`` to ``end`` (excluded) of a file, in order; only the groups needed are read."""
+        """The blobs that hold bytes ``start`` to ``end`` (excluded) of a file; only the groups needed are read."""
         end = line.size if end is None else min(end, line.size)
         assert line.parts is not None
         if line.stored == "blob":

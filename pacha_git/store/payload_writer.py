@@ -53,7 +53,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class WrittenPayload:
-    """A payload whose objects are written: its commit, what the record says of it, what it cost, and what to remember."""
+    """A payload whose objects are written: its commit, what the record says of it, its cost, what to remember."""
 
     commit: Oid
     content: Content
@@ -171,10 +171,10 @@ class PayloadWriter:
         """Take files whose bytes a payload here has as a whole, without cutting them; returns the others."""
         if not self._use_known or not self._sound.all_packs:
             return list(files)
-        seen = self._index.seen({os.path.abspath(file.location): file.status for file in files})
+        seen = self._index.seen({_place(file): file.status for file in files})
         rest: list[SourceFile] = []
         for file in files:
-            digest = seen.get(os.path.abspath(file.location))
+            digest = seen.get(_place(file))
             if digest is None and file.size > self._layout.whole_file_limit and self._index.has_size(file.size):
                 digest = _hash(file)
             known = self._index.file(digest, self._layout.name) if digest is not None else None
@@ -183,12 +183,12 @@ class PayloadWriter:
                 continue
             self._lines[file.path] = FileLine(file.path, file.size, file.mode, digest.hex(), known.stored, known.parts)
             self._tally.shared += file.size
-            self._tally.seen.append((os.path.abspath(file.location), file.status, digest))
+            self._tally.seen.append((_place(file), file.status, digest))
             advance(file.size)
         return rest
 
     def _still_held(self, known: KnownFile) -> bool:
-        """Whether the payload that has the file is still held by its ref; if so the ref must not move before we are done."""
+        """Whether a payload that has the file is still held by its ref, which then must not move before we are done."""
         if self._repo.refs.get(known.ref) != known.payload:
             return False
         self._changes.hold(known.ref, known.payload)
@@ -221,7 +221,7 @@ class PayloadWriter:
 
     def _keep(self, file: SourceFile, line: FileLine) -> None:
         self._lines[file.path] = line
-        self._tally.seen.append((os.path.abspath(file.location), file.status, bytes.fromhex(line.blake3)))
+        self._tally.seen.append((_place(file), file.status, bytes.fromhex(line.blake3)))
 
 
 class _Groups:
@@ -257,7 +257,7 @@ def _reading(file: SourceFile) -> Iterator[Any]:
         PachaError: it can't be read, or changed.
     """
     try:
-        opened = Path(file.location).open("rb", buffering=0)
+        opened = Path(file.location).open("rb", buffering=0)  # noqa: SIM115 — closed below, where errors read otherwise
     except FileNotFoundError:
         raise NotFound(
             f"{file.location} vanished while it was registered", hint="nothing was changed; try again"
@@ -275,6 +275,11 @@ def _reading(file: SourceFile) -> Iterator[Any]:
         raise PachaError(
             f"{file.location} changed while it was read", hint="nothing was changed; try again when it is still"
         )
+
+
+def _place(file: SourceFile) -> str:
+    """Where a file lies, as the index knows it; links in the path may stay, for the stat tells files apart."""
+    return str(Path(file.location).absolute())
 
 
 def _reader(opened: Any) -> Callable[[int, int], bytes]:

@@ -37,7 +37,7 @@ _DOCUMENT_LIMIT: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A record as it lies in the repository: its commit, its value, its documents, and the signature if there is one."""
+    """A record as it lies in the repository: its commit, value, documents, and the signature if there is one."""
 
     commit: Oid
     record: Record

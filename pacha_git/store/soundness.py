@@ -1,7 +1,8 @@
-"""Which stored bytes may be relied on unread: those in packs that are, to the nanosecond, as they were when last known good.
+"""Which stored bytes may be relied on unread: those in packs that are, to the nanosecond, as when last known good.
 
-Registering what is stored already must cost no more than hashing it, and yet must heal a chunk that was damaged on disk. So a
-pack that somebody touched, or that this index has never seen, is read before it is relied on; what is bad is written again.
+Registering what is stored already must cost no more than hashing it, and yet must heal a chunk that was damaged on
+disk. So a pack that somebody touched, or that this index has never seen, is read before it is relied on; what is bad is
+written again.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Soundness:
         return False
 
     def remember(self, written: Iterable[str]) -> None:
-        """Once all is durable: sound packs still are, under the times that relying on them gave them; so are those just written.
+        """Once all is durable: sound packs still are, under the times that our touching gave them, and so are new ones.
 
         Args:
             written: Names of packs, as ``pack-<hex>``.

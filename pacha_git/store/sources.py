@@ -1,6 +1,7 @@
 """Which files on disk become a payload, and under which paths; it reads folders and no file's bytes.
 
-The rules are the contract's: one file keeps its name, a folder gives the paths below it, several each lie under their own last name.
+The rules are the contract's: one file keeps its name, a folder gives the paths below it, of several each lies under its
+own last name.
 """
 
 from __future__ import annotations
