@@ -92,8 +92,7 @@ def cat(ctx: typer.Context, spec: flags.Spec, byte_range: _Range = None, version
 
     Of a version with several files, say which: NAME@VERSION:FILE.
     """
-    _refuse_json(ctx)
-    _pour(collection(ctx).cat(spec, byte_range=byte_range, version=version))
+    _pour(ctx, collection(ctx).cat(spec, byte_range=byte_range, version=version))
 
 
 def cat_any(ctx: typer.Context, spec: flags.Spec, byte_range: _Range = None, version: flags.Version = None) -> None:
@@ -101,16 +100,12 @@ def cat_any(ctx: typer.Context, spec: flags.Spec, byte_range: _Range = None, ver
 
     As in model:NAME@VERSION:FILE, data:NAME@VERSION or recipe:NAME@VERSION.
     """
-    _refuse_json(ctx)
-    _pour(registry(ctx).cat(flags.versioned(spec, version), byte_range=byte_range))
+    _pour(ctx, registry(ctx).cat(flags.versioned(spec, version), byte_range=byte_range))
 
 
-def _refuse_json(ctx: typer.Context) -> None:
+def _pour(ctx: typer.Context, pieces: Iterable[bytes]) -> None:
     if invocation(ctx).json:
         raise InvalidInput("cat writes the bytes themselves, which are no JSON document", hint="leave out --json")
-
-
-def _pour(pieces: Iterable[bytes]) -> None:
     for piece in pieces:
         output.write_bytes(piece)
 

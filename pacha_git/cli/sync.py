@@ -88,7 +88,7 @@ def _parted(words: list[str] | None, remotes: list[tuple[str, str]]) -> tuple[st
 
 def _payload(word: str | None) -> str | None:
     if word not in (None, "all", "none"):
-        raise InvalidInput(f"--payload takes all or none, not {word!r}")
+        raise InvalidInput(f"--payload takes all or none, not {word!r}", hint="as in --payload none")
     return word
 
 

@@ -58,7 +58,8 @@ def test_there_and_back(here: Run, there: Run, hub: Path, tmp_path: Path) -> Non
     assert there("model", "get", "m", "--json").json["payload"] == "thin"
     assert there("verify", "m@1.0.0", "--json").json["results"][0]["payload_ok"] is None
     assert there("model", "cat", "m").code != 0
-    assert there("pull", "m@1.0.0").code == 2  # a model m and nothing else: the kind is clear
+    assert there("pull", "m@1.0.0", "--json").json["payloads"] == 1
+    assert there("data", "get", "d", "--json").json["payload"] == "thin"
     assert there("model", "cat", "m").raw == b"hello world"
 
 

@@ -156,4 +156,4 @@ def test_wrong_usage(pacha: Run, at: Run, words: tuple[str, ...]) -> None:
     first, second = ended.err.splitlines()
     assert first.startswith("Error: ")
     assert second.startswith("Hint: ")
-    assert at(*words, "--json").error["code"] == "usage"
+    assert at("--json", *words).error["code"] == "usage"

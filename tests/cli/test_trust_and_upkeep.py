@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,13 +65,20 @@ def test_signing_without_a_key(filled: Run) -> None:
 
 
 @pytest.mark.damaged
-def test_altered_bytes(filled: Run, registry_path: Path) -> None:
-    [pack] = (registry_path / "objects" / "pack").glob("*.pack")
-    raw = bytearray(pack.read_bytes())
-    pack.chmod(0o644)
-    for at in range(12, len(raw) - 20):
-        raw[at] ^= 1
-    pack.write_bytes(raw)
+def test_altered_bytes(filled: Run, shell: Run, registry_path: Path) -> None:
+    words = ["git", "-C", registry_path, "show", "refs/pacha/payload/models/m/1.0.0:blobs/m"]
+    assert shell(*words).raw == b"hello world"
+    oid = shell("git", "-C", registry_path, "rev-parse", "refs/pacha/payload/models/m/1.0.0:blobs/m").out.strip()
+    shell(
+        "sh",
+        "-c",
+        f"cd {registry_path} && mv objects/pack/*.pack . && for p in *.pack; do git unpack-objects -q <$p; done",
+    )
+    loose = registry_path / "objects" / oid[:2] / oid[2:]
+    for leftover in (registry_path / "objects" / "pack").iterdir():
+        leftover.unlink()
+    loose.chmod(0o644)
+    loose.write_bytes(zlib.compress(b"blob 11\0hello World"))
     ended = filled("verify", "--all", "--json")
     assert ended.code == 5
     assert ended.error["code"] == "verification"
