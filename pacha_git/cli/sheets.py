@@ -139,5 +139,8 @@ def difference(found: Difference) -> str:
         lines.append(f"  {counted(found.unchanged, 'file')} unchanged")
     if lines:
         parts.append(strong("Files") + "\n" + _indented("\n".join(lines)))
-    parts.append(f"{size(found.shared_bytes)} shared, {size(found.differing_bytes)} different")
+    if found.shared_bytes is None or found.differing_bytes is None:
+        parts.append("How many bytes they share can't be told: a payload is not here")
+    else:
+        parts.append(f"{size(found.shared_bytes)} shared, {size(found.differing_bytes)} different")
     return "\n\n".join(parts)

@@ -66,8 +66,8 @@ def _flat(value: Any, above: str) -> Iterator[tuple[str, Any]]:
         yield above, value
 
 
-def _bytes(context: Context, stored: list[records.Stored]) -> tuple[int, int]:
-    """Bytes that the second version shares with the first by chunk, and the rest of it."""
+def _bytes(context: Context, stored: list[records.Stored]) -> tuple[int | None, int | None]:
+    """Bytes that the second version shares with the first by chunk, and the rest; None if a payload is not here."""
     contents = [each.record.content for each in stored]
     if contents[0] is None or contents[1] is None:
         return 0, 0
@@ -77,7 +77,7 @@ def _bytes(context: Context, stored: list[records.Stored]) -> tuple[int, int]:
         sizes = [(oid in have, size) for oid, size in _blobs(second)]
     except NotFound:
         same = contents[0].address == contents[1].address
-        return (contents[1].size, 0) if same else (0, contents[1].size)
+        return (contents[1].size, 0) if same else (None, None)
     return sum(size for known, size in sizes if known), sum(size for known, size in sizes if not known)
 
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from pacha_git.names import Kind, Name, Stage
+from pacha_git.git.trees import parse_tree
+from pacha_git.names import PAYLOAD_ROOT, Kind, Name, Oid, Stage, parse_payload_ref
 from pacha_git.registry.context import Context
 from pacha_git.registry.resolve import no_such_name
 from pacha_git.registry.results import NameInfo, Stats, VersionInfo
 from pacha_git.registry.view import info_of_row
+from pacha_git.store import records
 from pacha_git.store.catalogue import Row
+from pacha_git.store.payload_reader import Payload
 
 
 def list_versions(
@@ -78,7 +81,7 @@ def _has_tags(wanted: Mapping[str, str], tags: Mapping[str, str | None]) -> bool
 
 
 def stats(context: Context) -> Stats:
-    """Count what is here; bytes on disk are those of Git's objects."""
+    """Count what is here: bytes as registered are those of payloads that are here, on disk those of Git's objects."""
     totals = context.catalogue.totals()
     names = {kind: totals.get(kind.value, (0, 0, 0))[0] for kind in Kind}
     return Stats(
@@ -89,10 +92,31 @@ def stats(context: Context) -> Stats:
         versions=sum(versions for _, versions, _ in totals.values()),
         payload_bytes=sum(size for _, _, size in totals.values()),
         stored_bytes=stored_bytes(context),
-        chunks=context.index.count_chunks(),
+        chunks=_count_chunks(context),
     )
 
 
 def stored_bytes(context: Context) -> int:
     """Bytes that all objects take on disk."""
     return sum(file.stat().st_size for file in context.repo.objects.rglob("*") if file.is_file())
+
+
+def _count_chunks(context: Context) -> int:
+    """How many distinct blobs hold the payloads that are here; each group's tree is read once."""
+    found: set[Oid] = set()
+    groups: set[Oid] = set()
+    for ref in context.repo.refs_below(PAYLOAD_ROOT):
+        version = parse_payload_ref(ref)
+        if version is None or context.repo.ref(version.ref) is None:
+            continue
+        content = records.read_version(context.repo, version).record.content
+        for line in Payload(context.repo, content).lines if content is not None else ():
+            parts = [oid for oid, _ in line.parts or ()]
+            if line.stored == "blob":
+                found.update(parts)
+                continue
+            for group in parts:
+                if group not in groups:
+                    groups.add(group)
+                    found.update(entry.oid for entry in parse_tree(context.repo.read_as(group, "tree")))
+    return len(found)

@@ -182,7 +182,7 @@ class LineageGraph:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How two versions differ; byte counts are of content by chunk identity, before compression."""
+    """How two versions differ; byte counts are of chunks, before compression, None where a payload is not here to tell."""
 
     a: VersionInfo
     b: VersionInfo
@@ -193,8 +193,8 @@ class Difference:
     removed: tuple[str, ...]
     changed: tuple[str, ...]
     unchanged: int
-    shared_bytes: int
-    differing_bytes: int
+    shared_bytes: int | None
+    differing_bytes: int | None
 
     def to_json(self) -> Json:
         """Both versions' specs, and every difference as ``{key: [a, b]}``."""

@@ -102,13 +102,14 @@ class Catalogue:
         return parse_record_ref(row[0]) if row else None
 
     def totals(self) -> dict[str, tuple[int, int, int]]:
-        """Per kind: names, versions, bytes as registered."""
-        rows = self._answer(
-            lambda c: c.execute(
-                "SELECT kind, count(DISTINCT name), count(*), sum(size) FROM version GROUP BY kind"
-            ).fetchall()
+        """Per kind: names, versions, and bytes as registered of those whose bytes are here."""
+        here = "v.kind = 'recipe' OR EXISTS (SELECT 1 FROM ref WHERE ref = 'refs/pacha/payload/' || substr(v.ref, 12))"
+        query = (
+            f"SELECT v.kind, count(DISTINCT v.name), count(*), sum(CASE WHEN {here} THEN v.size ELSE 0 END) "
+            "FROM version v GROUP BY v.kind"
         )
-        return {kind: (names, versions, size or 0) for kind, names, versions, size in rows}
+        rows = self._answer(lambda c: c.execute(query).fetchall())
+        return {kind: (names, versions, size) for kind, names, versions, size in rows}
 
     # Keeping up ----------------------------------------------------------------------------------------------------
 
