@@ -134,9 +134,8 @@ def _tell(folder: Path, report: Report) -> None:
         _over_the_wire(here, url, folder, lesson, second, report)
     report(render(here.models.lineage("digits-mlp@production"), "tree").rstrip())
     stats = here.stats()
-    report(
-        f"registered {stats.payload_bytes:,} bytes in {stats.versions} versions; Git keeps {stats.stored_bytes:,} on disk"
-    )
+    registered = f"{stats.payload_bytes:,} bytes in {stats.versions} versions"
+    report(f"registered {registered}; Git keeps {stats.stored_bytes:,} bytes on disk")
 
 
 def _register(registry: Registry, trained: _Trained, version: str, lineage: list[str]) -> Any:
