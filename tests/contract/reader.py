@@ -3,7 +3,6 @@
 
 import json
 import re
-import subprocess
 import sys
 import tomllib
 import unicodedata
@@ -12,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from graphlib import TopologicalSorter
 from hashlib import sha1
-from subprocess import PIPE
+from subprocess import PIPE, Popen, check_output
 from typing import Any
 
 from blake3 import blake3
@@ -69,7 +68,7 @@ def encode(value: Any, room: int = 32) -> str:
 
 def decode(data: bytes, limit: int = 1 << 20) -> Any:
     """Parse canonical JSON; what is not (double keys too, and NaN) differs from what is written back."""
-    assert len(data) <= limit and b"\\u0000" not in data, "JSON over its limit of size, or with U+0000"
+    assert len(data) <= limit and not re.search(rb"(?<!\\)(?:\\\\)*\\u0000", data), "JSON too large, or with U+0000"
     value = json.loads(data.decode(), parse_int=lambda text: int(text) if abs(float(text)) < 1 << 53 else float(text))
     assert encode(value).encode() == data, "not canonical JSON"
     return value
@@ -118,18 +117,19 @@ class Reader:
 
     def __init__(self, path: str) -> None:
         self.git = ["git", "--no-replace-objects", f"--git-dir={path}"]
-        self.batch: Any = subprocess.Popen([*self.git, "cat-file", "--batch"], stdin=PIPE, stdout=PIPE)
+        self.batch: Any = Popen([*self.git, "cat-file", "--batch"], stdin=PIPE, stdout=PIPE)
         self.records: dict[tuple[str, ...], tuple[str, Any, bytes]] = {}
         self.payloads, self.hashed, self.problems = list[str](), set[str](), list[str]()
         self.lines, self.folded = Counter(events=0, attestations=0), defaultdict[str, dict[str, str]](dict)
 
     def read(self, oid: str, wanted: str) -> bytes:
+        assert re.fullmatch(OID, oid), f"no oid: {oid!r:.99}"
         self.batch.stdin.write(f"{oid}\n".encode())
         self.batch.stdin.flush()
-        _, kind, *size = self.batch.stdout.readline().split()
+        _, kind, *size = self.batch.stdout.readline().decode().split()
         data: bytes = self.batch.stdout.read(int(size[0]) + 1)[:-1] if size else b""
-        same = sha1(b"%s %d\0%s" % (kind, len(data), data)).hexdigest() == oid
-        assert same and kind == wanted.encode(), f"{oid} is no {wanted}, or is not here, or has other bytes"
+        same = sha1(f"{kind} {len(data)}\0".encode() + data).hexdigest() == oid
+        assert same and kind == wanted, f"{oid} is no {wanted}, or is not here, or has other bytes"
         return data
 
     def tree(self, oid: str, prefix: str = "", stop: Any = ()) -> dict[str, tuple[str, str]]:
@@ -158,10 +158,9 @@ class Reader:
         data = files.pop("record.json")
         record = decode(data)
         shaped(record, created_at=TIME, created_by=IDENTITY, description=str, tags=dict, lineage=list)
-        assert [record[key] for key in ("format", "kind", "name", "version")] == [1, *id], "spells another ref, or another format"
-        odd = {value for value in record.get("metrics", {}).values() if type(value) not in (int, float)}
-        odd |= {type(value) for value in record["tags"].values()} - {str}
-        assert odd <= {"NaN", "Infinity", "-Infinity"}, "a metric is no number, or a tag no string"
+        assert [record[key] for key in ("format", "kind", "name", "version")] == [1, *id], "another ref or format"
+        measured = {type(x) for x in record.get("metrics", {}).values() if x not in ("NaN", "Infinity", "-Infinity")}
+        assert measured <= {int, float} and {*map(type, record["tags"].values())} <= {str}, "bad metrics or tags"
         assert record["content"] or (id[0] == "recipe" and files), "no content, or no recipe.toml"
         if content := record["content"]:
             shaped(content, address=ADDRESS, size=int, file_count=int, layout=str, tree=OID, manifest=OID)
@@ -174,8 +173,8 @@ class Reader:
             shaped(edge, relation="[a-z][a-z0-9-]{0,63}", params=dict)
             shaped(edge["target"], kind="model|dataset|recipe|run", name=str, record=ADDRESS, commit=OID)
             parents[edge["target"]["commit"]] = None
-            spec = [edge["target"][key] for key in ("kind", "name", "version")]
-            words.append(" ".join(["Lineage:", edge["relation"], *filter(None, spec)]))
+            spec = filter(None, map(edge["target"].get, ("kind", "name", "version")))
+            words.append(f"Lineage: {edge['relation']} {' '.join(spec)}")
         assert len(parents) <= 1000, "over 1,000 parents"
         when = f"{record['created_by']} {datetime.fromisoformat(record['created_at']).timestamp():.0f} +0000"
         lines = [commit[:45], *(f"parent {oid}" for oid in parents), f"author {when}", f"committer {when}"]
@@ -188,26 +187,21 @@ class Reader:
     def lineage(self, oid: str, *id: str) -> None:
         """What a record says of others: by induction, all that it reaches have their own refs at these commits."""
         for target in [edge["target"] for edge in self.records[id][1]["lineage"]]:
-            if target["kind"] == "run":
-                commit, data = target["commit"], self.files(target["commit"], "run.json", "params.toml")["run.json"]
-            else:
-                commit, _, data = self.records[target["kind"], target["name"], target["version"]]
-            same = (target["commit"], target["record"]) == (commit, f"blake3:{blake3(data).hexdigest()}")
+            found = self.records.get((target["kind"], target["name"], target["version"]), (target["commit"], 0, b""))
+            data = found[2] if target["kind"] != "run" else self.files(found[0], "run.json", "params.toml")["run.json"]
+            same = (target["commit"], target["record"]) == (found[0], f"blake3:{blake3(data).hexdigest()}")
             assert same, f"the ref of {target['name']} {target['version']} is elsewhere, or has another record"
 
     def payload(self, oid: str, *id: str) -> None:
         """Section 7, and that it is what the record promised."""
         commit = self.read(oid, "commit").decode()
         manifest = self.tree(commit[5:45])["manifest"][1]
-        data = self.read(manifest, "blob")
-        assert data.endswith(b"\n"), "its manifest has no last LF"
-        lines = [decode(line, len(line)) for line in data[:-1].split(b"\n")]
+        *data, rest = self.read(manifest, "blob").split(b"\n")
+        lines = [decode(line, len(line)) for line in data]
         made = content_of(lines) | {"tree": commit[5:45], "manifest": manifest}
         whole = f"tree {made['tree']}\nauthor {NOBODY}\ncommitter {NOBODY}\n\n{made['address']}\n"
-        assert commit == whole, "the commit is not that of its tree and address"
-        told = {"manifest": ("100644", manifest)}
-        for line in lines:
-            told |= self.file(line)
+        assert commit == whole and not rest, "the commit is not that of its tree and address, or a last LF is missing"
+        told = {"manifest": ("100644", manifest)} | {path: entry for line in lines for path, entry in self.file(line)}
         found = self.tree(commit[5:45], stop=told)
         uppers = {path[: match.start()] for path in told for match in re.finditer("/", path)}
         assert {path: found.pop(path, None) for path in told} == told and {*found} == uppers, "tree and manifest differ"
@@ -216,9 +210,9 @@ class Reader:
         assert content | made == content, "not the content that its record promised"
         self.payloads.append(SPEC.format(*id))
 
-    def file(self, line: Any) -> dict[str, tuple[str, str]]:
+    def file(self, line: Any) -> Any:
         """Hash a file's bytes again, unless that was done; the entries that the tree must have for it."""
-        told, offset, whole, hasher = {}, 0, line["stored"] == "blob", blake3()
+        told, offset, whole, hasher = dict[str, tuple[str, str]](), 0, line["stored"] == "blob", blake3()
         path = ENCODED.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), line["path"])
         for oid, size in line["parts"]:
             place = f"blobs/{path}" if whole else f"chunked/{path}/{offset:012x}"
@@ -230,26 +224,23 @@ class Reader:
                 offset = 0
                 for name, (mode, chunk) in ({"0" * 12: ("100644", oid)} if whole else self.tree(oid)).items():
                     data = self.read(chunk, "blob")
-                    assert (name, mode) == (f"{offset:012x}", "100644") and (whole or data), (
-                        f"bad chunk {name} in {oid}"
-                    )
+                    assert (name, mode) == (f"{offset:012x}", "100644") and (whole or data), f"bad chunk in {oid}"
                     hasher.update(data)
                     offset += len(data)
                 assert offset == size > -whole, f"{oid} has not the size that the manifest says"
             assert hasher.hexdigest() == line["blake3"], f"the bytes of {path} have another hash"
             self.hashed.add(known)
-        return told
+        return told.items()
 
     def notes(self, oid: str, kind: str, name: str, which: str) -> None:
         """Sections 9 to 11."""
         nodes: dict[str, Any] = {}
         known = {commit: (id, f"blake3:{blake3(data).hexdigest()}") for id, (commit, _, data) in self.records.items()}
-        for path, (mode, blob) in self.tree(self.read(oid, "commit")[5:45].decode()).items():
-            if mode == "40000":
-                continue
-            commit, lines = path.replace("/", ""), self.read(blob, "blob").split(b"\n")
-            sound = not lines.pop() and lines == sorted({*lines})
-            assert sound and mode == "100644" and re.fullmatch(OID, commit), f"no note, or unsorted: {path}"
+        tree = self.tree(self.read(oid, "commit")[5:45].decode())
+        for path in [path for path in tree if tree[path][0] != "40000"]:
+            commit, lines = path.replace("/", ""), self.read(tree[path][1], "blob").split(b"\n")
+            assert not lines.pop() and lines == sorted({*lines}), f"lines of {path} are not sorted, or not single"
+            assert tree[path][0] == "100644" and re.fullmatch(OID, commit), f"no note: {path}"
             for line in lines:
                 try:
                     assert re.fullmatch(UUID7.encode() + rb"\t.*", line) and len(line) <= 1 << 20, "no id, or too long"
@@ -270,26 +261,25 @@ class Reader:
     def check(self) -> dict[str, Any]:
         """Everything (section 17); what is wrong with one ref keeps no other from being read."""
         command = [*self.git, "for-each-ref", "--format=%(refname) %(objectname)", "refs/pacha", "refs/notes/pacha"]
-        refs = dict(line.split() for line in subprocess.check_output(command, text=True).splitlines())
+        refs = dict(line.split() for line in check_output(command, text=True).splitlines())
         for step, pattern in REFS.items():
             for ref, match in [(ref, match) for ref in refs if (match := re.fullmatch(pattern, ref))]:
                 try:
                     getattr(self, step, str)(refs[ref], *match.groups())
                 except Exception as error:
                     self.problems.append(f"{ref}: {error!r}")
-        stray = [ref for ref in refs if not any(re.fullmatch(pattern, ref) for pattern in REFS.values())]
-        self.problems += [f"{ref}: no ref of Format 1" for ref in stray]
+        self.problems += [f"{ref}: no such ref" for ref in refs if not re.fullmatch("|".join(REFS.values()), ref)]
         self.problems += ["refs/pacha/root: is not the root commit"] * (refs.get("refs/pacha/root") != ROOT)
         twice = Counter(map(str.lower, {ref[: match.end()] for ref in refs for match in re.finditer("/|$", ref)}))
         twice += Counter(SPEC.format(*id).partition("+")[0] for id in self.records)
         self.problems += [f"{one}: stands twice, but for case or build" for one in twice if twice[one] > 1]
         content = {SPEC.format(*id): record["content"] for id, (_, record, _) in self.records.items()}
-        removed = self.folded["attestations tombstone"]
+        removed = sorted(self.folded["attestations tombstone"])
         return {
             "versions": sorted(content),
             "payloads": sorted(self.payloads),
-            "thin": sorted({spec for spec in content if content[spec]} - {*removed, *self.payloads}),
-            "removed": sorted(removed),
+            "thin": sorted({spec for spec in content if content[spec]} - {*self.payloads, *removed}),
+            "removed": removed,
             **self.lines,
             "stages": dict.fromkeys(content, "development") | self.folded["events stage"],
             "aliases": {alias: version for alias, version in self.folded["events alias"].items() if version},
