@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
+from pacha_git import __version__
 from pacha_git.cli import output
 from pacha_git.cli.grammar import show_help
 from pacha_git.cli.invocation import invocation
 from pacha_git.errors import InvalidInput
 
-
-def version_text() -> str:
-    """The version of the package, as its metadata has it."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("pacha-git")
-    except PackageNotFoundError:
-        return "0+unknown"
+_FORMAT: Final = 1  # of the registries it makes and reads: docs/format.md
 
 
 def show_version(ctx: typer.Context) -> None:
     """Print the version."""
-    output.show(ctx, {"version": version_text(), "format": 1}, f"pacha-git {version_text()}")
+    output.show(ctx, {"version": __version__, "format": _FORMAT}, f"pacha-git {__version__}")
 
 
 def version(ctx: typer.Context) -> None:

@@ -17,6 +17,7 @@ from typing import Final
 
 import typer
 
+from pacha_git import __version__
 from pacha_git.cli import output
 from pacha_git.cli.grammar import json_asked
 from pacha_git.cli.invocation import Invocation
@@ -104,9 +105,11 @@ def _traceback(error: BaseException) -> str:
 
 def _keep(trace: str, asked: Invocation) -> Path | None:
     """Write the traceback to a file of its own under the state folder; None if that can't be done."""
-    from pacha_git.cli.about import version_text
-
-    facts = [version_text(), f"Python {platform.python_version()} on {platform.platform()}", repr(list(asked.words))]
+    facts = [
+        f"pacha-git {__version__}",
+        f"Python {platform.python_version()} on {platform.platform()}",
+        repr(list(asked.words)),
+    ]
     try:
         folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "pacha"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

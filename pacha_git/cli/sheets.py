@@ -33,7 +33,7 @@ def _row(info: VersionInfo) -> Sequence[object]:
     first_line = info.description.split("\n", 1)[0]
     return (
         info.name, info.version, info.stage, ", ".join(info.aliases), many, size(info.size), elsewhere,
-        instant(info.created_at), first_line,
+        info.created_at[:10], first_line,
     )  # fmt: skip
 
 
@@ -101,9 +101,17 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return found
 
 
+def _differing(key: str, value: Any) -> str:
+    return size(value) if key == "size" else _value(value)
+
+
 def _value(value: Any) -> str:
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={_value(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(_value(item) for item in value)
     return str(value)
@@ -131,7 +139,7 @@ def difference(found: Difference) -> str:
     parts = [strong(f"{a} → {b}")]
     for title, values in (("Metadata", found.metadata), ("Metrics", found.metrics), ("Values", found.values)):
         if values:
-            rows = [(key, before, after) for key, (before, after) in values.items()]
+            rows = [(key, *(_differing(key, side) for side in sides)) for key, sides in values.items()]
             parts.append(strong(title) + "\n" + _indented(table(("", found.a.version, found.b.version), rows)))
     paths = [("+", found.added), ("-", found.removed), ("~", found.changed)]
     lines = [f"{mark} {path}" for mark, each in paths for path in each]
