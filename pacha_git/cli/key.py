@@ -10,6 +10,7 @@ from pacha_git.cli import output
 from pacha_git.cli.grammar import noun, verb
 from pacha_git.cli.invocation import registry, registry_path
 from pacha_git.cli.tables import table
+from pacha_git.cli.units import place
 from pacha_git.errors import NotFound
 from pacha_git.registry.results import KeyInfo
 
@@ -24,8 +25,8 @@ def generate(
     from pacha_git.registry import keys
 
     made = keys.generate(name)
-    then = f"To trust it in a registry: git pacha key trust {made.path}.pub --as YOU"
-    output.tell(ctx, made.to_json(), f"Made {made.path} ({made.fingerprint}).\n{then}")
+    then = f"To trust it in a registry: git pacha key trust {place(made.path or '')}.pub --as YOU"
+    output.tell(ctx, made.to_json(), f"Made {place(made.path or '')} ({made.fingerprint}).\n{then}")
 
 
 def list_(ctx: typer.Context) -> None:

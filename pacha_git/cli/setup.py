@@ -8,6 +8,7 @@ import typer
 
 from pacha_git.cli import flags, output
 from pacha_git.cli.invocation import registry_path
+from pacha_git.cli.units import place
 
 
 def init(
@@ -23,5 +24,9 @@ def init(
     from pacha_git import Registry
 
     made = Registry.init(flags.path(path) if path is not None else registry_path(ctx))
-    said = f"Made an empty registry in {made.path}" if made.created else f"There is a registry in {made.path} already."
+    said = (
+        f"Made an empty registry in {place(made.path)}"
+        if made.created
+        else f"There is a registry in {place(made.path)} already."
+    )
     output.tell(ctx, {"path": str(made.path), "created": made.created}, said)

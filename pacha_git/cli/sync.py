@@ -11,7 +11,7 @@ from pacha_git.cli import flags, output
 from pacha_git.cli.invocation import invocation, registry, registry_path
 from pacha_git.cli.progress import progress
 from pacha_git.cli.tables import sheet, strong, table
-from pacha_git.cli.units import counted, size
+from pacha_git.cli.units import counted, place, size
 from pacha_git.errors import Conflict, InvalidInput, PachaError
 from pacha_git.registry.results import RemoteStatus, Status, Transfer
 
@@ -39,7 +39,7 @@ def clone(
     with progress(ctx) as report:
         made = Registry.clone(url, target, payload=_payload(payload) or "none", progress=report)
     stats = made.stats()
-    said = f"Cloned {counted(stats.versions, 'version')} into {made.path}"
+    said = f"Cloned {counted(stats.versions, 'version')} into {place(made.path)}"
     output.tell(ctx, {"path": str(made.path), "versions": stats.versions}, said)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 _UNITS: Final = ("KiB", "MiB", "GiB", "TiB", "PiB")
@@ -36,3 +37,12 @@ def share(part: float, whole: float) -> str:
 def instant(text: str) -> str:
     """Write ``2026-07-29T10:12:00Z`` as ``2026-07-29 10:12 UTC``."""
     return f"{text[:10]} {text[11:16]} UTC" if len(text) == 20 and text[10] == "T" else text
+
+
+def place(path: Path | str) -> str:
+    """A path as short as it can be typed again: from here, or from home."""
+    whole = Path(path)
+    for root, shown in ((Path.cwd(), ""), (Path.home(), "~/")):
+        if root.is_absolute() and whole.is_relative_to(root) and whole != root:
+            return shown + whole.relative_to(root).as_posix()
+    return str(whole)
