@@ -39,7 +39,7 @@ check: $(INSTALLED) ## Lint, format, types, floors, and what must not be in the 
 	$(BIN)/lint-imports --no-logo
 	@! git grep -nE '/(work|farm|root)/|index[-]url|/simple[/]' -- . \
 		|| { echo 'check: a path of one machine or the address of an index stands above'; exit 1; }
-	@! git grep -nE 'TO[D]O|FIX[M]E|NotImplemented[E]rror|pragma: no [c]over' -- '*.py' \
+	@! git grep -nE 'TO[D]O|FIX[M]E|raise NotImplemented[E]rror|pragma: no [c]over' -- '*.py' \
 		|| { echo 'check: finish it, or write an issue'; exit 1; }
 
 fix: $(INSTALLED) ## Let ruff repair what it can
