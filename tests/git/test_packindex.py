@@ -25,8 +25,7 @@ def test_it_is_what_git_writes(tmp_path: Path) -> None:
     with PackWriter(repo / "objects", reason="test") as writer:
         for number in range(2000):
             writer.add("blob", b"%d" % number)
-        pack = writer.finish()
-    assert pack is not None
+        (pack,) = writer.finish()
     git(repo, "index-pack", "--strict", "-o", str(tmp_path / "git.idx"), str(pack))
     assert (tmp_path / "git.idx").read_bytes() == pack.with_suffix(".idx").read_bytes()
 

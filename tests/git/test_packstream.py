@@ -54,7 +54,7 @@ def test_chunks_are_stored_in_order_and_read_back(repo: Path) -> None:
         PackStream(writer, nothing_known) as stream,
     ):
         stored = list(stream.store(windows(data), whole.update))
-        pack = writer.finish()
+        (pack,) = writer.finish()
     parts = chunks_of(data)
     assert [chunk[:4] for chunk in stored] == [
         Stored(blake3.blake3(part).digest(), oid_of(part), len(part), True, 0)[:4] for part in parts

@@ -51,8 +51,7 @@ def test_stock_git_accepts_the_pack(repo: Path, large: bool) -> None:
         oids = [writer.add("blob", body) for body in bodies]
         tree = writer.add("tree", b"".join(b"100644 %03d\0" % n + oid.raw for n, oid in enumerate(oids)))
         commit = writer.add("commit", f"tree {tree}\nauthor a <b> 0 +0000\ncommitter a <b> 0 +0000\n\nhello\n".encode())
-        pack = writer.finish()
-        assert pack is not None
+        (pack,) = writer.finish()
         assert pack.stat().st_size == writer.bytes_stored + 32
         assert len(writer) == len(bodies) + 2
     git(repo, "verify-pack", str(pack))
@@ -77,7 +76,7 @@ def test_nothing_is_there_before_the_end(repo: Path) -> None:
 
 def test_an_empty_pack_is_no_pack(repo: Path) -> None:
     with PackWriter(repo / "objects", reason="test") as writer:
-        assert writer.finish() is None
+        assert writer.finish() == ()
     assert files_in(repo) == []
 
 
@@ -88,7 +87,7 @@ def test_an_object_added_twice_is_stored_once(repo: Path) -> None:
         (oid,) = oids
         assert oid.raw in writer
         assert bytes(20) not in writer
-        pack = writer.finish()
+        (pack,) = writer.finish()
     git(repo, "verify-pack", str(pack))
 
 
@@ -112,8 +111,7 @@ def test_abort_after_the_end_lifts_only_the_protection(repo: Path) -> None:
 def test_keep_protects_from_a_gc_that_prunes_now(repo: Path) -> None:
     with PackWriter(repo / "objects", reason="register x") as writer:
         oid = writer.add("blob", b"not held by a ref yet")
-        pack = writer.finish()
-        assert pack is not None
+        (pack,) = writer.finish()
         assert "register x" in pack.with_suffix(".keep").read_text()
         git(repo, "repack", "-adf")
         git(repo, "gc", "--prune=now")
@@ -244,7 +242,7 @@ def test_many_threads_may_add(repo: Path) -> None:
         for thread in threads:
             thread.join()
         assert len(writer) == 400
-        pack = writer.finish()
+        (pack,) = writer.finish()
     git(repo, "verify-pack", str(pack))
 
 
@@ -256,10 +254,44 @@ def test_a_large_pack_passes_through_little_memory(repo: Path) -> None:
         with PackWriter(repo / "objects", reason="test") as writer:
             for number in range(230):
                 writer.add("blob", body + b"%d" % number)
-            pack = writer.finish()
+            (pack,) = writer.finish()
         assert tracemalloc.get_traced_memory()[1] < 16 << 20
     finally:
         tracemalloc.stop()
-    assert pack is not None
     data = pack.read_bytes()
     assert hashlib.sha1(data[:-20]).digest() == data[-20:]
+
+
+@pytest.mark.parametrize("objects", [600, 1200, 2000])
+@pytest.mark.parametrize("size", [20, 9000])
+def test_a_hint_makes_no_difference_to_what_is_stored(repo: Path, objects: int, size: int) -> None:
+    """Too low, right, and too high."""
+    bodies = [bytes_of(str(number), size) for number in range(1200)]
+    with PackWriter(repo / "objects", reason="test") as writer:
+        writer.expect(objects)
+        oids = [writer.add("blob", body) for body in bodies]
+        assert files_in(repo) == ([".idx", ".pack", ".pack"] if objects <= 1200 else [".pack"])
+        packs = writer.finish()
+        assert writer.finish() == packs
+        assert len(packs) == (2 if objects < 1200 else 1)
+        assert sum(pack.stat().st_size for pack in packs) == writer.bytes_stored + 32 * len(packs)
+        assert files_in(repo).count(".keep") == len(packs)
+    for pack in packs:
+        git(repo, "verify-pack", str(pack))
+    assert list(packs_of(repo).read_many(oids)) == bodies
+    assert files_in(repo) == sorted([".idx", ".pack"] * len(packs))
+
+
+def test_a_hint_that_comes_to_nothing_leaves_nothing(repo: Path) -> None:
+    before = threading.active_count()
+    with PackWriter(repo / "objects", reason="test") as writer:
+        writer.expect(10_000)
+        writer.expect(20_000)
+        assert writer.finish() == ()
+    assert files_in(repo) == []
+    with PackWriter(repo / "objects", reason="test") as writer:
+        writer.expect(600)
+        for number in range(700):
+            writer.add("blob", b"%d" % number)
+    assert files_in(repo) == []
+    assert threading.active_count() == before

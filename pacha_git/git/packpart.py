@@ -1,0 +1,258 @@
+"""One pack being written, with its index, from the first byte to a durable file. It refuses to know what objects mean.
+
+A pack says in its first bytes how many objects it has and in its last the SHA-1 of all before. Where the number is
+declared beforehand, and turns out right, the checksum runs along with the bytes. Else the number is put in at the end
+and the checksum taken then, from the page cache, while the disk is still busy with the bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from array import array
+from collections.abc import Sequence
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import Final
+
+from pacha_git.git.packentry import Prepared
+from pacha_git.git.packfiles import LockedFile, keep, temporary
+from pacha_git.git.packindex import encode_index
+
+_HEADER: Final = b"PACK\x00\x00\x00\x02"
+_HEADER_BYTES: Final = 12
+_BLOCK: Final = 1 << 20
+_MOST_PIECES: Final = 512
+_WRITE_BACK_BYTES: Final = 64 << 20
+
+
+class PackPart:
+    """A pack in the making, under a temporary name. One thread at a time.
+
+    Args:
+        folder: ``objects/pack``.
+        declared: How many objects will come, if that is known; ``full`` says when they have.
+
+    Raises:
+        OSError: from every method, when the file system refuses.
+    """
+
+    def __init__(self, folder: Path, declared: int = 0) -> None:
+        self._declared = declared
+        self._file = temporary(folder, ".pack")
+        self._index: LockedFile | None = None
+        self._keep: LockedFile | None = None
+        self._write_back = WriteBack(self._file.fd)
+        self._running = RunningChecksum() if declared else None
+        self._queue: list[bytes] = [_HEADER + declared.to_bytes(4, "big")]
+        self._queued = _HEADER_BYTES
+        self._end = _HEADER_BYTES
+        self._written = 0
+        self._oids: list[bytes] = []
+        self._crcs = array("I")
+        self._offsets = array("Q")
+
+    def __len__(self) -> int:
+        return len(self._oids)
+
+    @property
+    def full(self) -> bool:
+        """Whether it has all objects that were declared."""
+        return len(self._oids) == self._declared > 0
+
+    def add(self, prepared: Prepared) -> None:
+        """Append an object."""
+        self._oids.append(prepared.oid)
+        self._crcs.append(prepared.crc)
+        self._offsets.append(self._end)
+        self._queue += (prepared.head, prepared.deflated)
+        self._queued += prepared.stored
+        self._end += prepared.stored
+
+    def write(self, *, everything: bool = False) -> None:
+        """Hand what waits to the operating system, once it is worth it."""
+        if self._queued < _BLOCK and not everything:
+            return
+        if self._running is not None:
+            self._running.update(self._queue)
+        _write_all(self._file.fd, self._queue)
+        self._written += self._queued
+        self._queue, self._queued = [], 0
+        self._write_back.reached(self._written)
+
+    def seal(self) -> None:
+        """End the pack and write its index; the disk begins to take them."""
+        if self._index is not None:
+            return
+        checksum = self._checksum()
+        _write_all(self._file.fd, [*self._queue, checksum])
+        self._queue = []
+        self._index = temporary(self._file.path.parent, ".idx")
+        _write_all(self._index.fd, [encode_index(self._oids, self._crcs, self._offsets, checksum)])
+        self._oids = []
+        if self._written:
+            self._write_back.start()
+
+    def sync(self) -> None:
+        """Wait until pack and index are on the disk."""
+        assert self._index is not None
+        self._write_back.finish()
+        sync_data(self._index.fd)
+
+    def publish(self, reason: str) -> Path:
+        """Rename in the order in which Git looks: whoever sees the index finds the pack, protected.
+
+        Returns:
+            The ``.pack``. Its name is durable when the folder is synced.
+        """
+        assert self._index is not None
+        # No checksum for a name: two writers of equal packs must not share a .keep, nor may a repack that began before
+        # us delete ours because it goes by the name of one that it has copied.
+        pack = self._file.path.with_name(f"pack-{secrets.token_hex(20)}.pack")
+        self._keep = keep(pack, reason)
+        self._file.rename(pack)
+        self._index.rename(pack.with_suffix(".idx"))
+        return pack
+
+    def release(self) -> None:
+        """Lift the protection of a published pack."""
+        if self._keep is not None:
+            self._keep.discard()
+            self._keep = None
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._end_threads()
+        for file in (self._file, self._index):
+            if file is not None:
+                file.close()
+
+    def discard(self) -> None:
+        """Remove all that was written."""
+        self._end_threads()
+        for file in (self._index, self._file, self._keep):
+            if file is not None:
+                file.discard()
+
+    def _end_threads(self) -> None:
+        self._write_back.wait()
+        if self._running is not None:
+            self._running.digest()
+
+    def _checksum(self) -> bytes:
+        """Finish the header and hash all: along the way, in memory, or from the page cache, as the case may be."""
+        if self.full and self._running is not None:
+            self.write(everything=True)
+            return self._running.digest()
+        count = len(self._oids).to_bytes(4, "big")
+        if not self._written:
+            self._queue[0] = _HEADER + count
+            return hashlib.sha1(b"".join(self._queue), usedforsecurity=False).digest()
+        self.write(everything=True)
+        os.pwrite(self._file.fd, count, len(_HEADER))
+        self._write_back.start()
+        return _checksum_of_file(self._file.fd)
+
+
+class RunningChecksum:
+    """The SHA-1 of bytes as they are written, in a thread of its own that holds a few MiB at most."""
+
+    def __init__(self) -> None:
+        self._hashed = hashlib.sha1(usedforsecurity=False)
+        self._pieces: Queue[Sequence[bytes]] = Queue(8)
+        self._thread = Thread(target=self._run, name="pack-checksum", daemon=True)
+        self._thread.start()
+
+    def update(self, pieces: Sequence[bytes]) -> None:
+        """Take what comes next; an empty sequence ends it."""
+        self._pieces.put(pieces)
+
+    def digest(self) -> bytes:
+        """End, and give the checksum; again, if it was given before."""
+        if self._thread.is_alive():
+            self._pieces.put(())
+            self._thread.join()
+        return self._hashed.digest()
+
+    def _run(self) -> None:
+        while pieces := self._pieces.get():
+            for piece in pieces:
+                self._hashed.update(piece)
+
+
+class WriteBack:
+    """Lets the disk begin while bytes still come, so that the last wait is short."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._asked = 0
+        self._thread: Thread | None = None
+        self._error: OSError | None = None
+
+    def reached(self, written: int) -> None:
+        """Say how much the file has; starts when it pays and the disk is not at it yet."""
+        if written - self._asked >= _WRITE_BACK_BYTES and not (self._thread and self._thread.is_alive()):
+            self.start()
+            self._asked = written
+
+    def start(self) -> None:
+        """Have all that is written so far go to the disk, after what is under way.
+
+        Raises:
+            OSError: the disk could not take what was started before.
+        """
+        self.wait()
+        if self._error is not None:
+            raise self._error
+        self._thread = Thread(target=self._run, name="pack-sync", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until nothing is under way."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def finish(self) -> None:
+        """Return when all that was written is on the disk.
+
+        Raises:
+            OSError: the disk could not take it. The kernel tells of a failed write once, so an earlier one counts.
+        """
+        self.wait()
+        sync_data(self._fd)
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            sync_data(self._fd)
+        except OSError as error:
+            self._error = error
+
+
+# Sizes and bytes are enough: that a file has its name is what syncing the folder is for.
+sync_data: Final = getattr(os, "fdatasync", os.fsync)
+
+
+def _write_all(fd: int, pieces: Sequence[bytes]) -> None:
+    for start in range(0, len(pieces), _MOST_PIECES):
+        views = [memoryview(piece) for piece in pieces[start : start + _MOST_PIECES]]
+        while views:
+            count = os.writev(fd, views)
+            while views and count >= len(views[0]):
+                count -= len(views.pop(0))
+            if count:
+                views[0] = views[0][count:]
+
+
+def _checksum_of_file(fd: int) -> bytes:
+    hashed = hashlib.sha1(usedforsecurity=False)
+    view = memoryview(bytearray(_BLOCK))
+    offset = 0
+    while count := os.preadv(fd, [view], offset):
+        hashed.update(view[:count])
+        offset += count
+    return hashed.digest()
