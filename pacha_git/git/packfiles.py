@@ -60,11 +60,13 @@ class LockedFile:
 
 
 def temporary(folder: Path, suffix: str) -> LockedFile:
-    """Make a temporary, with the permissions that Git gives to packs."""
+    """Make a temporary that whoever may read the folder may read, whatever the umask: registries are shared."""
+    mode = folder.stat().st_mode & 0o444
     while True:
         file = LockedFile(folder / f"{TEMPORARY}{secrets.token_hex(8)}{suffix}", 0o444)
         # A sweep may have come between making and locking it.
         if os.fstat(file.fd).st_nlink:
+            os.fchmod(file.fd, mode)
             return file
         file.close()
 

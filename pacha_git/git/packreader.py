@@ -47,6 +47,7 @@ class PackSet:
         self._files = OpenFiles(_OPEN_PACKS)
         self._recent: Pack | None = None
         self._folders: tuple[Path, ...] = ()
+        self._watched: tuple[Path, ...] = ()
         self._marks: tuple[int, ...] | None = None
 
     # Finding -----------------------------------------------------------------------------------------------------
@@ -133,7 +134,8 @@ class PackSet:
         """Look for packs that came or went. Those that went can still be read by whoever is in the middle of it."""
         with self._lock:
             self._folders = tuple(_with_alternates(self._objects))
-            marks = self._marks_now()
+            self._watched = tuple(folder / name for folder in self._folders for name in ("pack", "info/alternates"))
+            marks = tuple(map(_mtime, self._watched))
             now = time.time_ns()
             known = {(pack.path, pack.inode): pack for pack in self._packs}
             found = [entry for folder in self._folders for entry in _indexes(folder / "pack")]
@@ -157,13 +159,10 @@ class PackSet:
 
     def _refresh(self) -> bool:
         """Rescan if anything may have changed since; whether it did."""
-        if self._marks is not None and self._marks == self._marks_now():
+        if self._marks is not None and self._marks == tuple(map(_mtime, self._watched)):
             return False
         self.rescan()
         return True
-
-    def _marks_now(self) -> tuple[int, ...]:
-        return tuple(_mtime(folder / name) for folder in self._folders for name in ("pack", "info/alternates"))
 
     def _look_up(self, oid: bytes, *, durable: bool) -> Iterator[Location]:
         """All places of a raw id, that in the pack of the last hit first; if there is none, packs may have changed."""

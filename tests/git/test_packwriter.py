@@ -229,6 +229,17 @@ def test_a_temporary_that_another_program_prunes_is_one_error(repo: Path) -> Non
     assert files_in(repo) == []
 
 
+@pytest.mark.parametrize(("folder", "wanted"), [(0o755, 0o444), (0o2770, 0o440), (0o700, 0o400)])
+def test_a_pack_is_as_readable_as_its_folder(repo: Path, folder: int, wanted: int) -> None:
+    (repo / "objects" / "pack").chmod(folder)
+    before = os.umask(0o077)
+    try:
+        write(repo, b"x")
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in (repo / "objects" / "pack").iterdir()} == {wanted}
+
+
 def test_many_threads_may_add(repo: Path) -> None:
     with PackWriter(repo / "objects", reason="test") as writer:
 
