@@ -41,17 +41,21 @@ class Bars:
         self._lock = threading.Lock()
         self._drawn: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
+        self._first: dict[str, tuple[float, int]] = {}
 
     def __call__(self, what: str, done: int, total: int | None, unit: str = "bytes") -> None:
         """Note that ``done`` of ``total`` units of ``what`` are behind us."""
+        now = time.monotonic()
         with self._lock:
+            since, before = self._first.setdefault(what, (now, done))
             if self._drawn is None:
-                if time.monotonic() - self._began < _PATIENCE:
+                if now - self._began < _PATIENCE:
                     return
                 self._drawn = _draw()
             if what not in self._tasks:
-                self._tasks[what] = self._drawn.add_task(what, total=total, unit=unit)
-            self._drawn.update(self._tasks[what], completed=done, total=total)
+                self._tasks[what] = self._drawn.add_task(what, total=total, amounts="")
+            text = _amounts(done, total, unit) + _pace(done - before, now - since, (total or done) - done, unit)
+            self._drawn.update(self._tasks[what], completed=done, total=total, amounts=text)
 
     def close(self) -> None:
         """Take the bars away."""
@@ -59,32 +63,28 @@ class Bars:
             self._drawn.stop()
 
 
+def _amounts(done: int, total: int | None, unit: str) -> str:
+    return _amount(done, unit) if total is None else f"{_amount(done, unit)} of {_amount(total, unit)}"
+
+
+def _pace(done: int, seconds: float, left: int, unit: str) -> str:
+    """Rate and time left, by all that was done so far; nothing while that says too little."""
+    if not done or seconds < _PATIENCE:
+        return ""
+    rate = done / seconds
+    minutes, rest = divmod(round(left / rate), 60)
+    return f", {_amount(rate, unit)}/s" + (f", {minutes}:{rest:02} left" if left else "")
+
+
+def _amount(count: float, unit: str) -> str:
+    return size(count) if unit == "bytes" else f"{count:,.0f} {unit}"
+
+
 def _draw() -> Progress:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-    from rich.text import Text
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    class Amount(ProgressColumn):
-        """How much of how much."""
-
-        def render(self, task: Task) -> Text:
-            """Write the amounts in the unit of the task."""
-            amounts = [task.completed] + ([task.total] if task.total is not None else [])
-            return Text(" of ".join(_amount(amount, task) for amount in amounts))
-
-    class Rate(ProgressColumn):
-        """How fast."""
-
-        def render(self, task: Task) -> Text:
-            """Write the speed in the unit of the task."""
-            return Text(f"{_amount(task.speed, task)}/s" if task.speed else "")
-
-    def _amount(count: float, task: Task) -> str:
-        unit = task.fields["unit"]
-        return size(count) if unit == "bytes" else f"{count:,.0f} {unit}"
-
-    console = Console(stderr=True)
-    text = TextColumn("{task.description}", markup=False)
-    drawn = Progress(text, BarColumn(), Amount(), Rate(), TimeRemainingColumn(), console=console, transient=True)
+    what, amounts = (TextColumn(f"{{task.{of}}}", markup=False) for of in ("description", "fields[amounts]"))
+    drawn = Progress(what, BarColumn(), amounts, console=Console(stderr=True), transient=True)
     drawn.start()
     return drawn

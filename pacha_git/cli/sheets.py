@@ -10,15 +10,20 @@ from typing import Any
 
 from pacha_git.cli.tables import sheet, strong, table
 from pacha_git.cli.units import counted, instant, size
-from pacha_git.registry.results import Difference, HistoryEntry, NameInfo, VersionDetail, VersionInfo
+from pacha_git.names import Kind
+from pacha_git.registry.results import Difference, HistoryEntry, NameInfo, Verification, VersionDetail, VersionInfo
 
-_NOUNS = {"dataset": "data"}
 _ELSEWHERE = {"thin": "not here: its bytes can be pulled", "removed": "removed"}
 
 
-def spec_of(info: VersionInfo) -> str:
+def spec_of(info: VersionInfo | Verification) -> str:
     """Name a version as people do: ``model fraud-detector 1.0.0``."""
-    return f"{_NOUNS.get(info.kind, info.kind)} {info.name} {info.version}"
+    return f"{_noun(info.kind)} {info.name} {info.version}"
+
+
+def _noun(kind: str) -> str:
+    """The word of the command line for a kind: ``data`` for ``dataset``."""
+    return Kind.parse(kind).noun
 
 
 def versions(found: Sequence[VersionInfo]) -> str:
@@ -70,7 +75,7 @@ def _facts(info: VersionInfo) -> list[tuple[str, object]]:
 def _edge(edge: Mapping[str, Any]) -> str:
     version = f"@{edge['version']}" if edge["version"] else ""
     params = "".join(f", {key}={value}" for key, value in edge["params"].items())
-    return f"{edge['relation']} {_NOUNS.get(edge['kind'], edge['kind'])}:{edge['name']}{version}{params}"
+    return f"{edge['relation']} {_noun(edge['kind'])}:{edge['name']}{version}{params}"
 
 
 def _listed(values: Mapping[str, Any] | None) -> str:

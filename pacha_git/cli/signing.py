@@ -51,10 +51,9 @@ def verify(
 
 
 def _line(result: Verification) -> str:
-    name = f"{result.kind} {result.name} {result.version}"
     signer = f"signed by {result.signer}" if result.signer else "unsigned"
     payload = {True: "every byte checked", False: "bytes altered", None: "bytes not here, record alone checked"}
-    line = f"{'ok ' if result.ok else 'BAD'}  {name}: {signer}, {payload[result.payload_ok]}"
+    line = f"{'ok ' if result.ok else 'BAD'}  {spec_of(result)}: {signer}, {payload[result.payload_ok]}"
     return "\n".join(map(output.one_line, [line, *(f"       {problem}" for problem in result.problems)]))
 
 

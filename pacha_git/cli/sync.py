@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Final
 
 import typer
 
 from pacha_git.cli import flags, output
 from pacha_git.cli.invocation import invocation, registry, registry_path
 from pacha_git.cli.progress import progress
+from pacha_git.cli.spoken import ref_in_words, refs_in_words
 from pacha_git.cli.tables import sheet, strong, table
 from pacha_git.cli.units import counted, place, size
 from pacha_git.errors import Conflict, InvalidInput, PachaError
 from pacha_git.registry.results import RemoteStatus, Status, Transfer
 
+_WENT: Final = ("new", "updated", "removed", "would be sent", "would be removed")
 _Words = Annotated[
     list[str] | None,
     typer.Argument(metavar="[REMOTE] SPEC", help="A remote, then versions; without versions, all records and events."),
@@ -95,31 +97,33 @@ def _payload(word: str | None) -> str | None:
 def _report(ctx: typer.Context, done: Transfer, verb: str) -> None:
     for warning in done.warnings:
         output.notice(ctx, f"Warning: {warning}")
-    output.tell(ctx, done.to_json(), lambda: _transfer(done, verb, all_refs=invocation(ctx).verbose))
-    refused = [ref for ref in done.refs if ref.result == "rejected"]
+    every = invocation(ctx).verbose or done.dry_run
+    output.tell(ctx, done.to_json(), lambda: _transfer(done, verb, every=every))
+    other, refused = done.remote or "the remote", [ref.ref for ref in done.refs if ref.result == "rejected"]
     if done.conflicts:
+        first = ref_in_words(done.conflicts[0].ref)
         raise Conflict(
-            f"{counted(len(done.conflicts), 'ref')} of {done.remote or 'the remote'} differ from ours, the first is "
-            f"{done.conflicts[0].ref}",
+            f"{other} has another {first}" + _and_more(done.conflicts),
             hint="a version never changes: register one side's under another version, then do it again",
         )
     if refused:
-        raise PachaError(
-            f"{done.remote or 'the remote'} refused {counted(len(refused), 'ref')}, the first is {refused[0].ref}"
-        )
+        raise PachaError(f"{other} refused {ref_in_words(refused[0])}" + _and_more(refused))
 
 
-def _transfer(done: Transfer, verb: str, *, all_refs: bool) -> str:
-    counts = Counter(ref.result for ref in done.refs)
-    quiet = ("up-to-date", "new", "updated", "removed")
+def _and_more(items: Sequence[object]) -> str:
+    return f" (and {len(items) - 1} more)" if len(items) > 1 else ""
+
+
+def _transfer(done: Transfer, verb: str, *, every: bool) -> str:
+    """What a transfer did: each thing that went wrong, or ``every`` thing, then a sentence that counts the rest."""
+    went = [ref.ref for ref in done.refs if ref.result in _WENT]
     lines = [
-        f"  {ref.result}  {ref.ref}" + (f"  ({ref.detail})" if ref.detail else "")
+        f"  {ref.result}: {ref_in_words(ref.ref)}" + (f" ({ref.detail})" if ref.detail else "")
         for ref in done.refs
-        if all_refs or ref.result not in quiet
+        if every or ref.result not in (*_WENT, "up-to-date")
     ]
-    changes = ", ".join(f"{count} {result}" for result, count in counts.items() if result != "up-to-date")
-    amount = f"; {size(done.bytes)}, {counted(done.payloads, 'payload')}" if done.bytes or done.payloads else ""
-    lines.append(f"{verb} {done.remote or 'the remote'}: {changes or 'nothing new'}{amount}.")
+    amount = f"; {size(done.bytes)}" if done.bytes else ""
+    lines.append(f"{verb} {done.remote or 'the remote'}: {refs_in_words(went) or 'nothing new'}{amount}.")
     return "\n".join(map(output.one_line, lines))
 
 
@@ -150,7 +154,7 @@ def _remote(remote: RemoteStatus) -> str:
     if not remote.fetched:
         return f"  never fetched: git pacha fetch {remote.remote}"
     groups = (("to push", remote.ahead), ("to pull", remote.behind), ("diverged", remote.diverged))
-    rows = [(word, ref) for word, refs in groups for ref in refs]
+    rows = [(word, ref_in_words(ref)) for word, refs in groups for ref in refs]
     lines = ["  " + line for line in table(("", ""), rows).split("\n")[1:]] if rows else ["  in step"]
     if remote.settings_differ:
         lines.append(f"  settings differ: git pacha settings adopt {remote.remote}")

@@ -1,0 +1,34 @@
+"""Refs as people say them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pacha_git.cli.spoken import ref_in_words, refs_in_words
+
+MODEL = "refs/pacha/models/team/fraud/1.0.0"
+PAYLOAD = "refs/pacha/payload/datasets/d/1.0.0"
+EVENTS = "refs/notes/pacha/models/team/fraud/_events"
+ATTESTATIONS = "refs/notes/pacha/models/team/fraud/_attestations"
+
+
+@pytest.mark.parametrize(
+    ("ref", "words"),
+    [
+        (MODEL, "model team/fraud 1.0.0"),
+        (PAYLOAD, "bytes of data d 1.0.0"),
+        (EVENTS, "stages and aliases of model team/fraud"),
+        (ATTESTATIONS, "tags, texts and signatures of model team/fraud"),
+        ("refs/pacha/registry", "settings"),
+        ("refs/heads/main", "refs/heads/main"),
+        ("refs/pacha/models/x/not-semver", "refs/pacha/models/x/not-semver"),
+    ],
+)
+def test_one(ref: str, words: str) -> None:
+    assert ref_in_words(ref) == words
+
+
+def test_many() -> None:
+    everything = [MODEL, PAYLOAD, EVENTS, ATTESTATIONS, "refs/pacha/registry", "refs/pacha/root"]
+    assert refs_in_words(everything) == "1 version, 1 payload, the events of 1 name, settings"
+    assert refs_in_words(["refs/pacha/root", "refs/heads/main"]) == ""
