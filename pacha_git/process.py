@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ LOCAL_ENV_VARS: Final = (
     "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_COMMON_DIR",
     "GIT_INTERNAL_SUPER_PREFIX",
 )  # fmt: skip
+
+_KEPT_LINES: Final = 40
+_LONGEST_LINE: Final = 1 << 16
+_GUARD_SECONDS: Final = 0.1
 
 
 class CommandFailed(PachaError):
@@ -109,31 +114,82 @@ def run_watched(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
+    most: int | None = None,
+    guard: Callable[[], None] | None = None,
 ) -> Completed:
-    """Run a program, handing on each line of its stderr, and each step of its progress, as it comes.
+    """Run a program, handing on each line and each step of progress on its stderr as it comes.
+
+    Args:
+        argv: The program and its arguments.
+        on_stderr: Is given the lines.
+        cwd: Where it runs.
+        env: What to add to the clean environment.
+        stdin: What it reads; nothing if None.
+        most: Bytes that it may write to stdout before it is ended; None for any number.
+        guard: Asked ten times a second; if it raises, the program is ended and the error passed on.
 
     Raises:
-        CommandFailed, NotFound: as ``run``.
+        CommandFailed, NotFound: as ``run``; CommandFailed with status -2 if it wrote more than ``most``.
     """
-    kept: list[str] = []
+    kept: deque[str] = deque(maxlen=_KEPT_LINES)
 
     def hand_on(text: str) -> None:
         kept.append(text)
         on_stderr(text)
 
-    with started(argv, cwd=cwd, env=env) as child:
+    with started(argv, cwd=cwd, env=env) as child, _guarded(child, guard):
         reader = threading.Thread(target=_each_line, args=(child.stderr, hand_on), daemon=True)
         feeder = threading.Thread(target=_feed, args=(child.stdin, stdin), daemon=True)
         reader.start()
         feeder.start()
         assert child.stdout is not None
-        stdout = child.stdout.read()
+        stdout = child.stdout.read() if most is None else child.stdout.read(most + 1)
+        if most is not None and len(stdout) > most:
+            _stop(child)
+            raise CommandFailed(argv, -2, f"it wrote more than {most} bytes")
         status = child.wait()
         reader.join()
         feeder.join()
     if status:
-        raise CommandFailed(argv, status, "\n".join(kept[-40:]), stdout)
+        raise CommandFailed(argv, status, "\n".join(kept), stdout)
     return Completed(stdout, "\n".join(kept))
+
+
+@contextmanager
+def _guarded(child: subprocess.Popen[bytes], guard: Callable[[], None] | None) -> Iterator[None]:
+    """Ask ``guard`` again and again while the block lasts; what it raises ends the child and comes out of the block."""
+    if guard is None:
+        yield
+        return
+    over = threading.Event()
+    raised: list[Exception] = []
+
+    def watch(ask: Callable[[], None]) -> None:
+        while not over.wait(_GUARD_SECONDS):
+            try:
+                ask()
+            except Exception as error:
+                raised.append(error)
+                _stop(child)
+                return
+
+    thread = threading.Thread(target=watch, args=(guard,), daemon=True)
+    thread.start()
+    try:
+        yield
+    except CommandFailed:
+        if not raised:
+            raise
+    finally:
+        over.set()
+        thread.join()
+    if raised:
+        raise raised[0]
+
+
+def within_memory(argv: Sequence[str], most: int) -> list[str]:
+    """The same program with at most so many bytes of address space, where the system can say so."""
+    return ["sh", "-c", 'ulimit -v "$0" 2>/dev/null; exec "$@"', str(most >> 10), *argv]
 
 
 def _feed(pipe: IO[bytes] | None, data: bytes | None) -> None:
@@ -154,6 +210,7 @@ def _each_line(pipe: IO[bytes] | None, hand_on: Callable[[str], None]) -> None:
         for line in lines:
             if line:
                 hand_on(line.decode("utf-8", "replace"))
+        rest = rest[-_LONGEST_LINE:]
     if rest:
         hand_on(rest.decode("utf-8", "replace"))
 
@@ -184,7 +241,43 @@ def started(
         _end(child)
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+@contextmanager
+def conversation(argv: Sequence[str]) -> Iterator[Callable[[bytes, int], None]]:
+    """Start a program that answers each step with lines on stdout.
+
+    Yields:
+        A function that writes bytes and waits until that many lines came back.
+
+    Raises:
+        CommandFailed: it ended before it had answered, or with another status than 0.
+    """
+    with started(argv) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        stdin, stdout = child.stdin, child.stdout
+
+        def tell(data: bytes, answers: int) -> None:
+            with suppress(BrokenPipeError):  # it has ended: why, its stderr says
+                stdin.write(data)
+                stdin.flush()
+            for _ in range(answers):
+                if not stdout.readline():
+                    raise _failure(argv, child)
+
+        yield tell
+        with suppress(BrokenPipeError):
+            stdin.close()
+        if child.wait():
+            raise _failure(argv, child)
+
+
+def _failure(argv: Sequence[str], child: subprocess.Popen[bytes]) -> CommandFailed:
+    assert child.stderr is not None
+    stderr = child.stderr.read().decode("utf-8", "replace")
+    return CommandFailed(argv, child.wait(), stderr)
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
         child.terminate()
         try:
@@ -192,6 +285,10 @@ def _end(child: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    _stop(child)
     for pipe in (child.stdin, child.stdout, child.stderr):
         if pipe is not None:
             with suppress(BrokenPipeError):  # what it did not read no longer matters
