@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 
 from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.names import Address, Kind, Name, Oid
-from pacha_git.schema.grammar import check_identity, check_relation, timestamp
+from pacha_git.schema.grammar import check_identity, check_relation, check_run_id, timestamp
 from pacha_git.schema.manifest import FileLine, file_line_of_json
 
 _NUMBER_WORD: Final = re.compile(r"(NaN|-?Infinity|-?[1-9][0-9]{15,})\Z", re.ASCII)
@@ -58,6 +58,7 @@ NameText = Annotated[str, _accepted_by(Name.parse)]
 Number = Annotated[int | float | str, PlainValidator(_read_number)]
 OidText = Annotated[str, _accepted_by(Oid.parse)]
 RelationText = Annotated[str, _accepted_by(check_relation)]
+RunIdText = Annotated[str, _accepted_by(check_run_id)]
 Size = Annotated[int, Field(ge=0)]
 TimeText = Annotated[str, _accepted_by(timestamp)]
 
