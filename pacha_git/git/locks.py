@@ -29,13 +29,24 @@ def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
 @contextmanager
 def _held(path: Path, how: int) -> Iterator[bool]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            fcntl.flock(descriptor, how)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(descriptor)
+            try:
+                fcntl.flock(descriptor, how)
+            except BlockingIOError:
+                yield False
+                return
+            if _names(path, descriptor):
+                yield True
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _names(path: Path, descriptor: int) -> bool:
+    """Whether the path still names the open file: its last holder may have removed it while we waited."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
