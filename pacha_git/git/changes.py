@@ -19,6 +19,7 @@ from pacha_git.git import locks
 from pacha_git.git.packwriter import PackWriter
 from pacha_git.git.refs import RefMoved, RefUpdate
 from pacha_git.git.repo import GitRepository, ObjectType
+from pacha_git.git.staged import StagedRefs
 from pacha_git.names import Oid
 from pacha_git.schema.commit import git_oid
 
@@ -64,14 +65,13 @@ class Changes:
         self._reason = reason
         self._writer: PackWriter | None = None
         self._stack = ExitStack()
-        self._updates: dict[str, RefUpdate] = {}
         self._shared: set[Oid] = set()
-        self._resolvers: list[tuple[str, Resolver]] = []
+        self._resolvers: dict[str, Resolver] = {}
         self._after: list[Callable[[], None]] = []
         self._locked: set[Path] = set()
         self.packs: list[Path] = []
         self.pending: dict[Oid, tuple[str, bytes]] = {}
-        self.moved: dict[str, Oid | None] = {}
+        self.moved = StagedRefs()
 
     def __enter__(self) -> Changes:
         # Our own gc waits for us, so that nothing we find present is freed before a ref holds it.
@@ -121,17 +121,17 @@ class Changes:
 
     def move(self, ref: str, new: Oid | None, old: Oid | None) -> None:
         """Move a ref from ``old`` (None: it must not exist) to ``new`` (None: delete it)."""
-        before = self._updates.get(ref)
-        self._updates[ref] = RefUpdate(ref, new, before.old if before else old)
-        self.moved[ref] = new
+        before = self.moved.get(ref)
+        self.moved.put(RefUpdate(ref, new, before.old if before else old))
 
     def hold(self, ref: str, at: Oid) -> None:
         """Let the changes fail if this ref has moved: what hangs from it is relied on."""
-        self._updates.setdefault(ref, RefUpdate(ref, at, at))
+        if ref not in self.moved:
+            self.moved.put(RefUpdate(ref, at, at))
 
     def resolve_with(self, prefix: str, resolver: Resolver) -> None:
         """What to do when a ref below ``prefix`` has moved meanwhile: the resolver gives its new oid, or None."""
-        self._resolvers.append((prefix, resolver))
+        self._resolvers[prefix] = resolver
 
     def afterwards(self, action: Callable[[], None]) -> None:
         """Do something once all is durable; nothing if it never is."""
@@ -140,12 +140,12 @@ class Changes:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Take back ref moves and later actions of the block if it raises (objects it wrote are left to gc)."""
-        kept = (dict(self._updates), dict(self.moved), len(self._after), len(self._resolvers))
+        mark, actions = self.moved.mark(), len(self._after)
         try:
             yield
         except BaseException:
-            self._updates, self.moved = kept[0], kept[1]
-            del self._after[kept[2] :], self._resolvers[kept[3] :]
+            self.moved.back_to(mark)
+            del self._after[actions:]
             raise
 
     def commit(self) -> None:
@@ -160,7 +160,7 @@ class Changes:
             self._protect()
             for attempt in range(_TRIES):
                 try:
-                    self._repo.refs.update(list(self._updates.values()))
+                    self._repo.refs.update(self.moved.updates)
                     break
                 except RefMoved:
                     if attempt == _TRIES - 1 or not self._resolve():
@@ -176,9 +176,7 @@ class Changes:
         writer, self._writer = self._writer, None
         if writer is not None:
             protection.enter_context(writer)
-            pack = writer.finish()
-            if pack is not None:
-                self.packs.append(pack)
+            self.packs += writer.finish()
 
     def _protect(self) -> None:
         if self._shared:
@@ -190,16 +188,16 @@ class Changes:
 
     def _resolve(self) -> bool:
         """Ask the resolvers about every ref that moved; whether all of them are settled."""
-        moved = [(u, now) for u in self._updates.values() if (now := self._repo.refs.get(u.ref)) != u.old]
+        moved = [(u, now) for u in self.moved.updates if (now := self._repo.refs.get(u.ref)) != u.old]
         held = [update.ref for update, _ in moved if update.new == update.old]
         if held:
             raise SharedObjectGone(
                 f"{held[0]} moved meanwhile, and its bytes were relied on", hint="try the command again"
             )
         for update, now in moved:
-            resolver = next((r for prefix, r in self._resolvers if update.ref.startswith(prefix)), None)
+            resolver = next((r for prefix, r in self._resolvers.items() if update.ref.startswith(prefix)), None)
             new = resolver(self, update, now) if resolver is not None else None
             if new is None:
                 return False
-            self._updates[update.ref] = RefUpdate(update.ref, new, now)
+            self.moved.put(RefUpdate(update.ref, new, now))
         return bool(moved)

@@ -6,8 +6,10 @@ Reading is our own: a look-up among 100,000 packed refs is a bisection, with no 
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Final
 
 from pacha_git.errors import Conflict, Corrupt, PachaError
 from pacha_git.names import Oid
-from pacha_git.process import CommandFailed, run
+from pacha_git.process import CommandFailed, conversation, run
 
 _OID_LENGTH: Final = 40
 _ABSENT: Final = "0" * 40
@@ -23,8 +25,11 @@ _WAIT_MS: Final = "20000"
 # A ref transaction waits for another instead of failing, and is on the disk before it is acknowledged.
 _OPTIONS: Final = (
     "-c", f"core.filesRefLockTimeout={_WAIT_MS}", "-c", f"core.packedRefsTimeout={_WAIT_MS}",
-    "-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync", "-c", "core.logAllRefUpdates=false",
+    "-c", "core.fsyncMethod=fsync", "-c", "core.logAllRefUpdates=false",
 )  # fmt: skip
+_SYNC_EACH: Final = ("-c", "core.fsync=all")
+_SYNC_LATER: Final = ("-c", "core.fsync=none")
+_MANY: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,16 @@ class Refs:
                 if oid is not None:
                     yield ref, oid
 
+    def spellings_below(self, prefix: str, segment: str) -> set[str]:
+        """Of what comes right after a prefix (ending in ``/``) in names of refs: what equals this but for case."""
+        wanted = segment.lower()
+        found = self._packed.spellings_below(prefix).get(wanted, set())
+        try:
+            with os.scandir(self._dir / prefix) as entries:
+                return found.union(entry.name for entry in entries if entry.name.lower() == wanted)
+        except (FileNotFoundError, NotADirectoryError):
+            return set(found)
+
     def count_loose(self) -> int:
         """How many refs lie in files of their own."""
         return sum(1 for _ in self._walk("refs/"))
@@ -99,12 +114,28 @@ class Refs:
         """
         if not updates:
             return
-        lines = b"".join(_command(update) for update in updates)
         try:
-            run(["git", *_OPTIONS, f"--git-dir={self._dir}", "update-ref", "-z", "--stdin"], stdin=lines)
+            if len(updates) > _MANY:
+                self._update_many(updates)
+            else:
+                run(self._git(*_SYNC_EACH, "update-ref", "-z", "--stdin"), stdin=_commands(updates))
+                self._sync_folders(updates)
         except CommandFailed as error:
             raise self._why(updates, error) from None
-        self._sync_folders(updates)
+
+    def _git(self, *arguments: str) -> list[str]:
+        return ["git", *_OPTIONS, f"--git-dir={self._dir}", *arguments]
+
+    def _update_many(self, updates: Sequence[RefUpdate]) -> None:
+        """The same with one sync of the file system where each file of its own would take one.
+
+        After ``prepare`` every new value lies in a lock file, so what ``commit`` renames is on the disk already.
+        """
+        with conversation(self._git(*_SYNC_LATER, "update-ref", "-z", "--stdin")) as tell:
+            tell(b"start\0" + _commands(updates) + b"prepare\0", 2)
+            sync_file_system(self._dir)
+            tell(b"commit\0", 1)
+        sync_file_system(self._dir)
 
     def _why(self, updates: Sequence[RefUpdate], error: CommandFailed) -> PachaError:
         for update in updates:
@@ -129,7 +160,20 @@ class Refs:
 
     def pack(self) -> None:
         """Move loose refs into the packed file."""
-        run(["git", *_OPTIONS, f"--git-dir={self._dir}", "pack-refs", "--all"])
+        run(self._git(*_SYNC_EACH, "pack-refs", "--all"))
+
+
+def sync_file_system(path: Path) -> None:
+    """Make everything that was written to the file system of ``path`` durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0:
+            return
+    except AttributeError:
+        pass  # a system without syncfs
+    finally:
+        os.close(descriptor)
+    os.sync()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -141,6 +185,10 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _commands(updates: Sequence[RefUpdate]) -> bytes:
+    return b"".join(map(_command, updates))
 
 
 def _command(update: RefUpdate) -> bytes:
@@ -167,7 +215,7 @@ class _PackedRefs:
         self._path = path
         self._stamp: tuple[int, int, int] | None = None
         self._data: bytes | mmap.mmap = b""
-        self._sorted = True
+        self._spellings: dict[str, dict[str, set[str]]] = {}
 
     def stamp(self) -> str:
         self._load()
@@ -177,7 +225,7 @@ class _PackedRefs:
         try:
             stat = self._path.stat()
         except FileNotFoundError:
-            self._stamp, self._data = None, b""
+            self._stamp, self._data, self._spellings = None, b"", {}
             return b""
         stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         if stamp != self._stamp:
@@ -188,7 +236,21 @@ class _PackedRefs:
             if size and not (head.startswith(b"#") and b" sorted" in head):
                 data = _sorted_copy(bytes(data))
             self._stamp, self._data = stamp, data
+            self._spellings = {}
         return self._data
+
+    def spellings_below(self, prefix: str) -> dict[str, set[str]]:
+        """Lower case → spellings of what comes right after a prefix, found without reading line by line."""
+        data = self._load()
+        if prefix not in self._spellings:
+            start, end = (_first_at_or_after(data, wanted.encode()) for wanted in (prefix, prefix[:-1] + "0"))
+            segments = set(re.findall(rb" " + re.escape(prefix.encode()) + rb"([^/\n]+)", data[start:end]))
+            found: dict[str, set[str]] = {}
+            for segment in segments:
+                text = segment.decode("utf-8", "surrogateescape")
+                found.setdefault(text.lower(), set()).add(text)
+            self._spellings[prefix] = found
+        return self._spellings[prefix]
 
     def get(self, ref: str) -> Oid | None:
         data = self._load()

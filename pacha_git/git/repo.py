@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, Protocol
 from pacha_git.errors import Corrupt, NotFound, PachaError
 from pacha_git.git.packreader import PackSet
 from pacha_git.git.refs import Refs
+from pacha_git.git.staged import StagedRefs
 from pacha_git.names import Oid
 from pacha_git.process import run
 
@@ -26,7 +27,7 @@ class Overlay(Protocol):
     """New objects and moved refs (None: deleted) that are not in the repository yet."""
 
     pending: dict[Oid, tuple[str, bytes]]
-    moved: dict[str, Oid | None]
+    moved: StagedRefs
 
 
 _CONFIG: Final = {
@@ -173,11 +174,17 @@ class GitRepository:
     def refs_below(self, prefix: str) -> dict[str, Oid]:
         """All refs below a prefix that ends in ``/``, counting what this thread is about to change."""
         found = self.refs.below(prefix)
-        if self.overlay is not None:
-            for ref, oid in self.overlay.moved.items():
-                if ref.startswith(prefix):
-                    found.pop(ref, None) if oid is None else found.__setitem__(ref, oid)
+        for ref, oid in self.overlay.moved.below(prefix) if self.overlay is not None else ():
+            if oid is None:
+                found.pop(ref, None)
+            else:
+                found[ref] = oid
         return found
+
+    def spellings_below(self, prefix: str, segment: str) -> set[str]:
+        """Of what comes right after a prefix (ending in ``/``) in names of refs: what equals this but for case."""
+        found = self.refs.spellings_below(prefix, segment)
+        return found | self.overlay.moved.spellings_below(prefix, segment) if self.overlay is not None else found
 
     # What is about to change ---------------------------------------------------------------------------------------
 

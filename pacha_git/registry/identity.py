@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 from pacha_git.errors import InvalidInput, PachaError
-from pacha_git.process import CommandFailed, run
+from pacha_git.registry import gitconfig
 from pacha_git.schema.grammar import check_identity, time_text
 
 
@@ -42,8 +42,8 @@ def git_identity() -> str:
     Raises:
         PachaError: there is none, or it can't stand in a commit.
     """
-    name = os.environ.get("GIT_AUTHOR_NAME") or os.environ.get("GIT_COMMITTER_NAME") or _config("user.name")
-    email = os.environ.get("GIT_AUTHOR_EMAIL") or os.environ.get("GIT_COMMITTER_EMAIL") or _config("user.email")
+    name = os.environ.get("GIT_AUTHOR_NAME") or os.environ.get("GIT_COMMITTER_NAME") or gitconfig.value("user.name")
+    email = os.environ.get("GIT_AUTHOR_EMAIL") or os.environ.get("GIT_COMMITTER_EMAIL") or gitconfig.value("user.email")
     if not name or not email:
         raise PachaError(
             "Git does not know who you are",
@@ -53,10 +53,3 @@ def git_identity() -> str:
         return check_identity(f"{name.strip()} <{email.strip()}>")
     except InvalidInput as error:
         raise PachaError(error.message, hint=error.hint) from None
-
-
-def _config(key: str) -> str:
-    try:
-        return run(["git", "config", "--get", key]).stdout.decode("utf-8", "replace").strip()
-    except CommandFailed:
-        return ""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError
 from pacha_git.git.changes import Changes, SharedObjectGone, changing
-from pacha_git.names import Kind, Name, Version, VersionId, name_prefix
+from pacha_git.names import REF_ROOT, Kind, Name, Version, VersionId
 from pacha_git.registry.context import DECIDE_LOCK, Context
 from pacha_git.registry.edges import Wish, edges_of, wishes
 from pacha_git.registry.identity import Acting, acting_now
@@ -221,17 +221,13 @@ def _clash(one: Version, other: Version) -> bool:
 
 
 def _other_case(context: Context, kind: Kind, name: Name) -> str | None:
-    """A name that has a prefix of this one in other letters."""
-    if context.repo.refs_below(name_prefix(kind, name)):
-        return None  # the name exists as it is, so nothing can differ from it
-    wanted = name.split("/")
-    for known in records.names_of(context.repo, kind):
-        for mine, theirs in zip(wanted, known.split("/"), strict=False):
-            if mine == theirs:
-                continue
-            if mine.lower() == theirs.lower():
-                return str(known)
-            break
+    """A name that begins like this one, but in other letters."""
+    root = above = f"{REF_ROOT}{kind.plural}/"
+    for segment in name.split("/"):
+        spellings = context.repo.spellings_below(above, segment)
+        if segment not in spellings:
+            return above[len(root) :] + min(spellings) if spellings else None
+        above += f"{segment}/"  # it exists as it is, so up to here nothing can differ from it
     return None
 
 

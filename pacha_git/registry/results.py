@@ -182,7 +182,7 @@ class LineageGraph:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How two versions differ; byte counts are of chunks, before compression, None where a payload is not here to tell."""
+    """How two versions differ; byte counts are of chunks, uncompressed, None where a payload is not here to tell."""
 
     a: VersionInfo
     b: VersionInfo

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pacha_git.errors import InvalidInput, NotFound, PachaError, VerificationFailed
-from pacha_git.process import CommandFailed, run
+from pacha_git.registry import gitconfig
 
 if TYPE_CHECKING:
     from pacha_git.trust.keypair import KeyPair
@@ -44,7 +44,7 @@ def keys_folder() -> Path:
 
 def default_key_path() -> Path | None:
     """The key that signs: ``pacha.sign.key`` of the Git configuration, else the default one if it is there."""
-    said = _config(_SIGN_KEY)
+    said = gitconfig.value(_SIGN_KEY)
     if said:
         path = Path(said).expanduser()
         return path if path.is_absolute() or path.exists() else keys_folder() / said
@@ -86,7 +86,7 @@ class Signing:
             PachaError: it is to be signed, and there is no key.
         """
         if sign is None:
-            sign = _config(_SIGN_DEFAULT, boolean=True) == "true"
+            sign = gitconfig.truth(_SIGN_DEFAULT)
         if not sign:
             return None
         path = default_key_path()
@@ -121,11 +121,3 @@ class Signing:
             return self.signed_by(signature, message, namespace, at).shown
         except (VerificationFailed, InvalidInput):
             return None
-
-
-def _config(key: str, *, boolean: bool = False) -> str:
-    argv = ["git", "config", *(["--type=bool"] if boolean else []), "--get", key]
-    try:
-        return run(argv).stdout.decode("utf-8", "replace").strip()
-    except CommandFailed:
-        return ""

@@ -130,13 +130,11 @@ class PayloadWriter:
         total = sum(file.size for file in files)
         before = self._changes.stored_bytes
         advance = self._advance(progress, total)
-        with PackStream(self._changes.writer, self._known) as stream:
-            rest = self._take_known(files, advance)
-            small = [file for file in rest if file.size <= self._layout.whole_file_limit]
-            for file in rest:
-                if file.size > self._layout.whole_file_limit:
-                    self._write_large(stream, file, advance)
-            self._write_small(stream, small, advance)
+        rest = self._take_known(files, advance)
+        if sum(file.size for file in rest) <= self._layout.whole_file_limit:
+            self._write_few(rest, advance)
+        else:
+            self._write_many(rest, advance)
         lines = [self._lines[file.path] for file in files]
         manifest = encode_manifest(lines)
         tree = payload_tree(lines, manifest, self._add)
@@ -195,6 +193,27 @@ class PayloadWriter:
         return True
 
     # What is not ----------------------------------------------------------------------------------------------------
+
+    def _write_few(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
+        """Store little at once: starting threads would take longer than the work."""
+        for file in files:
+            body = _contents(file)
+            digest = blake3.blake3(body).digest()
+            known = self._known([digest]).get(digest)
+            before = self._changes.stored_bytes
+            oid = Oid.of_raw(known) if known is not None else self._add("blob", body)
+            new = self._changes.stored_bytes > before
+            self._tally.count(Stored(digest, oid.raw, file.size, new, 0))
+            self._keep(file, FileLine(file.path, file.size, file.mode, digest.hex(), "blob", ((oid, file.size),)))
+            advance(file.size)
+
+    def _write_many(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
+        small = [file for file in files if file.size <= self._layout.whole_file_limit]
+        with PackStream(self._changes.writer, self._known) as stream:
+            for file in files:
+                if file.size > self._layout.whole_file_limit:
+                    self._write_large(stream, file, advance)
+            self._write_small(stream, small, advance)
 
     def _write_large(self, stream: PackStream, file: SourceFile, advance: Callable[[int], None]) -> None:
         digest = blake3.blake3()
