@@ -16,6 +16,7 @@ from typing import Final
 
 from pacha_git.errors import Conflict
 from pacha_git.git import locks
+from pacha_git.git.packfiles import adopt
 from pacha_git.git.packwriter import PackWriter
 from pacha_git.git.refs import RefMoved, RefUpdate
 from pacha_git.git.repo import GitRepository, ObjectType
@@ -118,6 +119,11 @@ class Changes:
     def rely_on(self, oids: Iterable[Oid]) -> None:
         """Say that objects which are here already will be held by what is written now."""
         self._shared.update(oids)
+
+    def take_in(self, packs: Iterable[Path]) -> None:
+        """Move packs that were checked elsewhere on this file system in here, at once; protected until we are done."""
+        for pack in packs:
+            self._stack.callback(adopt(pack, self._repo.objects, self._reason).discard)
 
     def move(self, ref: str, new: Oid | None, old: Oid | None) -> None:
         """Move a ref from ``old`` (None: it must not exist) to ``new`` (None: delete it)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -76,6 +77,27 @@ def keep(pack: Path, reason: str) -> LockedFile:
     file = LockedFile(pack.with_suffix(".keep"), 0o644)
     os.write(file.fd, _KEEP_MARK + reason.encode() + b"\n")
     return file
+
+
+def adopt(pack: Path, objects: Path, reason: str) -> LockedFile:
+    """Move a pack that was checked into a repository, durable and protected before it is seen.
+
+    Returns:
+        The ``.keep``, to be discarded when refs hold what is in the pack.
+    """
+    folder = objects / "pack"
+    folder.mkdir(exist_ok=True)
+    # A name of its own: a repack that began before must not take ours for one that it has copied.
+    target = folder / f"pack-{hashlib.sha1(secrets.token_bytes(20), usedforsecurity=False).hexdigest()}.pack"
+    mode = folder.stat().st_mode & 0o444
+    kept = keep(target, reason)
+    for source in (pack, pack.with_suffix(".idx")):
+        source.chmod(mode)
+        with source.open("rb") as file:
+            os.fsync(file.fileno())
+        source.rename(target.with_suffix(source.suffix))
+    sync_folder(folder)
+    return kept
 
 
 def sync_folder(folder: Path) -> None:
