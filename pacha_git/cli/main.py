@@ -34,9 +34,8 @@ def _run(program: str, words: list[str]) -> int:
     from pacha_git.process import LOCAL_ENV_VARS
 
     output.settle_streams()
-    for name in LOCAL_ENV_VARS:
-        os.environ.pop(name, None)
-    invocation = Invocation(program, tuple(words))
+    inherited = {name: os.environ.pop(name) for name in LOCAL_ENV_VARS if name in os.environ}
+    invocation = Invocation(program, tuple(words), inherited=inherited)
     try:
         if words[:1] == [completing.WORD]:
             completing.answer(root.command(), words[1:])

@@ -48,6 +48,9 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
         "reindex": "upkeep:reindex",
         "doctor": "upkeep:doctor",
     },
+    "In your repositories": {
+        "hook": "hook:app",
+    },
     "The program": {
         "version": "about:version",
         "help": "about:help_",

@@ -15,6 +15,7 @@ from typing import Any, Final
 from pacha_git.errors import InvalidInput
 from pacha_git.names import Kind, Name, Version
 from pacha_git.schema.canonical import DEPTH, json_number
+from pacha_git.schema.problem import Problem
 from pacha_git.schema.recipe_rules import field_problems, unwrapped
 from pacha_git.schema.toml_lines import KeyPath, key_lines, line_of
 from pacha_git.spec import Spec, parse_spec
@@ -28,28 +29,6 @@ _LONG_KEY: Final = re.compile(
     r"(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){200}"
 )
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong with a recipe.
-
-    Attributes:
-        line: From 1; None if it is in no line (a key that is missing).
-        key: The dotted key, or "".
-        message: What is wrong.
-        column: From 1, where the TOML itself can't be read.
-    """
-
-    line: int | None
-    key: str
-    message: str
-    column: int | None = None
-
-    def __str__(self) -> str:
-        place = "" if self.line is None else f"line {self.line}"
-        place += "" if self.column is None else f", column {self.column}"
-        return ": ".join(part for part in (place, self.key, self.message) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,64 @@
+"""Which files of a work tree are recipes, model cards or datasheets: by their names, else by what stands in them.
+
+It refuses to know what makes one valid. A file that is named as one is one, however broken; any other TOML or Markdown
+is one if it says so where only such a document would.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Final
+
+from pacha_git.names import Kind
+
+_NAMED: Final = {
+    Kind.RECIPE: re.compile(r"(?:.*[._-])?recipe\.toml\Z"),
+    Kind.DATASET: re.compile(r"(?:.*[._-])?(?:datasheet|(?:dataset|data)[._-]?card)\.md\Z"),
+    Kind.MODEL: re.compile(r"(?:.*[._-])?(?:model[._-]?)?card\.md\Z"),
+}
+_FOLDERS: Final = {"recipes": (Kind.RECIPE, ".toml"), "datasheets": (Kind.DATASET, ".md"), "cards": (Kind.MODEL, ".md")}
+# Lines at the top level of a TOML that no project or lock file has.
+_RECIPE_LINE: Final = re.compile(
+    rb"^[ \t]*(?:\[(?:hyperparameters|optimizer|scheduler|loss)(?:\.[a-z]+)?\]|"
+    rb"(?:train_data|validation_data|random_seed|hyperparameters|optimizer)[ \t]*=)",
+    re.MULTILINE,
+)
+_HEAD: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_DATA_LINE: Final = re.compile(
+    rb"^(?:dataset_info|task_categories|size_categories|annotations_creators|collection_method|instance_count):",
+    re.MULTILINE,
+)
+_MODEL_LINE: Final = re.compile(
+    rb"^(?:base_model|pipeline_tag|library_name|model-index|primary_uses|training_recipe|training_data):", re.MULTILINE
+)
+SUFFIXES: Final = (".toml", ".md")
+
+
+def kind_of(path: str, data: bytes) -> Kind | None:
+    """What a file is; None if it is none of ours.
+
+    Args:
+        path: As Git has it, with ``/``.
+        data: Its bytes.
+    """
+    name = PurePosixPath(path.lower())
+    for kind, named in _NAMED.items():
+        if named.match(name.name):
+            return kind
+    for folder in name.parent.parts[::-1]:
+        kind_here, suffix = _FOLDERS.get(folder, (None, ""))
+        if kind_here is not None and name.suffix == suffix and name.name != "readme.md":
+            return kind_here
+    if name.suffix == ".toml":
+        return Kind.RECIPE if _RECIPE_LINE.search(data) else None
+    return _of_markdown(data) if name.suffix == ".md" else None
+
+
+def _of_markdown(data: bytes) -> Kind | None:
+    head = _HEAD.match(data)
+    if head is None:
+        return None
+    if _DATA_LINE.search(head[1]):
+        return Kind.DATASET
+    return Kind.MODEL if _MODEL_LINE.search(head[1]) else None
