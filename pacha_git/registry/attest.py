@@ -72,6 +72,7 @@ def attest(
     reason: str | None = None,
 ) -> VersionInfo:
     """Add attestations to a version, and show it as it is then."""
+    resolve(context, spec, kind=kind, version=version, exact=exact)  # a wrong word is said before a missing key
     author = context.author(signed)
     with context.deciding(f"attest {spec}") as changes:
         found, commit = resolve(context, spec, kind=kind, version=version, exact=exact)
