@@ -23,7 +23,7 @@ from pacha_git.names import (
     parse_notes_ref,
     parse_record_ref,
 )
-from pacha_git.store import records
+from pacha_git.store import records, runs_catalogue
 from pacha_git.store.database import Database
 from pacha_git.store.events import read_attestations, read_ledger
 
@@ -96,6 +96,14 @@ class Catalogue:
         )
         return [version for (ref,) in found if (version := parse_record_ref(ref)) is not None]
 
+    def runs(self, run_id: str | None = None) -> list[runs_catalogue.RunRow]:
+        """Every run, oldest first; or the one."""
+        return self._answer(lambda connection: runs_catalogue.rows(connection, run_id))
+
+    def child_runs(self, commit: Oid) -> list[str]:
+        """The ids of the runs that had a record commit as input."""
+        return self._answer(lambda connection: runs_catalogue.children(connection, commit))
+
     def version_at(self, commit: Oid) -> VersionId | None:
         """Which version a record commit is."""
         row = self._answer(lambda c: c.execute("SELECT ref FROM version WHERE oid = ?", (commit,)).fetchone())
@@ -146,9 +154,11 @@ class Catalogue:
             connection.execute("DELETE FROM ref WHERE ref = ?", (ref,))
             connection.execute("DELETE FROM version WHERE ref = ?", (ref,))
             connection.execute("DELETE FROM edge WHERE child = ?", (ref,))
+            runs_catalogue.forget(connection, ref)
             touched.update(_name_of(ref))
         for ref, oid in changed.items():
             self._take_record(connection, ref, oid)
+            runs_catalogue.take(connection, self._repo, ref, oid)
             touched.update(_name_of(ref))
         connection.executemany(
             "INSERT OR REPLACE INTO ref VALUES (?, ?, ?)",

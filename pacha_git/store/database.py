@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 FILE: Final = "pacha/index.sqlite"
 _BUSY_SECONDS: Final = 30.0
 
@@ -42,6 +42,9 @@ CREATE TABLE name (
 CREATE TABLE edge (
   child TEXT NOT NULL, position INTEGER NOT NULL, parent TEXT NOT NULL, PRIMARY KEY (child, position)) WITHOUT ROWID;
 CREATE INDEX edge_parent ON edge (parent);
+CREATE TABLE run (
+  ref TEXT PRIMARY KEY, oid TEXT NOT NULL, status TEXT NOT NULL, started_at TEXT NOT NULL, said TEXT NOT NULL,
+  params TEXT NOT NULL, artifacts TEXT NOT NULL, commits TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
