@@ -21,7 +21,7 @@ from pacha_git import __version__
 from pacha_git.cli import output
 from pacha_git.cli.grammar import json_asked
 from pacha_git.cli.invocation import Invocation
-from pacha_git.errors import InvalidInput, PachaError
+from pacha_git.errors import InvalidInput, NotFound, PachaError
 
 # What the machine refuses is no bug of ours, wherever it was refused.
 _REFUSALS: Final = {
@@ -62,9 +62,19 @@ def _known(error: BaseException, asked: Invocation) -> PachaError | None:
     if isinstance(error, OSError) and error.errno in _REFUSALS:
         where = f"{os.fspath(error.filename)!s}: " if error.filename else ""
         return PachaError(f"{where}{error.strerror}", hint=_REFUSALS[error.errno])
+    if isinstance(error, FileNotFoundError) and error.filename is None and not _stands_somewhere():
+        return NotFound("the folder you stand in is gone", hint="cd to one that is there")
     if isinstance(error, MemoryError):
         return PachaError("there is not enough memory", hint="close other programs, or use a larger machine")
     return None
+
+
+def _stands_somewhere() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _usage(error: typer.TyperException, asked: Invocation) -> PachaError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pacha_git.cli.output import clean
 from pacha_git.cli.tables import sheet, strong, table
 from pacha_git.cli.units import counted, instant, size
 from pacha_git.names import Kind
@@ -44,7 +45,7 @@ def _row(info: VersionInfo) -> Sequence[object]:
 
 def detail(info: VersionDetail) -> str:
     """The sheet of ``get``."""
-    parts = [_headline(info), info.description, sheet(_facts(info), indent="  ")]
+    parts = [_headline(info), clean(info.description), sheet(_facts(info), indent="  ")]
     if info.files:
         parts.append(strong("Files") + "\n" + _indented(_files(info.files)))
     if info.document:
@@ -88,7 +89,7 @@ def _files(files: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _document(value: Any) -> str:
-    return values(value) if isinstance(value, Mapping) else str(value).strip("\n")
+    return values(value) if isinstance(value, Mapping) else clean(str(value)).strip("\n")
 
 
 def values(table_of_values: Mapping[str, Any]) -> str:
@@ -107,7 +108,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def _differing(key: str, value: Any) -> str:
-    return size(value) if key == "size" else _value(value)
+    return size(value) if key == "size" else _value(value) or "-"
 
 
 def _value(value: Any) -> str:

@@ -83,6 +83,14 @@ def test_an_encoding_that_lacks_letters(shell: Shell) -> None:
     assert json.loads(ended.err)["error"]["message"] == "no such command: git pacha grüße"
 
 
+def test_a_folder_that_is_gone(shell: Shell) -> None:
+    start = "mkdir gone && cd gone && rmdir ../gone && git-pacha"
+    assert shell("bash", "-c", f"{start} version").code == 0
+    ended = shell("bash", "-c", f"{start} --json --registry ../x stats")
+    assert ended.code == 3
+    assert ended.error["message"] == "the folder you stand in is gone"
+
+
 def test_git_variables_of_a_hook_are_dropped(shell: Shell, tmp_path: Path) -> None:
     env = {**os.environ, "GIT_DIR": str(tmp_path / "elsewhere"), "GIT_INDEX_FILE": str(tmp_path / "index")}
     assert shell("git-pacha", "version", env=env).code == 0

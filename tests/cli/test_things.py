@@ -250,6 +250,18 @@ def test_get(filled: Run) -> None:
     assert "detection" in filled("data", "get", "transactions").out
 
 
+def test_a_card_cannot_speak_to_the_terminal(at: Run, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "card.md").write_text("# Card\n\x1b]0;title\x07\u202e")
+    assert at(
+        "model", "register", "m", model, "-v", "1.0.0", "-d", "first\n\x1b[2Jsecond", "--card", tmp_path / "card.md",
+        "--tag", "a=\x1b[31m",
+    ).code == 0  # fmt: skip
+    for line in ("model get m", "model list", "model diff m m", "model lineage m", "status"):
+        shown = at(*line.split()).out
+        assert not set(shown) & set("\x1b\x07\u202e")
+    assert "# Card" in at("model", "get", "m").out
+
+
 def test_list(filled: Run, model: Path) -> None:
     [one] = filled("model", "list", "--json").json
     assert set(one) >= VERSION_KEYS | {"versions"}
