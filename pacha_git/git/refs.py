@@ -7,19 +7,17 @@ Reading is our own: a look-up among 100,000 packed refs is a bisection, with no 
 from __future__ import annotations
 
 import ctypes
-import mmap
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import Conflict, Corrupt, PachaError
+from pacha_git.git.packedrefs import PackedRefs
 from pacha_git.names import Oid
 from pacha_git.process import CommandFailed, conversation, run
 
-_OID_LENGTH: Final = 40
 _ABSENT: Final = "0" * 40
 _WAIT_MS: Final = "20000"
 # A ref transaction waits for another instead of failing, and is on the disk before it is acknowledged.
@@ -53,12 +51,12 @@ class Refs:
 
     def __init__(self, git_dir: Path) -> None:
         self._dir = git_dir
-        self._packed = _PackedRefs(git_dir / "packed-refs")
+        self._packed = PackedRefs(git_dir / "packed-refs")
 
     def get(self, ref: str) -> Oid | None:
         """Where a ref stands; None if it does not exist."""
         # Loose first: pack-refs writes the packed file before it unlinks a loose one, so nothing can fall between.
-        return self._loose(ref) or self._packed.get(ref)
+        return self._loose(ref) or self._packed.now().get(ref)
 
     def _loose(self, ref: str) -> Oid | None:
         try:
@@ -70,7 +68,9 @@ class Refs:
     def below(self, prefix: str) -> dict[str, Oid]:
         """All refs whose name begins with ``prefix`` (which ends in ``/``), sorted by name."""
         loose = dict(self._walk(prefix))
-        found = dict(self._packed.below(prefix))
+        found = self._packed.now().below(prefix)
+        if not loose:
+            return found
         found.update(loose)
         return dict(sorted(found.items()))
 
@@ -86,7 +86,7 @@ class Refs:
     def spellings_below(self, prefix: str, segment: str) -> set[str]:
         """Of what comes right after a prefix (ending in ``/``) in names of refs: what equals this but for case."""
         wanted = segment.lower()
-        found = self._packed.spellings_below(prefix).get(wanted, set())
+        found = self._packed.now().spellings_below(prefix).get(wanted, set())
         try:
             with os.scandir(self._dir / prefix) as entries:
                 return found.union(entry.name for entry in entries if entry.name.lower() == wanted)
@@ -103,7 +103,7 @@ class Refs:
 
     def packed_stamp(self) -> str:
         """A text that changes whenever the packed file does."""
-        return self._packed.stamp()
+        return self._packed.now().stamp
 
     def update(self, updates: Sequence[RefUpdate]) -> None:
         """Carry out all updates or none, and return when they are durable.
@@ -206,107 +206,3 @@ def _loose_oid(ref: str, text: bytes) -> Oid:
         return Oid.parse(text.decode("ascii").strip())
     except (PachaError, UnicodeDecodeError):
         raise Corrupt(f"the file of {ref} holds no object id", hint="git pacha fsck says what is damaged") from None
-
-
-class _PackedRefs:
-    """The ``packed-refs`` file, mapped, looked up by bisection, reopened when it changed."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stamp: tuple[int, int, int] | None = None
-        self._data: bytes | mmap.mmap = b""
-        self._spellings: dict[str, dict[str, set[str]]] = {}
-
-    def stamp(self) -> str:
-        self._load()
-        return repr(self._stamp)
-
-    def _load(self) -> bytes | mmap.mmap:
-        try:
-            stat = self._path.stat()
-        except FileNotFoundError:
-            self._stamp, self._data, self._spellings = None, b"", {}
-            return b""
-        stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        if stamp != self._stamp:
-            with self._path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                data: bytes | mmap.mmap = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
-            head = data[: data.find(b"\n") + 1] if size else b""
-            if size and not (head.startswith(b"#") and b" sorted" in head):
-                data = _sorted_copy(bytes(data))
-            self._stamp, self._data = stamp, data
-            self._spellings = {}
-        return self._data
-
-    def spellings_below(self, prefix: str) -> dict[str, set[str]]:
-        """Lower case → spellings of what comes right after a prefix, found without reading line by line."""
-        data = self._load()
-        if prefix not in self._spellings:
-            start, end = (_first_at_or_after(data, wanted.encode()) for wanted in (prefix, prefix[:-1] + "0"))
-            segments = set(re.findall(rb" " + re.escape(prefix.encode()) + rb"([^/\n]+)", data[start:end]))
-            found: dict[str, set[str]] = {}
-            for segment in segments:
-                text = segment.decode("utf-8", "surrogateescape")
-                found.setdefault(text.lower(), set()).add(text)
-            self._spellings[prefix] = found
-        return self._spellings[prefix]
-
-    def get(self, ref: str) -> Oid | None:
-        data = self._load()
-        wanted = ref.encode()
-        start = _first_at_or_after(data, wanted)
-        line = _line_at(data, start)
-        return _packed_oid(line) if line[_OID_LENGTH + 1 :] == wanted else None
-
-    def below(self, prefix: str) -> Iterator[tuple[str, Oid]]:
-        data = self._load()
-        wanted = prefix.encode()
-        position = _first_at_or_after(data, wanted)
-        while line := _line_at(data, position):
-            position += len(line) + 1
-            if line.startswith(b"^"):
-                continue
-            name = line[_OID_LENGTH + 1 :]
-            if not name.startswith(wanted):
-                return
-            yield name.decode("utf-8", "surrogateescape"), _packed_oid(line)
-
-
-def _packed_oid(line: bytes) -> Oid:
-    try:
-        return Oid.parse(line[:_OID_LENGTH].decode("ascii"))
-    except (PachaError, UnicodeDecodeError):
-        raise Corrupt("packed-refs is damaged", hint="git pacha fsck says what is damaged") from None
-
-
-def _sorted_copy(data: bytes) -> bytes:
-    lines = [line for line in data.split(b"\n") if line and line[:1] not in b"#^"]
-    return b"# sorted\n" + b"".join(line + b"\n" for line in sorted(lines, key=lambda line: line[_OID_LENGTH + 1 :]))
-
-
-def _line_at(data: bytes | mmap.mmap, start: int) -> bytes:
-    if start >= len(data):
-        return b""
-    end = data.find(b"\n", start)
-    return bytes(data[start : end if end >= 0 else len(data)])
-
-
-def _first_at_or_after(data: bytes | mmap.mmap, wanted: bytes) -> int:
-    """The offset of the first line whose ref is not below ``wanted``; past the end if there is none."""
-    low = data.find(b"\n") + 1 if data[:1] == b"#" else 0
-    high = len(data)
-    while low < high:
-        middle = data.rfind(b"\n", low, (low + high) // 2) + 1 or low
-        line = _line_at(data, middle)
-        after = middle + len(line) + 1
-        if line.startswith(b"^"):
-            # A peeled line belongs to the one before it; look at that one, or give up the half it ends.
-            before = data.rfind(b"\n", low, middle - 1) + 1 or low
-            line = _line_at(data, before)
-            middle = before
-        if line[_OID_LENGTH + 1 :] < wanted:
-            low = after
-        else:
-            high = middle
-    return low
