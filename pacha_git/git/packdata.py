@@ -133,7 +133,8 @@ class Pack:
             FileNotFoundError: the pack is gone.
             Corrupt: it is not the pack of the index.
         """
-        run = memoryview(os.pread(self._files.get(self).fd, ends[-1] - start, start))
+        file = self._files.get(self)  # held while it is read: others may close it at any time
+        run = memoryview(os.pread(file.fd, ends[-1] - start, start))
         bodies: list[bytes | None] = []
         begin = 0
         for end in ends:

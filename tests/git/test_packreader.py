@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 import tracemalloc
 from pathlib import Path
@@ -345,3 +346,28 @@ def test_any_order_is_kept(repo: Path) -> None:
     oids = write(repo, bodies[:100]) + write(repo, bodies[100:])
     chosen = random.Random(3).choices(range(200), k=900) + list(range(200)) + list(range(199, -1, -1))
     assert list(packs_of(repo).read_many(oids[number] for number in chosen)) == [bodies[number] for number in chosen]
+
+
+def test_threads_share_a_reader_while_packs_come_and_go(repo: Path) -> None:
+    """Forty packs take turns among the open files, and each read must still get the bytes of its own pack."""
+    bodies = [bytes_of(str(number), 3000) for number in range(80)]
+    oids = [oid for start in range(0, 80, 2) for oid in write(repo, bodies[start : start + 2])]
+    hold(repo, *oids)
+    packs = packs_of(repo)
+    wrong: list[int] = []
+
+    def read(seed: int) -> None:
+        chosen = random.Random(seed).choices(range(80), k=600)
+        for number, body in zip(chosen, packs.read_many(oids[n] for n in chosen), strict=True):
+            if body != bodies[number] or packs.read(oids[number])[1] != body:
+                wrong.append(number)
+
+    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    git(repo, "repack", "-dq", "--geometric=2")
+    git(repo, "repack", "-adfq")
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert packs.missing([oid.raw for oid in oids]) == set()
