@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,9 @@ from pacha_git.cli.invocation import registry, registry_path
 from pacha_git.cli.tables import table
 from pacha_git.cli.units import place
 from pacha_git.errors import NotFound
-from pacha_git.registry.results import KeyInfo
+
+if TYPE_CHECKING:
+    from pacha_git.registry.results import KeyInfo
 
 app = noun("key", "Keys that sign, and signers that are trusted.")
 

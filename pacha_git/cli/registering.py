@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,9 @@ from pacha_git.cli.invocation import collection
 from pacha_git.cli.progress import progress
 from pacha_git.cli.sheets import spec_of
 from pacha_git.cli.units import counted, share, size
-from pacha_git.registry.results import Registered
+
+if TYPE_CHECKING:
+    from pacha_git.registry.results import Registered
 
 
 def register(

@@ -6,13 +6,16 @@ It knows the results of the verbs and refuses to know how they were come by.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pacha_git.cli.output import clean
 from pacha_git.cli.tables import sheet, strong, table
 from pacha_git.cli.units import counted, instant, size
 from pacha_git.names import Kind
-from pacha_git.registry.results import Difference, HistoryEntry, NameInfo, Verification, VersionDetail, VersionInfo
+from pacha_git.registry.results import NameInfo
+
+if TYPE_CHECKING:
+    from pacha_git.registry.results import Difference, HistoryEntry, Verification, VersionDetail, VersionInfo
 
 _ELSEWHERE = {"thin": "not here: its bytes can be pulled", "removed": "removed"}
 

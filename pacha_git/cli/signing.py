@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,9 @@ from pacha_git.cli.progress import progress
 from pacha_git.cli.sheets import spec_of
 from pacha_git.cli.units import counted
 from pacha_git.errors import InvalidInput, VerificationFailed
-from pacha_git.registry.results import Verification
+
+if TYPE_CHECKING:
+    from pacha_git.registry.results import Verification
 
 
 def sign(ctx: typer.Context, spec: flags.Spec, version: flags.Version = None) -> None:

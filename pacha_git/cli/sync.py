@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,9 +14,11 @@ from pacha_git.cli.spoken import ref_in_words, refs_in_words
 from pacha_git.cli.tables import sheet, strong, table
 from pacha_git.cli.units import counted, place, size
 from pacha_git.errors import Conflict, InvalidInput, PachaError
-from pacha_git.registry.results import RemoteStatus, Status, Transfer
 
-_WENT: Final = ("new", "updated", "removed", "would be sent", "would be removed")
+if TYPE_CHECKING:
+    from pacha_git.registry.results import RemoteStatus, Status, Transfer
+
+_WENT: Final = ("new", "updated", "would be sent")
 _Words = Annotated[
     list[str] | None,
     typer.Argument(metavar="[REMOTE] SPEC", help="A remote, then versions; without versions, all records and events."),

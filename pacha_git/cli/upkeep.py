@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,9 @@ from pacha_git.cli.progress import progress
 from pacha_git.cli.tables import sheet, table
 from pacha_git.cli.units import counted, share, size
 from pacha_git.errors import PachaError, VerificationFailed
-from pacha_git.registry.results import GcReport, Stats
+
+if TYPE_CHECKING:
+    from pacha_git.registry.results import GcReport, Stats
 
 
 def stats(ctx: typer.Context) -> None:

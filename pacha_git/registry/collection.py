@@ -8,27 +8,40 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pacha_git.errors import InvalidInput
 from pacha_git.names import Kind
-from pacha_git.registry import attest, compare, content, lineage, listing, recipes, remove, stages
 from pacha_git.registry.context import Context
-from pacha_git.registry.register import Wanted, register
+from pacha_git.registry.deferred import Deferred
 from pacha_git.registry.resolve import resolve
-from pacha_git.registry.results import (
-    Difference,
-    HistoryEntry,
-    LineageGraph,
-    Progress,
-    Registered,
-    StageChange,
-    VersionDetail,
-    VersionInfo,
-)
 from pacha_git.registry.view import detail
 from pacha_git.schema.kinds import KINDS
 from pacha_git.store import records
+
+if TYPE_CHECKING:
+    from pacha_git.registry import attest, compare, content, lineage, listing, recipes, remove, stages
+    from pacha_git.registry import register as registering
+    from pacha_git.registry.results import (
+        Difference,
+        HistoryEntry,
+        LineageGraph,
+        Progress,
+        Registered,
+        StageChange,
+        VersionDetail,
+        VersionInfo,
+    )
+else:
+    attest = Deferred("attest")
+    compare = Deferred("compare")
+    content = Deferred("content")
+    lineage = Deferred("lineage")
+    listing = Deferred("listing")
+    recipes = Deferred("recipes")
+    remove = Deferred("remove")
+    stages = Deferred("stages")
+    registering = Deferred("register")
 
 AnyPath = str | PathLike[str]
 
@@ -93,7 +106,7 @@ class Collection:
             return recipes.register_recipe(self._context, Path(name), sign=sign)
         if version is None:
             raise InvalidInput("say which version it is", hint="as in -v 1.0.0")
-        wanted = Wanted(
+        wanted = registering.Wanted(
             kind=self._kind,
             name=str(name),
             version=version,
@@ -112,7 +125,7 @@ class Collection:
             sign=sign,
             dry_run=dry_run,
         )
-        return register(self._context, wanted, progress)
+        return registering.register(self._context, wanted, progress)
 
     def get(self, spec: str, version: str | None = None) -> VersionDetail:
         """A version with its files and its document.

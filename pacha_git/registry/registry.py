@@ -10,41 +10,56 @@ from contextlib import contextmanager
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pacha_git.git.changes import changing
 from pacha_git.names import Kind, VersionId
-from pacha_git.registry import (
-    attest,
-    begin,
-    check,
-    content,
-    keys,
-    listing,
-    locate,
-    maintain,
-    recipes,
-    remotes,
-    sync,
-    verify,
-)
+from pacha_git.registry import locate
 from pacha_git.registry.collection import Collection
 from pacha_git.registry.context import Context
+from pacha_git.registry.deferred import Deferred
 from pacha_git.registry.resolve import resolve
-from pacha_git.registry.results import (
-    Finding,
-    FsckReport,
-    GcReport,
-    KeyInfo,
-    Progress,
-    RecipeProblem,
-    Stats,
-    Status,
-    Transfer,
-    Verification,
-    VersionInfo,
-)
 from pacha_git.registry.view import project
+
+if TYPE_CHECKING:
+    from pacha_git.registry import (
+        attest,
+        begin,
+        check,
+        content,
+        keys,
+        listing,
+        maintain,
+        recipes,
+        remotes,
+        sync,
+        verify,
+    )
+    from pacha_git.registry.results import (
+        Finding,
+        FsckReport,
+        GcReport,
+        KeyInfo,
+        Progress,
+        RecipeProblem,
+        Stats,
+        Status,
+        Transfer,
+        Verification,
+        VersionInfo,
+    )
+else:
+    attest = Deferred("attest")
+    begin = Deferred("begin")
+    check = Deferred("check")
+    content = Deferred("content")
+    keys = Deferred("keys")
+    listing = Deferred("listing")
+    maintain = Deferred("maintain")
+    recipes = Deferred("recipes")
+    remotes = Deferred("remotes")
+    sync = Deferred("sync")
+    verify = Deferred("verify")
 
 AnyPath = str | PathLike[str]
 

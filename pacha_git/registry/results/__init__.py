@@ -1,0 +1,83 @@
+"""What the verbs return: immutable values, each of which can say itself as the JSON of the command-line contract.
+
+They know the keys that scripts rely on, not how a person is shown them. Each file is loaded when one of its
+values is first asked for (PEP 562): most commands return one kind of thing, and making classes takes time.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from pacha_git.registry.results.plain import Json, Progress, plain
+
+if TYPE_CHECKING:
+    from pacha_git.registry.results.decisions import Difference, HistoryEntry, StageChange
+    from pacha_git.registry.results.graphs import LineageEdge, LineageGraph, LineageNode
+    from pacha_git.registry.results.transfers import RefResult, RemoteStatus, Status, Transfer
+    from pacha_git.registry.results.upkeep import (
+        Finding,
+        FsckReport,
+        GcReport,
+        KeyInfo,
+        RecipeProblem,
+        Stats,
+        Verification,
+    )
+    from pacha_git.registry.results.versions import NameInfo, Registered, VersionDetail, VersionInfo
+
+_HOME: Final = {
+    "Difference": "decisions",
+    "Finding": "upkeep",
+    "FsckReport": "upkeep",
+    "GcReport": "upkeep",
+    "HistoryEntry": "decisions",
+    "KeyInfo": "upkeep",
+    "LineageEdge": "graphs",
+    "LineageGraph": "graphs",
+    "LineageNode": "graphs",
+    "NameInfo": "versions",
+    "RecipeProblem": "upkeep",
+    "RefResult": "transfers",
+    "Registered": "versions",
+    "RemoteStatus": "transfers",
+    "StageChange": "decisions",
+    "Stats": "upkeep",
+    "Status": "transfers",
+    "Transfer": "transfers",
+    "Verification": "upkeep",
+    "VersionDetail": "versions",
+    "VersionInfo": "versions",
+}
+__all__ = [
+    "Difference",
+    "Finding",
+    "FsckReport",
+    "GcReport",
+    "HistoryEntry",
+    "Json",
+    "KeyInfo",
+    "LineageEdge",
+    "LineageGraph",
+    "LineageNode",
+    "NameInfo",
+    "Progress",
+    "RecipeProblem",
+    "RefResult",
+    "Registered",
+    "RemoteStatus",
+    "StageChange",
+    "Stats",
+    "Status",
+    "Transfer",
+    "Verification",
+    "VersionDetail",
+    "VersionInfo",
+    "plain",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
