@@ -102,7 +102,7 @@ def _gguf(head: Head, size: int) -> Iterator[tuple[int, int]]:
     alignment = _alignment(walk, keys)
     offsets = sorted({_tensor_offset(walk) for _ in range(tensors)})
     data = -(-walk.position // alignment) * alignment
-    if any(offset % alignment for offset in offsets) or (offsets and data + offsets[-1] > size):
+    if any(offset % alignment for offset in offsets) or (offsets and data + offsets[-1] >= size):
         raise _Malformed
     yield from pairwise([data + offset for offset in offsets] + [size])
 

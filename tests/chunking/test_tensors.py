@@ -132,7 +132,9 @@ def test_a_lying_gguf_head_has_no_cuts(data: bytes) -> None:
 
 def test_a_gguf_offset_beyond_the_file_has_no_cuts() -> None:
     data = gguf_file(TENSORS)
-    assert cuts_of(data[: data.index(TENSORS[-1][1]) - 1]) == []
+    last = data.index(TENSORS[-1][1])
+    assert cuts_of(data[:last]) == cuts_of(data[: last - 1]) == []
+    assert cuts_of(data[: last + 1]) != []
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"GGUF\x03\0\0\0", b"GGUF", b"\x40\0\0\0\0\0\0\0{", b""]))
