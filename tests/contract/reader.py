@@ -118,7 +118,7 @@ class Reader:
     def __init__(self, path: str) -> None:
         self.git = ["git", "--no-replace-objects", f"--git-dir={path}"]
         self.batch: Any = Popen([*self.git, "cat-file", "--batch"], stdin=PIPE, stdout=PIPE)
-        self.records: dict[tuple[str, ...], tuple[str, Any, bytes]] = {}
+        self.records: dict[tuple[str, ...], tuple[str, Any, str]] = {}
         self.payloads, self.hashed, self.problems = list[str](), set[str](), list[str]()
         self.lines, self.folded = Counter(events=0, attestations=0), defaultdict[str, dict[str, str]](dict)
 
@@ -155,8 +155,7 @@ class Reader:
     def record(self, oid: str, *id: str) -> None:
         """Section 6, all but what other refs say."""
         commit, files = self.read(oid, "commit").decode(), self.files(oid, "record.json", DOCUMENTS[id[0]])
-        data = files.pop("record.json")
-        record = decode(data)
+        record = decode(data := files.pop("record.json"))
         shaped(record, created_at=TIME, created_by=IDENTITY, description=str, tags=dict, lineage=list)
         assert [record[key] for key in ("format", "kind", "name", "version")] == [1, *id], "another ref or format"
         measured = {type(x) for x in record.get("metrics", {}).values() if x not in ("NaN", "Infinity", "-Infinity")}
@@ -182,15 +181,16 @@ class Reader:
         message = "\n\n".join(text[:2] + list(filter(None, text[2:]))) + "\n"
         made = re.escape("\n".join(lines)) + SEAL + re.escape(message)
         assert re.fullmatch(made, commit), "the commit is not the one that its record makes"
-        self.records[id] = oid, record, data
+        self.records[id] = oid, record, f"blake3:{blake3(data).hexdigest()}"
 
     def lineage(self, oid: str, *id: str) -> None:
         """What a record says of others: by induction, all that it reaches have their own refs at these commits."""
         for target in [edge["target"] for edge in self.records[id][1]["lineage"]]:
-            found = self.records.get((target["kind"], target["name"], target["version"]), (target["commit"], 0, b""))
-            data = found[2] if target["kind"] != "run" else self.files(found[0], "run.json", "params.toml")["run.json"]
-            same = (target["commit"], target["record"]) == (found[0], f"blake3:{blake3(data).hexdigest()}")
-            assert same, f"the ref of {target['name']} {target['version']} is elsewhere, or has another record"
+            commit, _, address = self.records.get((target["kind"], target["name"], target["version"]), ("", {}, ""))
+            if target["kind"] == "run":
+                run = self.files(target["commit"], "run.json", "params.toml")["run.json"]
+                commit, address = target["commit"], f"blake3:{blake3(run).hexdigest()}"
+            assert (target["commit"], target["record"]) == (commit, address), f"{target['name']} is elsewhere or other"
 
     def payload(self, oid: str, *id: str) -> None:
         """Section 7, and that it is what the record promised."""
@@ -235,7 +235,7 @@ class Reader:
     def notes(self, oid: str, kind: str, name: str, which: str) -> None:
         """Sections 9 to 11."""
         nodes: dict[str, Any] = {}
-        known = {commit: (id, f"blake3:{blake3(data).hexdigest()}") for id, (commit, _, data) in self.records.items()}
+        known = {commit: (id, address) for id, (commit, _, address) in self.records.items()}
         tree = self.tree(self.read(oid, "commit")[5:45].decode())
         for path in [path for path in tree if tree[path][0] != "40000"]:
             commit, note = path.replace("/", ""), self.read(tree[path][1], "blob")
