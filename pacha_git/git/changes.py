@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-from pacha_git.errors import Conflict
+from pacha_git.errors import Conflict, Corrupt, NotFound
 from pacha_git.git import locks
 from pacha_git.git.packfiles import adopt
 from pacha_git.git.packwriter import PackWriter
@@ -71,6 +71,7 @@ class Changes:
         self._after: list[Callable[[], None]] = []
         self._locked: set[Path] = set()
         self.packs: list[Path] = []
+        self.damaged: set[bytes] = set()
         self.pending: dict[Oid, tuple[str, bytes]] = {}
         self.moved = StagedRefs()
 
@@ -105,16 +106,26 @@ class Changes:
         return self._writer.bytes_stored if self._writer is not None else 0
 
     def add(self, kind: ObjectType, body: bytes) -> Oid:
-        """Write an object unless it is here already; returns its id."""
+        """Write an object unless it is here already and can be read; returns its id."""
         oid = git_oid(kind, body)
         if oid in self.pending:
             return oid
-        if self._repo.packs.find_durable(oid) is not None:
+        if self._can_share(oid):
             self._shared.add(oid)
         else:
             self.writer.add(kind, body)
         self.pending[oid] = (kind, body)
         return oid
+
+    def _can_share(self, oid: Oid) -> bool:
+        if self._repo.packs.find_durable(oid) is None:
+            return False
+        try:
+            self._repo.packs.read(oid)
+        except (Corrupt, NotFound):
+            self.damaged.add(oid.raw)  # to write it again is to repair it
+            return False
+        return True
 
     def rely_on(self, oids: Iterable[Oid]) -> None:
         """Say that objects which are here already will be held by what is written now."""

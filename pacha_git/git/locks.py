@@ -5,11 +5,17 @@ It knows ``flock`` on a file of the registry, and refuses to know what is guarde
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+from pacha_git.errors import PachaError
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -28,9 +34,8 @@ def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
 
 @contextmanager
 def _held(path: Path, how: int) -> Iterator[bool]:
-    path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = _opened(path)
         try:
             try:
                 fcntl.flock(descriptor, how)
@@ -42,6 +47,20 @@ def _held(path: Path, how: int) -> Iterator[bool]:
                 return
         finally:
             os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except PermissionError:
+            return os.open(
+                path, os.O_RDONLY | os.O_CLOEXEC
+            )  # another member of the group made it; to lock it is enough
+    except OSError as error:
+        hint = "free some space, then try again" if error.errno in _FULL else "the folder must be writable for you"
+        raise PachaError(f"can't lock {path}: {error.strerror}", hint=hint) from None
 
 
 def _names(path: Path, descriptor: int) -> bool:

@@ -73,6 +73,8 @@ class GitRepository:
             raise PachaError(
                 f"{path} is a folder with other things in it", hint="name a folder that does not exist yet"
             )
+        if (path / "config").is_file():
+            _check_layout(path)  # which says it better than git's refusal to begin anew
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -5,6 +5,7 @@ It knows what a person says of a new version; how bytes and records lie in Git i
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -138,7 +139,7 @@ def _values(context: Context, wanted: Wanted, version: VersionId, acting: Acting
         "created_at": acting.at,
         "created_by": acting.identity,
         "description": wanted.description,
-        "tags": dict(wanted.tags),
+        "tags": {_tag(key): value for key, value in wanted.tags.items()},
         "metrics": {key: _metric(key, value) for key, value in wanted.metrics.items()},
     }
     if wanted.kind is Kind.DATASET:
@@ -146,10 +147,17 @@ def _values(context: Context, wanted: Wanted, version: VersionId, acting: Acting
     return values
 
 
+def _tag(key: str) -> str:
+    if not key:
+        raise InvalidInput("a tag without a key", hint="as in --tag domain=finance")
+    return key
+
+
 def _metric(key: str, value: Any) -> int | float | str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    # numbers.Real: the scalars of numerical libraries are numbers too.
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InvalidInput(f"metric {key} is no number: {value!r}", hint="as in --metric auc=0.93")
-    return json_number(value)
+    return json_number(int(value) if isinstance(value, numbers.Integral) else float(value))
 
 
 def registered(

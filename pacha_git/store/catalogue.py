@@ -24,7 +24,7 @@ from pacha_git.names import (
     parse_record_ref,
 )
 from pacha_git.store import records, runs_catalogue
-from pacha_git.store.database import Database
+from pacha_git.store.database import Database, is_damage
 from pacha_git.store.events import read_attestations, read_ledger
 
 T = TypeVar("T")
@@ -60,14 +60,20 @@ class Catalogue:
         self._project = project
 
     def _answer(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Bring the projection up to date and ask it; if it is damaged, begin anew once."""
-        try:
-            self.refresh()
-            return work(self._database.connection)
-        except sqlite3.DatabaseError:
-            self._database.forget()
-            self.refresh()
-            return work(self._database.connection)
+        """Bring the projection up to date and ask it; a damaged one is begun anew, one that can't be written left."""
+        for _ in range(2):
+            try:
+                return self._fresh(work)
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    break
+                self._database.forget()
+        with self._database.aside():
+            return self._fresh(work)
+
+    def _fresh(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        self.refresh()
+        return work(self._database.connection)
 
     # Answers -----------------------------------------------------------------------------------------------------
 

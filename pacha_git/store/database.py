@@ -16,6 +16,7 @@ from typing import Final
 SCHEMA_VERSION: Final = 2
 FILE: Final = "pacha/index.sqlite"
 _BUSY_SECONDS: Final = 30.0
+_DAMAGED: Final = ("malformed", "no such table", "no such column", "has no column", "not a database")
 
 _TABLES: Final = """
 CREATE TABLE chunk (digest BLOB PRIMARY KEY, oid BLOB NOT NULL) WITHOUT ROWID;
@@ -58,6 +59,9 @@ class Database:
     @property
     def connection(self) -> sqlite3.Connection:
         """This thread's connection."""
+        if getattr(self._local, "aside", False):
+            aside: sqlite3.Connection = self._local.memory
+            return aside
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None or getattr(self._local, "inode", None) != self._inode():
             connection = self._open()
@@ -72,19 +76,18 @@ class Database:
             return None
 
     def _open(self) -> sqlite3.Connection:
-        try:
+        with contextlib.suppress(OSError, sqlite3.DatabaseError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            return _connect(str(self._path))
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
-                # A registry we may only read, or a full disk: work without a file rather than not at all.
-                with contextlib.suppress(sqlite3.DatabaseError):
-                    return _connect(str(self._path), read_only=True)
-                return _connect(":memory:")
-            self.forget()
-            return _connect(str(self._path))
-        except OSError:
-            return _connect(":memory:")
+            try:
+                return _connect(str(self._path))
+            except sqlite3.DatabaseError as error:
+                if is_damage(error):
+                    self.forget()
+                    return _connect(str(self._path))
+        # A registry that we may only read, or a full disk: work without a file of our own rather than not at all.
+        with contextlib.suppress(sqlite3.DatabaseError):
+            return _connect(str(self._path), read_only=True)
+        return _connect(":memory:")
 
     def forget(self) -> None:
         """Throw the file away; the next use begins an empty one."""
@@ -93,7 +96,19 @@ class Database:
             connection.close()
             self._local.connection = None
         for suffix in ("", "-wal", "-shm"):
-            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # one that can't be removed is found damaged again, and passed by
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Within, this thread works in memory alone: the file can't be written."""
+        if getattr(self._local, "memory", None) is None:
+            self._local.memory = _connect(":memory:")
+        self._local.aside = True
+        try:
+            yield
+        finally:
+            self._local.aside = False
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -111,6 +126,11 @@ class Database:
         connection.execute("COMMIT")
 
 
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file is not what it should be; else it is locked, can't be written, or the disk is full."""
+    return not isinstance(error, sqlite3.OperationalError) or any(word in str(error) for word in _DAMAGED)
+
+
 def _connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
     uri = Path(path).absolute().as_uri() + "?mode=ro&immutable=1" if read_only else path
     connection = sqlite3.connect(
@@ -121,7 +141,9 @@ def _connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
         found = connection.execute("PRAGMA user_version").fetchone()[0]
-        if found != SCHEMA_VERSION and not read_only:
+        if found != SCHEMA_VERSION:
+            if read_only:
+                raise sqlite3.OperationalError("it was made by another pacha-git, and can't be made anew")
             _build(connection)
     except BaseException:
         connection.close()

@@ -14,7 +14,7 @@ from os import stat_result
 from typing import Any, Final, TypeVar
 
 from pacha_git.names import Oid
-from pacha_git.store.database import Database
+from pacha_git.store.database import Database, is_damage
 
 _BATCH: Final = 500
 # A file may change again within the clock tick in which it was written, and look the same: such a look is not kept.
@@ -43,11 +43,10 @@ class DedupIndex:
     def _tolerant(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         try:
             return work(self._database.connection)
-        except sqlite3.OperationalError:
-            return otherwise  # locked for longer than we wait, or a full disk: do without
-        except sqlite3.DatabaseError:
-            self._database.forget()
-            return otherwise
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                self._database.forget()
+            return otherwise  # else locked for longer than we wait, or a full disk: do without
 
     # Chunks ------------------------------------------------------------------------------------------------------
 

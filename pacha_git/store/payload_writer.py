@@ -116,7 +116,7 @@ class PayloadWriter:
         self._index = index
         self._use_known = use_known
         self._layout = layout
-        self._sound = Soundness(repo, index)
+        self._sound = Soundness(repo, index, changes.damaged)
         self._tally = _Tally()
         self._lines: dict[str, FileLine] = {}
         self._done = 0
@@ -234,6 +234,7 @@ class PayloadWriter:
                 self._tally.count(stored)
                 digest, oid = stored.digest, Oid.of_raw(stored.oid)
             else:
+                _contents(file)  # what says that it is empty may not be: /proc is full of such files
                 digest, oid = blake3.blake3(b"").digest(), self._add("blob", b"")
             self._keep(file, FileLine(file.path, file.size, file.mode, digest.hex(), "blob", ((oid, file.size),)))
             advance(file.size)

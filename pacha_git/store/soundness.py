@@ -8,7 +8,8 @@ written again.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 
 import blake3
@@ -16,18 +17,25 @@ import blake3
 from pacha_git.errors import PachaError
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import Oid
+from pacha_git.process import CommandFailed
 from pacha_git.store.index import DedupIndex
 
 Marks = dict[str, tuple[int, int]]
 
 
 class Soundness:
-    """What may be relied on, for one registration."""
+    """What may be relied on, for one registration.
 
-    def __init__(self, repo: GitRepository, index: DedupIndex) -> None:
+    Args:
+        repo: Where.
+        index: What is known of its packs.
+        damaged: Raw oids of what was found damaged and is written again; added to.
+    """
+
+    def __init__(self, repo: GitRepository, index: DedupIndex, damaged: set[bytes]) -> None:
         self._repo = repo
         self._index = index
-        self.damaged: set[bytes] = set()
+        self._damaged = damaged
 
     @cached_property
     def _sound_packs(self) -> frozenset[str]:
@@ -55,7 +63,7 @@ class Soundness:
                 return True
         except PachaError:
             pass  # damaged or gone: it is written again
-        self.damaged.add(oid)
+        self._damaged.add(oid)
         return False
 
     def remember(self, written: Iterable[str]) -> None:
@@ -69,10 +77,21 @@ class Soundness:
 
     def heal(self) -> None:
         """Once damaged chunks are written again: leave their damaged copies out of the packs."""
-        if self.damaged:
-            # Git reuses no entry whose checksum is wrong: it reads the sound copy instead.
+        if not self._damaged:
+            return
+        # Git reuses no entry whose checksum is wrong: it reads a sound copy instead. Where there is none, of an object
+        # that we did not write, all stays as it is, and fsck tells.
+        with suppress(CommandFailed), repacking(self._repo, self._index):
             self._repo.git("repack", "-a", "-d", "--keep-unreachable", "--quiet", "--no-write-bitmap-index")
-            self._index.mark_packs(pack_marks(self._repo))
+        self._damaged.clear()
+
+
+@contextmanager
+def repacking(repo: GitRepository, index: DedupIndex) -> Iterator[None]:
+    """Packs that Git writes within, out of those that were here, are sound: it checks every entry that it copies."""
+    before = pack_marks(repo).keys()
+    yield
+    index.mark_packs({name: mark for name, mark in pack_marks(repo).items() if name not in before})
 
 
 def pack_marks(repo: GitRepository) -> Marks:

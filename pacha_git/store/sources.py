@@ -95,8 +95,8 @@ def _own_name(path: Path) -> str:
 def _found_at(path: Path, prefix: str, walk: _Walk) -> Iterator[SourceFile]:
     try:
         status = path.stat()
-    except FileNotFoundError:
-        raise NotFound(f"no such file or folder: {path}") from None
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: no file system could have such a name
+        raise NotFound(f"no such file or folder: {str(path)!r}", hint="check the spelling") from None
     except OSError as error:
         raise PachaError(f"can't read {path}: {error.strerror}") from None
     if stat.S_ISREG(status.st_mode):

@@ -1,4 +1,4 @@
-"""What a registry promises to whoever comes from other registries: bytes, versions, stages, lineage, downloads, keys."""
+"""What a registry promises to whoever comes from another one: bytes, versions, stages, lineage, downloads, keys."""
 
 from __future__ import annotations
 
@@ -283,3 +283,11 @@ def test_recipes_keep_the_types_of_their_values(registry: Registry, tmp_path: Pa
         "learning_rate": float, "batch_size": int, "epochs": int, "shuffle": bool,
     }  # fmt: skip
     assert registry.recipes.download("train", tmp_path / "out.toml").read_bytes() == path.read_bytes()
+
+
+def test_the_scalars_of_numerical_libraries_are_metrics(registry: Registry, tmp_path: Path) -> None:
+    numpy = pytest.importorskip("numpy", reason="no numpy: python -m pip install numpy")
+    metrics = {"loss": numpy.float32(0.5), "steps": numpy.int64(3), "auc": numpy.float64(0.25), "worst": float("inf")}
+    registered = registry.models.register("m", put(tmp_path / "m"), version="1.0.0", metrics=metrics)
+    assert registered.metrics == {"loss": 0.5, "steps": 3, "auc": 0.25, "worst": "Infinity"}
+    assert type(registered.metrics["steps"]) is int

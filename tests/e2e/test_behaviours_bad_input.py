@@ -1,0 +1,448 @@
+"""What bad input gets: the right error with a next step, nothing half-written, no ref moved."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pacha_git import Conflict, InvalidInput, NotFound, PachaError, Registry
+from tests.conftest import REPOSITORY
+from tests.making import ended, folder, fsck, git, noise, put, python, recipe, refs, temporaries
+
+
+@pytest.fixture
+def registry(registry_path: Path, tmp_path: Path) -> Registry:
+    made = Registry.init(registry_path)
+    made.models.register("m", put(tmp_path / "first.bin", b"first"), version="1.0.0")
+    return made
+
+
+@pytest.fixture(autouse=True)
+def nothing_half_written(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test tries on ``registry``: no ref moves, no temporary stays, git fsck is clean."""
+    registry: Registry | None = request.getfixturevalue("registry") if "registry" in request.fixturenames else None
+    before = refs(registry.path) if registry is not None else {}
+    yield
+    if registry is not None:
+        assert refs(registry.path) == before
+        assert temporaries(registry.path) == []
+        fsck(registry.path)
+        assert Registry.open(registry.path).fsck().problems == ()
+
+
+def refused(kind: type[PachaError], what: str, act: Callable[[], object]) -> PachaError:
+    """The error, which says what is wrong in one line, and what to do next."""
+    with pytest.raises(PachaError, match=what) as caught:
+        act()
+    assert type(caught.value) is kind or (kind is InvalidInput and isinstance(caught.value, InvalidInput))
+    assert "\n" not in caught.value.message
+    return caught.value
+
+
+def hinted(kind: type[PachaError], what: str, act: Callable[[], object]) -> None:
+    assert refused(kind, what, act).hint
+
+
+def test_an_unknown_name(registry: Registry) -> None:
+    hinted(NotFound, "no model named fraud", lambda: registry.models.get("fraud"))
+    hinted(NotFound, "no model named fraud", lambda: registry.models.stage("fraud@1.0.0", "staging"))
+    hinted(NotFound, "no model named fraud", lambda: registry.models.history("fraud"))
+    hinted(NotFound, "no data named m", lambda: registry.datasets.get("m"))
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest(registry: Registry, tmp_path: Path) -> None:
+    error = refused(NotFound, "no model named mm", lambda: registry.models.get("mm"))
+    assert "did you mean m?" in error.hint
+
+
+def test_an_unknown_version(registry: Registry) -> None:
+    error = refused(NotFound, "no version 9.9.9", lambda: registry.models.get("m@9.9.9"))
+    assert "there is 1.0.0" in error.hint
+
+
+def test_an_unknown_stage(registry: Registry) -> None:
+    hinted(InvalidInput, "unknown stage 'live'", lambda: registry.models.stage("m@1.0.0", "live"))
+    hinted(InvalidInput, "unknown stage 'live'", lambda: registry.models.list(stage="live"))
+
+
+def test_an_unknown_relation(registry: Registry, tmp_path: Path) -> None:
+    file = put(tmp_path / "n")
+    for wish in ("stolen-from=m@1.0.0", "=m@1.0.0", "derived-from", "derived-from="):
+        hinted(
+            InvalidInput,
+            "relation|lineage",
+            lambda w=wish: registry.models.register("n", file, version="1.0.0", lineage=[w]),
+        )
+
+
+def test_an_unknown_target_of_lineage(registry: Registry, tmp_path: Path) -> None:
+    file = put(tmp_path / "n")
+    for wish in ("derived-from=m@2.0.0", "derived-from=x", "trained-on=m@1.0.0", "generated-by=r"):
+        hinted(NotFound, "no ", lambda w=wish: registry.models.register("n", file, version="1.0.0", lineage=[w]))
+
+
+def test_an_unknown_registry(tmp_path: Path) -> None:
+    error = refused(NotFound, "no registry at", lambda: Registry.open(tmp_path / "nowhere.git"))
+    assert "git pacha init" in error.hint
+
+
+def test_an_unknown_file_or_folder(registry: Registry, tmp_path: Path) -> None:
+    refused(NotFound, "no such file", lambda: registry.models.register("n", tmp_path / "nothing", version="1.0.0"))
+    refused(NotFound, "no such file", lambda: registry.recipes.register(tmp_path / "nothing.toml"))
+    hinted(NotFound, "no file 'x'", lambda: registry.models.open("m@1.0.0", "x"))
+    hinted(NotFound, "no file 'x'", lambda: b"".join(registry.models.cat("m@1.0.0:x")))
+    card = tmp_path / "no-card.md"
+    refused(
+        NotFound, "no such file", lambda: registry.models.register("n", put(tmp_path / "n"), version="1.0.0", card=card)
+    )
+
+
+def test_a_version_registered_twice(registry: Registry, tmp_path: Path) -> None:
+    file = put(tmp_path / "again")
+    hinted(Conflict, "exists already", lambda: registry.models.register("m", file, version="1.0.0"))
+    hinted(Conflict, "orders the same", lambda: registry.models.register("m", file, version="1.0.0+build"))
+    hinted(Conflict, "only in case", lambda: registry.models.register("M", file, version="2.0.0"))
+
+
+def test_a_recipe_registered_twice(registry_path: Path, tmp_path: Path) -> None:
+    made = Registry.init(registry_path)
+    made.recipes.register(recipe(tmp_path / "r.toml"))
+    hinted(Conflict, "exists already", lambda: made.recipes.register(tmp_path / "r.toml"))
+
+
+@pytest.mark.parametrize("version", ["1.2", "latest", "", "1.0.0 ", "../1.0.0", "1.0.0.lock", "1.0.0-" + "a" * 200])
+def test_a_bad_semver(registry: Registry, tmp_path: Path, version: str) -> None:
+    refused(InvalidInput, "bad version", lambda: registry.models.register("n", put(tmp_path / "n"), version=version))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a/../b", "..", "-n", "a\x07b", "a b", "", "a//b", "a/b/c/d/e", "/a", "a/", "1.0.0", "con", "x.lock", "models/x",
+     "ä", "a\nb", "n" * 129],
+)  # fmt: skip
+def test_a_bad_name(registry: Registry, tmp_path: Path, name: str) -> None:
+    hinted(InvalidInput, "bad name", lambda: registry.models.register(name, put(tmp_path / "n"), version="1.0.0"))
+
+
+def test_a_name_below_a_version_of_another(registry: Registry, tmp_path: Path) -> None:
+    hinted(
+        InvalidInput,
+        "reads as a version",
+        lambda: registry.models.register("m/1.0.0/x", put(tmp_path / "n"), version="1.0.0"),
+    )
+
+
+def test_an_empty_folder(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "empty" / "deeper").mkdir(parents=True)
+    hinted(PachaError, "nothing to store", lambda: registry.models.register("n", tmp_path / "empty", version="1.0.0"))
+    hinted(InvalidInput, "no file or folder", lambda: registry.models.register("n", [], version="1.0.0"))
+    put(tmp_path / "only-git" / ".git" / "HEAD")
+    hinted(
+        PachaError, "nothing to store", lambda: registry.models.register("n", tmp_path / "only-git", version="1.0.0")
+    )
+
+
+def test_a_symlink_in_a_folder(registry: Registry, tmp_path: Path) -> None:
+    files = folder(tmp_path / "f", {"a": b"a"})
+    (files / "link").symlink_to(put(tmp_path / "outside"))
+    error = refused(
+        PachaError, "link is a symbolic link", lambda: registry.models.register("n", files, version="1.0.0")
+    )
+    assert "--follow-symlinks" in error.hint
+
+
+def test_links_that_lead_nowhere_or_in_a_circle(registry: Registry, tmp_path: Path) -> None:
+    files = folder(tmp_path / "f", {"a": b"a"})
+    (files / "loop").symlink_to(files)
+    refused(
+        PachaError, "leads back", lambda: registry.models.register("n", files, version="1.0.0", follow_symlinks=True)
+    )
+    (files / "loop").unlink()
+    (files / "dangling").symlink_to(tmp_path / "nowhere")
+    refused(
+        PachaError,
+        "vanished|nowhere",
+        lambda: registry.models.register("n", files, version="1.0.0", follow_symlinks=True),
+    )
+    (tmp_path / "itself").symlink_to(tmp_path / "itself")
+    refused(PachaError, "itself", lambda: registry.models.register("n", tmp_path / "itself", version="1.0.0"))
+
+
+def test_a_device_a_fifo_or_a_socket(registry: Registry, tmp_path: Path) -> None:
+    files = folder(tmp_path / "f", {"a": b"a"})
+    os.mkfifo(files / "pipe")
+    hinted(PachaError, "pipe is no regular file", lambda: registry.models.register("n", files, version="1.0.0"))
+    hinted(
+        PachaError,
+        "neither a file nor a folder",
+        lambda: registry.models.register("n", files / "pipe", version="1.0.0"),
+    )
+    hinted(
+        PachaError,
+        "neither a file nor a folder",
+        lambda: registry.models.register("n", Path("/dev/null"), version="1.0.0"),
+    )
+
+
+def test_a_file_that_cant_be_read(registry: Registry, tmp_path: Path) -> None:
+    """Reading /proc/self/mem at 0 fails for everybody, root included."""
+    refused(
+        PachaError, "can't read|changed", lambda: registry.models.register("n", Path("/proc/self/mem"), version="1.0.0")
+    )
+
+
+def test_a_file_that_says_it_is_empty_and_is_not(registry: Registry) -> None:
+    refused(
+        PachaError,
+        "changed while it was read",
+        lambda: registry.models.register("n", Path("/proc/self/status"), version="1.0.0"),
+    )
+
+
+@pytest.mark.parametrize("size", [1000, 3_000_000])
+def test_a_file_that_vanishes_between_finding_and_reading(registry: Registry, tmp_path: Path, size: int) -> None:
+    files = folder(tmp_path / "f", {f"{n}": noise(size, n) for n in range(3)})
+
+    def remove(what: str, done: int, total: int | None, unit: str = "bytes") -> None:
+        (files / "2").unlink(missing_ok=True)
+
+    if size == 1000:
+        # Small files are read before progress is told of: a large one comes first.
+        put(files / "large", noise(2_000_000))
+    hinted(NotFound, "2 vanished", lambda: registry.models.register("n", files, version="1.0.0", progress=remove))
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "is rewritten"])
+def test_a_file_that_changes_while_it_is_read(registry: Registry, tmp_path: Path, change: str) -> None:
+    path = put(tmp_path / "f.bin", noise(12_000_000))
+
+    def write(what: str, done: int, total: int | None, unit: str = "bytes") -> None:
+        with path.open("r+b") as file:
+            if change == "shrinks":
+                file.truncate(6_000_000)
+            elif change == "grows":
+                file.seek(0, 2)
+            file.write(b"x")
+
+    refused(
+        PachaError,
+        "changed|shorter|ended",
+        lambda: registry.models.register("n", path, version="1.0.0", progress=write),
+    )
+
+
+def test_file_and_folder_names_that_no_reader_could_tell_apart(registry: Registry, tmp_path: Path) -> None:
+    for names in (["a", "A"], ["\u00e9", "e\u0301"], ["x\x01"], ["con\nfig"]):
+        shutil.rmtree(tmp_path / "f", ignore_errors=True)
+        files = folder(tmp_path / "f", dict.fromkeys(names, b"x"))
+        refused(InvalidInput, ".", lambda f=files: registry.models.register("n", f, version="1.0.0"))
+
+
+def test_a_name_that_is_no_utf8(registry: Registry, tmp_path: Path) -> None:
+    files = folder(tmp_path / "f", {"a": b"x"})
+    (files / os.fsdecode(b"\xff\xfe")).write_bytes(b"x")
+    hinted(PachaError, "UTF-8", lambda: registry.models.register("n", files, version="1.0.0"))
+
+
+def test_two_paths_of_one_name(registry: Registry, tmp_path: Path) -> None:
+    one, two = put(tmp_path / "a" / "w.bin"), put(tmp_path / "b" / "w.bin")
+    refused(InvalidInput, "w.bin", lambda: registry.models.register("n", [one, two], version="1.0.0"))
+
+
+def test_metrics_and_tags_that_cant_be(registry: Registry, tmp_path: Path) -> None:
+    file = put(tmp_path / "n")
+    for metrics in ({"a": "high"}, {"a": True}, {"a": None}):
+        hinted(
+            InvalidInput, "no number", lambda m=metrics: registry.models.register("n", file, version="1.0.0", metrics=m)
+        )
+    for tags in ({"": "x"}, {"a": "\x00"}, {"k": "\ud800"}):
+        refused(InvalidInput, ".", lambda t=tags: registry.models.register("n", file, version="1.0.0", tags=t))
+    for change in ("novalue", "=x", "-", ""):
+        refused(InvalidInput, "bad tag", lambda c=change: registry.models.tag("m@1.0.0", [c]))
+    for text in ("\x00", "\ud800"):
+        refused(InvalidInput, ".", lambda t=text: registry.models.register("n", file, version="1.0.0", description=t))
+        refused(InvalidInput, ".", lambda t=text: registry.models.describe("m@1.0.0", t))
+        refused(InvalidInput, ".", lambda t=text: registry.models.stage("m@1.0.0", "staging", reason=t))
+
+
+def test_a_record_that_would_be_too_large(registry: Registry, tmp_path: Path) -> None:
+    refused(
+        InvalidInput,
+        "the limit is",
+        lambda: registry.models.register("n", put(tmp_path / "n"), version="1.0.0", description="x" * (1 << 21)),
+    )
+
+
+def test_aliases_that_cant_be(registry: Registry) -> None:
+    for word in ("Prod", "production", "latest", "1.0.0", "blake3", "", "-x", "a b"):
+        refused(InvalidInput, "bad alias", lambda w=word: registry.models.alias("m", w, version="1.0.0"))
+    hinted(NotFound, "has no alias", lambda: registry.models.alias("m", "champion", unset=True))
+    hinted(InvalidInput, "say a version", lambda: registry.models.alias("m", "champion"))
+
+
+def test_a_version_must_be_said_for_what_changes_something(registry: Registry) -> None:
+    hinted(InvalidInput, "say which version", lambda: registry.models.stage("m", "staging"))
+    hinted(InvalidInput, "say which version", lambda: registry.models.remove("m", reason="old"))
+    hinted(InvalidInput, "say why", lambda: registry.models.remove("m@1.0.0"))
+
+
+@pytest.mark.parametrize("text", ["x-y", "9-2", "5-5,6-7", "-0", "a", "", "1000-"])
+def test_a_bad_range(registry: Registry, text: str) -> None:
+    refused(InvalidInput, "range", lambda: b"".join(registry.models.cat("m@1.0.0", byte_range=text)))
+
+
+def test_no_git_identity(registry: Registry, no_identity: Path, tmp_path: Path) -> None:
+    error = refused(
+        PachaError, "who you are", lambda: registry.models.register("n", put(tmp_path / "n"), version="1.0.0")
+    )
+    assert "git config --global user.name" in error.hint
+    assert "git config --global user.email" in error.hint
+    hinted(PachaError, "who you are", lambda: registry.models.stage("m@1.0.0", "staging"))
+    assert registry.models.get("m").version == "1.0.0"
+
+
+# Registries that can't be opened --------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_is_no_registry(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    hinted(NotFound, "is no registry", lambda: Registry.open(tmp_path / "folder"))
+    hinted(NotFound, "is no registry", lambda: Registry.open(put(tmp_path / "file")))
+    git(tmp_path, "init", "--quiet", "--bare", str(tmp_path / "plain.git"))
+    hinted(NotFound, "no registry", lambda: Registry.open(tmp_path / "plain.git"))
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "work")], check=True)
+    hinted(NotFound, "no registry", lambda: Registry.open(tmp_path / "work"))
+    hinted(PachaError, "other things", lambda: Registry.init(tmp_path / "work"))
+    hinted(PachaError, "is a file", lambda: Registry.init(tmp_path / "file"))
+
+
+@pytest.mark.damaged
+def test_a_registry_of_a_newer_format(registry_path: Path, tmp_path: Path) -> None:
+    Registry.init(registry_path)
+    toml = git(registry_path, "show", "refs/pacha/registry:registry.toml").replace("format = 1", "format = 2")
+    blob = git(registry_path, "hash-object", "-w", "--stdin", stdin=toml.encode() + b"\n")
+    tree = git(registry_path, "mktree", stdin=f"100644 blob {blob}\tregistry.toml\n".encode())
+    commit = git(registry_path, "commit-tree", "-m", "newer", tree)
+    git(registry_path, "update-ref", "refs/pacha/registry", commit)
+    for act in (lambda: Registry.open(registry_path), lambda: Registry.init(registry_path)):
+        error = refused(PachaError, "newer pacha-git", act)
+        assert "upgrade" in error.hint or "newer" in error.hint
+
+
+@pytest.mark.damaged
+def test_a_record_of_a_newer_format(registry: Registry) -> None:
+    old = git(registry.path, "rev-parse", "refs/pacha/models/m/1.0.0")
+    data = git(registry.path, "show", "refs/pacha/models/m/1.0.0:record.json").replace('"format":1', '"format":2')
+    blob = git(registry.path, "hash-object", "-w", "--stdin", stdin=data.encode())
+    tree = git(registry.path, "mktree", stdin=f"100644 blob {blob}\trecord.json\n".encode())
+    commit = git(registry.path, "commit-tree", "-m", "newer", tree)
+    git(registry.path, "update-ref", "refs/pacha/models/m/1.0.0", commit)
+    refused(PachaError, "newer pacha-git", lambda: registry.models.get("m@1.0.0"))
+    git(registry.path, "update-ref", "refs/pacha/models/m/1.0.0", old)
+
+
+def test_sha256_and_reftable(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", "--bare", "--object-format=sha256", str(tmp_path / "sha256")], check=True)
+    hinted(PachaError, "SHA-256", lambda: Registry.open(tmp_path / "sha256"))
+    hinted(PachaError, "SHA-256", lambda: Registry.init(tmp_path / "sha256"))
+    git(tmp_path, "init", "--quiet", "--bare", str(tmp_path / "reftable"))
+    with (tmp_path / "reftable" / "config").open("a") as config:
+        config.write("[core]\n\trepositoryformatversion = 1\n[extensions]\n\trefStorage = reftable\n")
+    hinted(PachaError, "reftable", lambda: Registry.open(tmp_path / "reftable"))
+    hinted(PachaError, "reftable", lambda: Registry.init(tmp_path / "reftable"))
+
+
+# A disk that is full --------------------------------------------------------------------------------------------------
+
+FULL = """
+import os, sys
+from pathlib import Path
+from pacha_git import PachaError, Registry
+registry, data = Registry.open(sys.argv[1]), Path(sys.argv[2])
+{limit}
+try:
+    {act}
+except PachaError as error:
+    print(type(error).__name__, error.message, '|', error.hint)
+"""
+LIMIT = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))"
+
+
+@pytest.mark.parametrize(
+    "act",
+    ["registry.models.register('n', data, version='1.0.0')", "registry.models.download('big', data.parent / 'out')"],
+)
+def test_a_file_that_may_not_grow(registry_path: Path, tmp_path: Path, act: str) -> None:
+    """The operating system refuses to let any file grow past a MiB, as it does when a disk or a quota is full."""
+    made = Registry.init(registry_path)
+    made.models.register("big", put(tmp_path / "big", noise(3_000_000, 1)), version="1.0.0")
+    data = put(tmp_path / "in" / "data", noise(3_000_000))
+    before = refs(registry_path)
+    [(code, out, err)] = ended([python(FULL.format(limit=LIMIT, act=act), registry_path, data)])
+    assert code == 0, err
+    assert "too large" in out
+    assert refs(registry_path) == before
+    assert temporaries(registry_path) == []
+    assert [path.name for path in data.parent.iterdir()] == ["data"]
+    fsck(registry_path)
+
+
+SMALL = """
+import errno, os, subprocess, sys
+from pathlib import Path
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", sys.argv[1]], check=True)
+from pacha_git import PachaError, Registry
+disk, data = Path(sys.argv[1]), Path(sys.argv[2])
+registry = Registry.init(disk / "r.git")
+registry.models.register("m", data / "small", version="1.0.0")
+refs = sorted(registry._context.repo.refs_below("refs/"))
+files = sorted(str(p) for p in (registry.path / "objects").rglob("*"))
+def refused(act):
+    try:
+        act()
+    except PachaError as error:
+        assert "No space left" in error.message or "No space left" in str(error), error.message
+        assert "space" in error.hint, error.hint
+        print(type(error).__name__)
+    else:
+        raise AssertionError("it went through")
+refused(lambda: registry.models.register("n", data / "large", version="1.0.0"))
+assert sorted(registry._context.repo.refs_below("refs/")) == refs
+assert sorted(str(p) for p in (registry.path / "objects").rglob("*")) == files
+# Full to the last byte: not even a ref or a line of an event can be written.
+with open(disk / "filler", "wb", buffering=0) as filler:
+    for size in (65536, 512, 1):
+        try:
+            while filler.write(bytes(size)) == size: pass
+        except OSError: pass
+refused(lambda: registry.models.register("n", data / "small", version="1.0.0"))
+refused(lambda: registry.models.stage("m@1.0.0", "staging"))
+refused(lambda: registry.models.download("m@1.0.0", disk / "out"))
+assert not (disk / "out").exists() and not list(disk.glob(".pacha*"))
+assert registry.models.get("m@1.0.0").stage == "development"
+assert [v.version for v in Registry.open(registry.path).models.list("m")] == ["1.0.0"]
+os.unlink(disk / "filler")
+registry.models.stage("m@1.0.0", "staging")
+registry.models.register("n", data / "small", version="1.0.0")
+assert registry.fsck().problems == ()
+subprocess.run(["git", "-C", str(registry.path), "fsck", "--full", "--strict"], check=True, capture_output=True)
+assert not [*(registry.path / "objects/pack").glob("tmp_*"), *registry.path.glob("refs/**/*.lock")]
+"""
+
+
+def test_a_disk_that_is_full_to_the_last_byte(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    data = folder(tmp_path / "data", {"small": noise(200_000), "large": noise(9_000_000, 1)})
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c", SMALL, str(disk), str(data)],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["PachaError"] * 4
