@@ -21,6 +21,7 @@ from pacha_git.errors import (
 if TYPE_CHECKING:
     from pacha_git.registry.collection import Collection
     from pacha_git.registry.registry import Registry
+    from pacha_git.registry.run import Run
 
 __version__ = "0.1.0"
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "PachaError",
     "Registry",
     "RemoteError",
+    "Run",
     "VerificationFailed",
     "__version__",
 ]
@@ -44,6 +46,10 @@ def __getattr__(name: str) -> Any:
         from pacha_git.registry.registry import Registry
 
         return Registry
+    if name == "Run":
+        from pacha_git.registry.run import Run
+
+        return Run
     if name == "Collection":
         from pacha_git.registry.collection import Collection
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from pacha_git.errors import InvalidInput, PachaError
+from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.ledger.registers import Status
 from pacha_git.names import (
     NOTES_ROOT,
@@ -29,11 +29,12 @@ from pacha_git.names import (
 from pacha_git.process import CommandFailed
 from pacha_git.registry.context import Context
 from pacha_git.registry.results import FsckReport, Progress
+from pacha_git.registry.run_check import check_run, check_run_payload, target_problem
 from pacha_git.store import records
 from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
 from pacha_git.store.payload_check import check_payload
+from pacha_git.store.runs import RUN_PAYLOADS_ROOT, RUNS_ROOT
 
-_RUNS: Final = REF_ROOT + "runs/"
 _FIXED: Final = (ROOT_REF, REGISTRY_REF)
 
 
@@ -73,9 +74,13 @@ def fsck(context: Context, *, fast: bool = False, progress: Progress | None = No
     refs = context.repo.refs_below(REF_ROOT)
     _check_repository(check, git_too=not fast)
     for ref, commit in refs.items():
-        if not ref.startswith((PAYLOAD_ROOT, TMP_ROOT, _RUNS)) and ref not in _FIXED:
+        if not ref.startswith((PAYLOAD_ROOT, TMP_ROOT, RUNS_ROOT)) and ref not in _FIXED:
             with check.about(ref):
                 _check_record(check, ref, commit)
+    for ref, commit in refs.items():
+        if ref.startswith(RUNS_ROOT):
+            with check.about(ref):
+                check_run(check.repo, ref, commit)
     for stored in check.records.values():
         _check_edges(check, stored)
     _check_names(check)
@@ -116,6 +121,9 @@ def _check_edges(check: _Check, stored: records.Stored) -> None:
     for edge in stored.record.lineage:
         target = edge.target
         if target.kind == Kind.RUN.value:
+            with check.about(stored.id.ref):
+                if problem := target_problem(check.repo, target):
+                    raise Corrupt(problem)
             continue
         found = check.by_commit.get(Oid(target.commit))
         if found is None:
@@ -142,9 +150,10 @@ def _check_payloads(check: _Check, refs: dict[str, Oid], fast: bool, progress: P
     total = sum(s.record.content.size for s in check.records.values() if s.record.content is not None)
     done = 0
     for ref, commit in refs.items():
-        if ref.startswith(PAYLOAD_ROOT + "runs/"):
-            continue
         with check.about(ref):
+            if ref.startswith(RUN_PAYLOADS_ROOT):
+                check_run_payload(check.repo, ref, commit, fast=fast)
+                continue
             version = parse_payload_ref(ref)
             stored = check.records.get(version) if version is not None else None
             if stored is None or stored.record.content is None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         VersionDetail,
         VersionInfo,
     )
+    from pacha_git.registry.run import Run
 else:
     attest = Deferred("attest")
     compare = Deferred("compare")
@@ -65,7 +66,7 @@ class Collection:
         purpose: str | None = None,
         data: str | Sequence[str] = (),
         recipe: str | None = None,
-        run: str | None = None,
+        run: str | Run | None = None,
         lineage: Sequence[str] = (),
         card: AnyPath | None = None,
         datasheet: AnyPath | None = None,
@@ -87,7 +88,7 @@ class Collection:
             purpose: Of a dataset: what it is for.
             data: Datasets it was trained on (SPECs).
             recipe: The recipe it was made by (SPEC).
-            run: The run it was made by (its id).
+            run: The run it was made by (its id, or the run itself).
             lineage: ``RELATION=SPEC[,KEY=VALUE]…`` each.
             card: Of a model: a file with its card.
             datasheet: Of a dataset: a file with its datasheet.
@@ -117,7 +118,7 @@ class Collection:
             purpose=purpose,
             data=[data] if isinstance(data, str) else data,
             recipe=recipe,
-            run=run,
+            run=None if run is None else str(run),
             lineage=lineage,
             document=_path(card if self._kind is Kind.MODEL else datasheet),
             exclude=exclude,

@@ -14,10 +14,11 @@ from pacha_git.errors import InvalidInput
 from pacha_git.names import KIND_WORDS, Kind, VersionId
 from pacha_git.registry.context import Context
 from pacha_git.registry.resolve import resolve
+from pacha_git.registry.run_find import find_run, says_run
 from pacha_git.schema.canonical import json_number
 from pacha_git.schema.kinds import RELATIONS, check_relation
 from pacha_git.schema.record import Edge
-from pacha_git.store import records
+from pacha_git.store import records, runs
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+\Z")
 _WORDS: Final = {"true": True, "false": False}
@@ -95,6 +96,8 @@ def edges_of(context: Context, child: VersionId, wanted: Iterable[Wish]) -> list
 
 def _edge(context: Context, child: VersionId, wish: Wish) -> Edge:
     check_relation(child.kind, wish.relation)
+    if says_run(wish.spec):
+        return _run_edge(context, wish)
     kind = None if _says_kind(wish.spec) else RELATIONS[wish.relation] or child.kind
     if kind is not None and _is_itself(child, kind, wish.spec):
         raise InvalidInput(f"{child} can't be {wish.relation} itself")
@@ -102,6 +105,14 @@ def _edge(context: Context, child: VersionId, wish: Wish) -> Edge:
     if version == child:
         raise InvalidInput(f"{child} can't be {wish.relation} itself")
     return Edge(relation=wish.relation, target=records.read(context.repo, commit).target, params=wish.params)
+
+
+def _run_edge(context: Context, wish: Wish) -> Edge:
+    """An edge to a run, at the commit where it stands now."""
+    if wish.relation != "generated-by":
+        raise InvalidInput(f"nothing is {wish.relation} a run", hint=f"generated-by={wish.spec}")
+    run_id = find_run(context, wish.spec)
+    return Edge(relation=wish.relation, target=runs.read_run(context.repo, run_id).target, params=wish.params)
 
 
 def _says_kind(spec: str) -> bool:

@@ -15,7 +15,7 @@ from pacha_git.registry.context import Context
 from pacha_git.registry.resolve import resolve
 from pacha_git.registry.results import LineageEdge, LineageGraph, LineageNode
 from pacha_git.schema.record import Edge, Target
-from pacha_git.store import records
+from pacha_git.store import records, runs
 
 FORMATS: Final = ("tree", "dot", "mermaid", "json")
 
@@ -70,28 +70,42 @@ def _node(version: VersionId, commit: Oid) -> LineageNode:
 
 def _above(context: Context, node: LineageNode) -> Iterator[tuple[LineageNode, LineageEdge]]:
     for edge in edges_at(context, Oid(node.commit), node.kind):
-        target = _target_node(edge.target)
+        target = _target_node(context, edge.target)
         yield target, LineageEdge(node.id, target.id, edge.relation, edge.params)
 
 
 def edges_at(context: Context, commit: Oid, kind: str) -> list[Edge]:
     """The edges of the record or run at a commit."""
     if kind == Kind.RUN.value:
-        return []
+        return list(runs.read(context.repo, commit).record.inputs)
     return list(records.read(context.repo, commit).record.lineage)
 
 
-def _target_node(target: Target) -> LineageNode:
-    return LineageNode(target.kind, target.name, target.version, target.commit)
+def _target_node(context: Context, target: Target) -> LineageNode:
+    """The node of a target; a run is one node wherever it stood when it was named."""
+    commit = context.repo.ref(runs.run_ref(target.name)) if target.kind == Kind.RUN.value else None
+    return LineageNode(target.kind, target.name, target.version, commit or target.commit)
 
 
 def _below(context: Context, node: LineageNode) -> Iterator[tuple[LineageNode, LineageEdge]]:
-    for child in context.catalogue.children(Oid(node.commit)):
+    commits = {node.commit}
+    if node.kind == Kind.RUN.value:
+        commits |= set(runs.history(context.repo, Oid(node.commit)))
+    for commit in commits:
+        for child, stood, edges in _children(context, Oid(commit)):
+            for edge in edges:
+                if edge.target.commit == stood:
+                    yield child, LineageEdge(child.id, node.id, edge.relation, edge.params)
+
+
+def _children(context: Context, commit: Oid) -> Iterator[tuple[LineageNode, Oid, list[Edge]]]:
+    """The versions and runs that name a commit, each with the edges it has."""
+    for child in context.catalogue.children(commit):
         stored = records.read_version(context.repo, child)
-        shown = _node(child, stored.commit)
-        for edge in stored.record.lineage:
-            if edge.target.commit == node.commit:
-                yield shown, LineageEdge(shown.id, node.id, edge.relation, edge.params)
+        yield _node(child, stored.commit), commit, stored.record.lineage
+    for run_id in context.catalogue.child_runs(commit):
+        run = runs.read_run(context.repo, run_id)
+        yield LineageNode(Kind.RUN.value, run_id, None, run.commit), commit, run.record.inputs
 
 
 # Drawings -----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ It hands on to the verbs' own modules and refuses to know how any of them works.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from os import PathLike
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
         maintain,
         recipes,
         remotes,
+        run_start,
         sync,
         verify,
     )
+    from pacha_git.registry import runs as running
     from pacha_git.registry.results import (
         Finding,
         FsckReport,
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
         Verification,
         VersionInfo,
     )
+    from pacha_git.registry.run import Run
+    from pacha_git.registry.runs import Runs
 else:
     attest = Deferred("attest")
     begin = Deferred("begin")
@@ -58,6 +62,8 @@ else:
     maintain = Deferred("maintain")
     recipes = Deferred("recipes")
     remotes = Deferred("remotes")
+    run_start = Deferred("run_start")
+    running = Deferred("runs")
     sync = Deferred("sync")
     verify = Deferred("verify")
 
@@ -128,6 +134,52 @@ class Registry:
     def recipes(self) -> Collection:
         """Its recipes."""
         return Collection(self._context, Kind.RECIPE)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Its runs."""
+        return running.Runs(self._context)
+
+    def run(
+        self,
+        *,
+        recipe: str | None = None,
+        data: str | Sequence[str] = (),
+        model: str | Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        seed: int | None = None,
+        diff: bool = False,
+        resume: str | None = None,
+    ) -> Run:
+        """Begin a run, or take part in one; as ``with r.run(…) as run:`` it ends with its block.
+
+        Below ``git pacha run exec`` (``PACHA_RUN_ID``) the first call of a process takes part in that run.
+
+        Args:
+            recipe: The recipe that it follows (SPEC).
+            data: Datasets that it works with (SPECs).
+            model: Models that it begins from or evaluates (SPECs).
+            params: Parameters by name; their types are kept.
+            tags: Words by which to find it.
+            seed: Of what is random; None: the parameter or recipe value of that name, if there is one.
+            diff: Keep how the code differs from its commit.
+            resume: Go on with this run (its id), which was interrupted.
+
+        Raises:
+            InvalidInput, NotFound: a parameter or an input that can't be.
+            Conflict: the run to resume has ended.
+            PachaError: Git knows no identity, or the disk is full.
+        """
+        if resume is not None:
+            return self.runs.resume(resume)
+        wanted = run_start.Wanted(
+            recipe, run_start.as_list(data), run_start.as_list(model), params or {}, tags or {}, seed
+        )
+        around = run_start.joinable(self._context)
+        if around is not None:
+            return run_start.join(self._context, around, wanted)
+        return run_start.start(self._context, wanted, diff=diff)
 
     def collection(self, kind: Kind) -> Collection:
         """The collection of a kind."""

@@ -205,6 +205,10 @@ class JournalWriter:
         else:
             os.fsync(self._fd)
 
+    def sync(self) -> None:
+        """Bring to the disk what was written so far."""
+        self._sync.bring()
+
     def close(self) -> None:
         """Make all of it durable and leave the file to others."""
         with self._lock:
@@ -278,9 +282,10 @@ class _Sync:
 
     def _work(self) -> None:
         while not self._ended.wait(_SYNC_SECONDS):
-            self._bring()
+            self.bring()
 
-    def _bring(self) -> None:
+    def bring(self) -> None:
+        """Bring the file to the disk, if anything is new."""
         if self.dirty:
             self.dirty = False
             try:
@@ -295,5 +300,5 @@ class _Sync:
         self._ended.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
-        self._bring()
+        self.bring()
         os.close(self._fd)

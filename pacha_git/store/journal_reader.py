@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pacha_git.errors import PachaError
+from pacha_git.schema.params import decode_params
 from pacha_git.store.journal import FILE_SUFFIX, NAME, NO_STEP, NOTE, ONE, POINT, POINTS, SESSION, STAGED, frames
 from pacha_git.store.series import Series
 
@@ -49,9 +50,9 @@ def read_journal(folder: Path) -> Journal:
     """
     notes: list[dict[str, Any]] = []
     parts = [_read_file(data, notes) for data in _files(folder)]
-    journal = Journal(series=_merged(parts), artifacts=tuple(sorted(_staged(folder))))
+    journal = Journal(series=_merged(parts), artifacts=tuple(sorted(staged(folder), key=str.encode)))
     for note in sorted(notes, key=lambda note: int(note.get("at", 0))):
-        journal.params.update(note.pop("params", {}))
+        journal.params.update(decode_params(note.pop("params", "").encode("utf-8")))
         journal.tags.update(note.pop("tags", {}))
         journal.notes.update(note)
     journal.notes.pop("at", None)
@@ -68,12 +69,12 @@ def _files(folder: Path) -> Iterator[bytes]:
             raise PachaError(f"can't read {path}: {error.strerror}") from None
 
 
-def _staged(folder: Path) -> Iterator[str]:
+def staged(folder: Path) -> Iterator[str]:
+    """The paths of the files that were put beside a journal."""
     root = folder / STAGED
     for path, _, files in os.walk(root):
         for file in files:
-            if not file.startswith(".pacha-"):
-                yield (Path(path) / file).relative_to(root).as_posix()
+            yield (Path(path) / file).relative_to(root).as_posix()
 
 
 def _read_file(data: bytes, notes: list[dict[str, Any]]) -> dict[str, Series]:

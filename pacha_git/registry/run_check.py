@@ -1,0 +1,88 @@
+"""Checks the runs of a registry against the format: their commits, their inputs, their payloads.
+
+It reports through the caller and repairs nothing. The list it works through is docs/format.md, "A reader's checks".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pacha_git.errors import Corrupt, InvalidInput
+from pacha_git.git.repo import GitRepository
+from pacha_git.names import Kind, Oid, VersionId
+from pacha_git.schema.record import Target
+from pacha_git.schema.run import SERIES_PATH
+from pacha_git.store import records, runs
+from pacha_git.store.payload_check import check_payload
+from pacha_git.store.payload_reader import Payload
+from pacha_git.store.series import decode_series
+
+
+def check_run(repo: GitRepository, ref: str, commit: Oid) -> runs.StoredRun:
+    """Check a run that its ref leads to, and that its inputs are here as it says.
+
+    Raises:
+        NotFound, Corrupt: with what is wrong.
+    """
+    if runs.parse_run_ref(ref) is None:
+        raise InvalidInput("no ref of the format")
+    stored = runs.read_checked(repo, commit, ref)
+    for edge in stored.record.inputs:
+        problem = target_problem(repo, edge.target)
+        if problem:
+            raise Corrupt(problem)
+    return stored
+
+
+def target_problem(repo: GitRepository, target: Target, coming: Mapping[str, Oid] | None = None) -> str:
+    """What is wrong with the target of an edge, by the refs that are here; empty if it is as the edge says.
+
+    Args:
+        repo: Where.
+        target: What the edge names: a version, or a run at one of its commits.
+        coming: Refs that are about to be here, over those that are.
+    """
+    ref = _target_ref(target)
+    stands = (coming or {}).get(ref) or repo.ref(ref)
+    if stands is None:
+        return f"it comes from {target}, which is not here"
+    if target.kind == Kind.RUN.value:
+        if Oid(target.commit) not in runs.history(repo, stands):
+            return f"it comes from {target} at {target.commit[:12]}, which is no commit of that run"
+        found = runs.read(repo, Oid(target.commit)).target
+    else:
+        if stands != target.commit:
+            return f"it comes from {target}, which is not here at {target.commit[:12]}"
+        found = records.read(repo, stands).target
+    return "" if found == target else f"it comes from {target}, whose record is another"
+
+
+def _target_ref(target: Target) -> str:
+    if target.kind == Kind.RUN.value:
+        return runs.run_ref(target.name)
+    return VersionId.parse(Kind(target.kind), target.name, target.version or "").ref
+
+
+def check_run_payload(repo: GitRepository, ref: str, commit: Oid, *, fast: bool = False) -> None:
+    """Check the payload of a run, if the run is here and sealed; before that it may be anything.
+
+    Raises:
+        NotFound, Corrupt, VerificationFailed: with what is wrong.
+    """
+    run_id = runs.parse_run_payload_ref(ref)
+    stands = repo.ref(runs.run_ref(run_id or ""))
+    if run_id is None or stands is None:
+        return
+    content = runs.read(repo, stands).record.content
+    if content is None:
+        return
+    check_payload(repo, commit, content, fast=fast)
+    if not fast:
+        for block in _series(repo, Payload(repo, content)):
+            decode_series(block)
+
+
+def _series(repo: GitRepository, payload: Payload) -> Iterator[bytes]:
+    for line in payload.lines:
+        if line.path == SERIES_PATH:
+            yield b"".join(payload.blocks(line))

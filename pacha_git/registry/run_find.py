@@ -1,0 +1,44 @@
+"""From what a person types to the one run that is meant; what is then done with it is no matter here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pacha_git.errors import Ambiguous, InvalidInput, NotFound
+from pacha_git.names import Kind
+from pacha_git.registry.context import Context
+from pacha_git.store import runs
+
+_WORDS: Final = ("pacha://run/", "pacha://runs/", "run:", "runs:")
+_LEAST: Final = 8
+
+
+def says_run(spec: str) -> bool:
+    """Whether a SPEC says of itself that it is a run."""
+    return spec.lower().startswith(_WORDS)
+
+
+def find_run(context: Context, text: str) -> str:
+    """The id of the run that is meant: by its id, ``run:ID``, or the first 8 or more digits of one.
+
+    Raises:
+        InvalidInput: it can't be an id, or the beginning of one.
+        Ambiguous: several begin like that.
+        NotFound: none does.
+    """
+    wanted = text.lower()
+    for word in _WORDS:
+        wanted = wanted.removeprefix(word)
+    if len(wanted) < _LEAST or not set(wanted) <= set("0123456789abcdef-"):
+        raise InvalidInput(
+            f"{text[:80]!r} is no run id",
+            hint="it is what `git pacha run start` printed, or 8 digits or more of that",
+        )
+    if context.repo.ref(runs.run_ref(wanted)) is not None:
+        return wanted
+    found = [run_id for run_id in runs.all_runs(context.repo) if run_id.startswith(wanted)]
+    if len(found) > 1:
+        raise Ambiguous(f"several {Kind.RUN.plural} begin with {wanted}", found[:20])
+    if not found:
+        raise NotFound(f"no run {wanted} here", hint="git pacha run list shows what there is")
+    return found[0]

@@ -1,0 +1,174 @@
+"""The runs of a registry: begun, found, listed, logged to and ended.
+
+It finds the run that is meant and hands on to the verbs' own modules; a run while it goes on is ``run``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from pacha_git.errors import InvalidInput
+from pacha_git.names import Kind
+from pacha_git.registry import run_compare, run_files, run_seal
+from pacha_git.registry.context import Context
+from pacha_git.registry.resolve import resolve
+from pacha_git.registry.results import Progress
+from pacha_git.registry.run import Run, attach
+from pacha_git.registry.run_find import find_run
+from pacha_git.registry.run_results import BestRun, Comparison, RunInfo
+from pacha_git.registry.run_start import Wanted, as_list, start
+from pacha_git.registry.run_view import info, info_of_row
+from pacha_git.store import runs
+from pacha_git.store.series import Series
+
+AnyPath = str | PathLike[str]
+
+
+class Runs:
+    """All runs of one registry. A run is named by its id, ``run:ID``, or the first 8 or more digits of one."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    # One run -----------------------------------------------------------------------------------------------------
+
+    def start(
+        self,
+        *,
+        recipe: str | None = None,
+        data: str | Sequence[str] = (),
+        model: str | Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        seed: int | None = None,
+        diff: bool = False,
+        own: bool = True,
+        command: Sequence[str] | None = None,
+        folder: AnyPath | None = None,
+    ) -> Run:
+        """Begin a run.
+
+        Args:
+            recipe: The recipe that it follows (SPEC).
+            data: Datasets that it works with (SPECs).
+            model: Models that it begins from or evaluates (SPECs).
+            params: Parameters by name; their types are kept.
+            tags: Words by which to find it.
+            seed: Of what is random; None: the parameter or recipe value of that name, if there is one.
+            diff: Keep how the code differs from its commit.
+            own: Whether it is interrupted should this process die before it ends.
+            command: The command line that is run; None is this process's.
+            folder: Where the code lies; None: where the main script does.
+
+        Raises:
+            InvalidInput: a parameter that can't be kept, an input named twice.
+            NotFound: an input is not here.
+            PachaError: Git knows no identity, or the disk is full.
+        """
+        wanted = Wanted(recipe, as_list(data), as_list(model), params or {}, tags or {}, seed)
+        code = Path(folder) if folder is not None else None
+        return start(self._context, wanted, own=own, diff=diff, command=command, code=code)
+
+    def resume(self, run_id: str, *, own: bool = True) -> Run:
+        """Go on with a run that has not ended, such as an interrupted one.
+
+        Raises:
+            NotFound: no such run.
+            Conflict: it has ended.
+        """
+        return attach(self._context, find_run(self._context, run_id), own=own, background=own)
+
+    def finish(
+        self, run_id: str, status: str = "completed", error: str | None = None, progress: Progress | None = None
+    ) -> RunInfo:
+        """End a run; see ``Run.finish``."""
+        stored = run_seal.finish(self._context, find_run(self._context, run_id), status, error, progress)
+        return info(self._context, stored)
+
+    def get(self, run_id: str) -> RunInfo:
+        """A run with its environment; of a live one with what was logged so far. Raises as ``find``."""
+        return info(self._context, runs.read_run(self._context.repo, find_run(self._context, run_id)))
+
+    # Several -----------------------------------------------------------------------------------------------------
+
+    def list(
+        self, recipe: str | None = None, *, version: str | None = None, status: str | None = None
+    ) -> list[RunInfo]:
+        """All runs, oldest first, or those of a recipe's version, or in a status.
+
+        Raises:
+            InvalidInput: an unknown status.
+            NotFound: no such recipe.
+        """
+        wanted = run_seal.check_status(status) if status is not None else None
+        commit = resolve(self._context, recipe, kind=Kind.RECIPE, version=version)[1] if recipe is not None else None
+        found = [
+            info_of_row(self._context, row)
+            for row in self._context.catalogue.runs()
+            if commit is None or commit in [edge["target"]["commit"] for edge in row.said["inputs"]]
+        ]
+        return [run for run in found if wanted is None or run.status == wanted]
+
+    def compare(self, run_ids: Iterable[str]) -> Comparison:
+        """Several runs side by side.
+
+        Raises:
+            InvalidInput: fewer than two.
+            NotFound: no such run.
+        """
+        wanted = dict.fromkeys(find_run(self._context, run_id) for run_id in run_ids)
+        if len(wanted) < 2:
+            raise InvalidInput("compare takes two or more runs", hint="git pacha run compare ID ID …")
+        rows = {run_id: row for run_id in wanted for row in self._context.catalogue.runs(run_id)}
+        found = [info_of_row(self._context, rows[run_id]) for run_id in wanted]
+        return run_compare.compare(found, run_compare.goals_of(self._context, rows.values()))
+
+    def best(self, recipe: str, metric: str, *, version: str | None = None, goal: str | None = None) -> BestRun:
+        """The completed run of a recipe's version whose metric, at its highest step, is best; NaN and infinities never.
+
+        Args:
+            recipe: The recipe (SPEC).
+            metric: The metric.
+            version: What stood after ``-v``.
+            goal: maximize or minimize; None: as the recipe's ``[metrics.NAME] goal`` says, else maximize.
+
+        Raises:
+            NotFound: no such recipe, or no completed run of it has the metric.
+        """
+        found, commit = resolve(self._context, recipe, kind=Kind.RECIPE, version=version)
+        chosen, because = run_compare.goal_for(self._context, commit, metric, goal)
+        completed = self.list(f"recipe:{found.name}@{found.version}", status="completed")
+        return run_compare.best(completed, metric, chosen, because, found.spec)
+
+    # What a run left ------------------------------------------------------------------------------------------------
+
+    def series(self, run_id: str) -> dict[str, Series]:
+        """The points of every metric.
+
+        Raises:
+            NotFound: no such run, or its payload is not here.
+        """
+        return run_files.series(self._context, find_run(self._context, run_id))
+
+    def download(self, run_id: str, out: AnyPath, *, progress: Progress | None = None) -> Path:
+        """Write what a run that ended left (series, artifacts, difference of the code) to a new folder ``out``.
+
+        Raises:
+            NotFound: no such run, it left nothing, or its payload is not here.
+            Conflict: something is at ``out``.
+        """
+        return run_files.download(self._context, find_run(self._context, run_id), Path(out), progress=progress)
+
+    def plot(self, run_ids: Iterable[str], metric: str, out: AnyPath) -> Path:
+        """Draw a metric of runs over its steps as ``out``: a ``.svg``, or an interactive ``.html`` (extra ``plot``).
+
+        Raises:
+            InvalidInput: another ending, or no run.
+            NotFound: none of them has the metric.
+            PachaError: the file can't be written, or the extra is not installed.
+        """
+        wanted = dict.fromkeys(find_run(self._context, run_id) for run_id in run_ids)
+        return run_files.plot(self._context, list(wanted), metric, Path(out))
