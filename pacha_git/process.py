@@ -6,7 +6,9 @@ The sole home of ``subprocess``. It knows how a child is started, fed and ended,
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -153,6 +155,53 @@ def run_watched(
     if status:
         raise CommandFailed(argv, status, "\n".join(kept), stdout)
     return Completed(stdout, "\n".join(kept))
+
+
+def run_attached(argv: Sequence[str], *, env: Mapping[str, str], stdout_to_stderr: bool = False) -> int:
+    """Run a program that has our streams and our environment, to its end.
+
+    What a terminal sends to both (an interrupt) is left to the program; what is sent to us alone is handed on to it.
+
+    Args:
+        argv: The program and its arguments.
+        env: What to add to the environment.
+        stdout_to_stderr: Whether what it writes to its standard output goes to our standard error.
+
+    Returns:
+        Its status; minus the number of the signal that ended it, if one did.
+
+    Raises:
+        NotFound: there is no such program.
+        PachaError: it can't be started.
+    """
+    try:
+        child = subprocess.Popen(
+            list(argv), env={**os.environ, **env}, stdout=sys.stderr.fileno() if stdout_to_stderr else None
+        )
+    except FileNotFoundError as error:
+        raise _not_installed(argv[0], error) from None
+    except OSError as error:
+        raise PachaError(f"can't run {argv[0]}: {error.strerror}") from None
+    with _handing_on(child):
+        return child.wait()
+
+
+@contextmanager
+def _handing_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def hand_on(number: int, _: object) -> None:
+        if number != signal.SIGINT:
+            child.send_signal(number)
+
+    before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -5,9 +5,10 @@ Every word is read as text here and checked by the floors below: typer's own cho
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -74,6 +75,42 @@ def pairs(words: Iterable[str] | None, flag: str) -> dict[str, str]:
             raise InvalidInput(f"{flag} takes K=V, not {word!r}", hint=f"as in {flag} key=value")
         found[key] = value
     return found
+
+
+def values(words: Iterable[str] | None, flag: str) -> dict[str, Any]:
+    """Read ``K=VALUE`` words, each value as TOML would (``3``, ``0.1``, ``true``, ``[1, 2]``), else as a text.
+
+    Raises:
+        InvalidInput: one has no ``=`` or no key.
+    """
+    return {key: _value(value) for key, value in pairs(words, flag).items()}
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        read = tomllib.loads(f"value = {text}") if not set(text) & {"\n", "\r", "#"} else {}
+    except (ValueError, RecursionError):
+        read = {}
+    if "value" in read:
+        return read["value"]
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def whole(text: str | None, flag: str) -> int | None:
+    """Read a whole number.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        raise InvalidInput(f"{flag} takes a whole number, not {text!r}", hint=f"as in {flag} 100") from None
 
 
 def numbers(words: Iterable[str] | None, flag: str) -> dict[str, int | float]:

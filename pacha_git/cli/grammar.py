@@ -250,9 +250,16 @@ def noun(
     return typer.Typer(name=name, help=help, cls=cls, callback=alone, invoke_without_command=True, **_APP_SETTINGS)
 
 
-def verb(app: typer.Typer, name: str, function: Callable[..., None]) -> None:
-    """Add a command to a group; its docstring is its help."""
-    app.command(name, cls=Command)(function)
+def verb(app: typer.Typer, name: str, function: Callable[..., None], *, runs_another: bool = False) -> None:
+    """Add a command to a group; its docstring is its help.
+
+    Args:
+        app: The group.
+        name: The word.
+        function: What it does.
+        runs_another: Whether its arguments are another program's command line, whose flags are not ours.
+    """
+    app.command(name, cls=Command, context_settings={"allow_interspersed_args": not runs_another})(function)
 
 
 def single(name: str, function: Callable[..., None]) -> Any:

@@ -42,6 +42,7 @@ def register(
         list[str] | None, typer.Option("--data", metavar="SPEC", help="What it was trained on; repeat it for more.")
     ] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", metavar="SPEC", help="The recipe that made it.")] = None,
+    run: Annotated[str | None, typer.Option("--run", metavar="ID", help="The run that made it.")] = None,
     metric: Annotated[
         list[str] | None, typer.Option("--metric", metavar="K=NUMBER", help="A metric; repeat it for more.")
     ] = None,
@@ -65,7 +66,7 @@ def register(
         done = collection(ctx).register(
             name, [flags.path(path) for path in paths], version=version, description=description,
             tags=flags.pairs(tag, "--tag"), metrics=flags.numbers(metric, "--metric"), data=data or (), recipe=recipe,
-            lineage=origin or (), exclude=exclude or (), follow_symlinks=follow_symlinks, sign=True if sign else None,
+            run=run, lineage=origin or (), exclude=exclude or (), follow_symlinks=follow_symlinks, sign=True if sign else None,
             dry_run=dry_run, progress=report, **{key: value for key, value in documents.items() if value is not None},
         )  # fmt: skip
     for line in done.notices:

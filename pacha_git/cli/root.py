@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
         "model": "model:app",
         "data": "data:app",
         "recipe": "recipe:app",
+        "run": "run:app",
         "cat": "reading:cat_any",
     },
     "Between machines": {

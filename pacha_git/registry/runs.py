@@ -5,7 +5,7 @@ It finds the run that is meant and hands on to the verbs' own modules; a run whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pacha_git.registry.context import Context
 from pacha_git.registry.resolve import resolve
 from pacha_git.registry.results import Progress
 from pacha_git.registry.run import Run, attach
+from pacha_git.registry.run_exec import Executed, execute
 from pacha_git.registry.run_find import find_run
 from pacha_git.registry.run_results import BestRun, Comparison, RunInfo
 from pacha_git.registry.run_start import Wanted, as_list, start
@@ -71,6 +72,42 @@ class Runs:
         wanted = Wanted(recipe, as_list(data), as_list(model), params or {}, tags or {}, seed)
         code = Path(folder) if folder is not None else None
         return start(self._context, wanted, own=own, diff=diff, command=command, code=code)
+
+    def exec(
+        self,
+        command: Sequence[str],
+        *,
+        recipe: str | None = None,
+        data: str | Sequence[str] = (),
+        model: str | Sequence[str] = (),
+        params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        diff: bool = False,
+        stdout_to_stderr: bool = False,
+        begun: Callable[[str], None] | None = None,
+    ) -> Executed:
+        """Run a command as a run: completed if it ends with 0, cancelled if an interrupt ended it, else failed.
+
+        The command finds the id in ``PACHA_RUN_ID`` and the registry in ``PACHA_REGISTRY``; ``Registry.run`` there
+        takes part in this run.
+
+        Args:
+            command: The program and its arguments.
+            recipe: As in ``start``; so are ``data``, ``model``, ``params``, ``tags``, ``diff``.
+            data: Datasets.
+            model: Models.
+            params: Parameters.
+            tags: Tags.
+            diff: Keep how the code differs from its commit.
+            stdout_to_stderr: Whether what it writes to standard output goes to standard error.
+            begun: Is told the id before the command starts.
+
+        Raises:
+            NotFound: there is no such command, or an input is not here.
+            InvalidInput: no command, or a parameter that can't be kept.
+        """
+        wanted = Wanted(recipe, as_list(data), as_list(model), params or {}, tags or {})
+        return execute(self._context, command, wanted, diff=diff, stdout_to_stderr=stdout_to_stderr, begun=begun)
 
     def resume(self, run_id: str, *, own: bool = True) -> Run:
         """Go on with a run that has not ended, such as an interrupted one.

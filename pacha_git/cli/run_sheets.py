@@ -1,0 +1,142 @@
+"""How runs are shown to people: the list, the sheet of one, several side by side.
+
+It knows the results of the verbs and refuses to know how they were come by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pacha_git.cli.output import clean
+from pacha_git.cli.tables import sheet, strong, table
+from pacha_git.cli.units import instant
+from pacha_git.names import Kind
+
+if TYPE_CHECKING:
+    from pacha_git.registry.run_results import BestRun, Comparison, RunInfo
+
+_SHOWN_METRICS = 4
+_SHOWN_PARAMS = 4
+
+
+def runs(found: Sequence[RunInfo]) -> str:
+    """The table of ``run list``."""
+    headings = ("ID", "STATUS", "RECIPE", "STARTED", "PARAMS", "METRICS")
+    return table(headings, [_row(run) for run in found])
+
+
+def _row(run: RunInfo) -> Sequence[object]:
+    metrics = {name: summary["last"] for name, summary in run.metrics.items()}
+    return (
+        run.id, run.status, run.recipe, instant(run.started_at), _few(run.params, _SHOWN_PARAMS),
+        _few(metrics, _SHOWN_METRICS),
+    )  # fmt: skip
+
+
+def _few(values: Mapping[str, Any], count: int) -> str:
+    words = [f"{name}={number(value)}" for name, value in values.items()]
+    return " ".join(words[:count]) + (" …" if len(words) > count else "")
+
+
+def number(value: Any) -> str:
+    """Write a value: numbers to six digits, booleans as TOML does."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def detail(run: RunInfo) -> str:
+    """The sheet of ``run get``."""
+    parts = [f"{strong(f'run {run.id}')} · {run.status}", sheet(_facts(run), indent="  ")]
+    if run.metrics:
+        rows = [
+            (name, *(number(each[key]) for key in ("last", "min", "max", "steps")))
+            for name, each in run.metrics.items()
+        ]
+        parts.append(
+            _titled(
+                "Metrics", table(("METRIC", "LAST", "MIN", "MAX", "STEPS"), rows, right=("LAST", "MIN", "MAX", "STEPS"))
+            )
+        )
+    if run.params:
+        parts.append(_titled("Parameters", sheet([(name, number(value)) for name, value in run.params.items()])))
+    if run.artifacts:
+        parts.append(_titled("Artifacts", clean("\n".join(run.artifacts))))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _titled(title: str, text: str) -> str:
+    return strong(title) + "\n" + "\n".join(f"  {line}" if line else "" for line in text.split("\n"))
+
+
+def _facts(run: RunInfo) -> list[tuple[str, object]]:
+    environment = run.environment or {}
+    command = " ".join(map(str, environment.get("command", ())))
+    return [
+        ("Error", run.error),
+        ("Inputs", "\n".join(_input(edge) for edge in run.inputs)),
+        ("Started", f"{instant(run.started_at)} by {run.created_by}"),
+        ("Finished", instant(run.finished_at) if run.finished_at else None),
+        ("Tags", "\n".join(f"{key}={value}" for key, value in run.tags.items())),
+        ("Seed", run.seed),
+        ("Code", _code(run.git)),
+        ("Command", command),
+        ("Python", environment.get("python")),
+        ("Hardware", _hardware(run.hardware)),
+        ("Points", "not here: they can be pulled" if run.payload == "thin" else None),
+        ("Commit", run.commit),
+    ]
+
+
+def _input(edge: Mapping[str, Any]) -> str:
+    version = f"@{edge['version']}" if edge["version"] else ""
+    return f"{edge['relation']} {Kind.parse(edge['kind']).noun}:{edge['name']}{version}"
+
+
+def _code(git: Mapping[str, Any] | None) -> str | None:
+    if git is None:
+        return None
+    branch = f" on {git['branch']}" if git.get("branch") else ""
+    return f"{git.get('commit')}{branch}{', with changes that are not committed' if git.get('dirty') else ''}"
+
+
+def _hardware(found: Mapping[str, Any]) -> str:
+    words = [str(found.get("cpu_model", "")), f"{found.get('cpu_cores')} cores", f"{found.get('ram_gb')} GiB"]
+    if found.get("gpu_count"):
+        words.append(f"{found['gpu_count']} of {found.get('gpu_model')}")
+    return ", ".join(words)
+
+
+def comparison(found: Comparison) -> str:
+    """Several runs side by side: what differs first."""
+    ids = [run.id for run in found.runs]
+    headings = ("", *ids)
+    parts = [table(headings, [("status", *(run.status for run in found.runs))])]
+    for title, names in (
+        ("Parameters that differ", found.differing),
+        ("Parameters that are the same", [name for name in found.params if name not in set(found.differing)]),
+    ):
+        rows = [_across(name, found.params[name], ids) for name in names]
+        if rows:
+            parts.append(_titled(title, table(headings, rows)))
+    rows = [_metric(found, name, ids) for name in found.metrics]
+    if rows:
+        parts.append(_titled("Metrics (* best)", table(("", *ids, "GOAL"), rows)))
+    return "\n\n".join(parts)
+
+
+def _across(name: str, values: Mapping[str, Any], ids: Sequence[str]) -> Sequence[object]:
+    return (name, *(number(values[run_id]) if run_id in values else "" for run_id in ids))
+
+
+def _metric(found: Comparison, name: str, ids: Sequence[str]) -> Sequence[object]:
+    cells = _across(name, found.metrics[name], ids)[1:]
+    marked = (f"{cell} *" if found.best.get(name) == run_id else cell for cell, run_id in zip(cells, ids, strict=True))
+    return (name, *marked, found.goals[name])
+
+
+def best(found: BestRun) -> str:
+    """What ``run best`` says."""
+    how = f"{found.metric} = {number(found.value)}, {found.goal}d {found.because}"
+    return f"{how}\n\n{detail(found.run)}"

@@ -1,0 +1,76 @@
+"""Runs a command as a run: begun before it, ended after it as it ended.
+
+It knows what a command's end means; how a program is started is ``process``'s.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pacha_git.errors import Conflict, InvalidInput, NotFound
+from pacha_git.process import run_attached
+from pacha_git.registry.context import Context
+from pacha_git.registry.run import Run
+from pacha_git.registry.run_seal import finish, journal_folder
+from pacha_git.registry.run_start import RUN_ID_VARIABLE, Wanted, start
+from pacha_git.store import runs
+from pacha_git.store.journal_reader import read_journal
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A run whose command ended, and the exit code a shell would give it."""
+
+    run_id: str
+    exit_code: int
+
+
+def execute(
+    context: Context,
+    command: Sequence[str],
+    wanted: Wanted,
+    *,
+    diff: bool = False,
+    stdout_to_stderr: bool = False,
+    begun: Callable[[str], None] | None = None,
+) -> Executed:
+    """Run a command as a run; see ``Runs.exec``."""
+    if not command:
+        raise InvalidInput("no command", hint="as in git pacha run exec -- python train.py")
+    if shutil.which(command[0]) is None:
+        raise NotFound(f"no such command: {command[0]}", hint="is it on PATH, and may it be run?")
+    run = start(context, wanted, diff=diff, command=command, code=Path.cwd())
+    if begun is not None:
+        begun(run.id)
+    around = {RUN_ID_VARIABLE: run.id, "PACHA_REGISTRY": str(context.path.resolve())}
+    status = run_attached(command, env=around, stdout_to_stderr=stdout_to_stderr)
+    _end(context, run, status)
+    return Executed(run.id, status if status >= 0 else 128 - status)
+
+
+def _end(context: Context, run: Run, status: int) -> None:
+    run.close()
+    if runs.read_run(context.repo, run.id).record.is_sealed:
+        return  # the command ended its run itself
+    ended, said = _how_it_ended(status)
+    logged = read_journal(journal_folder(context, run.id)).notes.get("error")
+    try:
+        finish(context, run.id, ended, logged if ended == "failed" and isinstance(logged, str) else said)
+    except Conflict:
+        if not runs.read_run(context.repo, run.id).record.is_sealed:
+            raise
+
+
+def _how_it_ended(status: int) -> tuple[str, str | None]:
+    """The status of the run, and why; what the command itself logged as its error is worth more."""
+    if status == 0:
+        return "completed", None
+    if status == -signal.SIGINT:
+        return "cancelled", None
+    if status < 0:
+        return "failed", f"ended by signal {-status}"
+    return "failed", f"ended with exit code {status}"
