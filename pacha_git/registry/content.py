@@ -286,7 +286,7 @@ def open_file(
     said = parse_spec(spec).file
     if said is not None and file is not None and said != file:
         raise InvalidInput(f"two different files: {said} and {file}")
-    stored = records.read(context.repo, resolve(context, spec, kind=kind, version=version)[1])
+    stored = records.read(context.repo, resolve(context, spec, kind=kind, version=version, with_file=True)[1])
     wanted = file if file is not None else said
     document = KINDS[stored.id.kind].primary_document
     if document is not None:
@@ -301,7 +301,7 @@ def cat(
     context: Context, spec: str, *, kind: Kind | None, byte_range: str | None = None, version: str | None = None
 ) -> Iterator[bytes]:
     """The bytes of one file of a version, or a range of them; see ``Collection.cat``."""
-    stored = records.read(context.repo, resolve(context, spec, kind=kind, version=version)[1])
+    stored = records.read(context.repo, resolve(context, spec, kind=kind, version=version, with_file=True)[1])
     document = KINDS[stored.id.kind].primary_document
     if document is not None:
         with open_file(context, spec, None, kind=kind, version=version) as file:

@@ -20,7 +20,13 @@ from pacha_git.store.events import read_attestations, read_ledger
 
 
 def resolve(
-    context: Context, text: str, *, kind: Kind | None = None, version: str | None = None, exact: bool = False
+    context: Context,
+    text: str,
+    *,
+    kind: Kind | None = None,
+    version: str | None = None,
+    exact: bool = False,
+    with_file: bool = False,
 ) -> tuple[VersionId, Oid]:
     """Find the version that is meant, and its record commit.
 
@@ -30,6 +36,7 @@ def resolve(
         kind: What the command or relation says it is; None to find out.
         version: What stood after ``-v``.
         exact: Whether a version must be said (for what changes something); else a bare name is its latest.
+        with_file: Whether a ``:FILE`` may follow.
 
     Raises:
         InvalidInput: a SPEC that can't be read, or none said where one must be.
@@ -37,6 +44,10 @@ def resolve(
         NotFound: nothing does.
     """
     spec = parse_spec(text).with_version(version)
+    if spec.file is not None and not with_file:
+        raise InvalidInput(
+            f"{text} names a file, a version is wanted here", hint=f"git pacha cat {text} writes the file"
+        )
     if spec.kind is None:
         spec = spec.with_kind(kind or only_kind(context, spec))
     elif kind is not None:

@@ -13,13 +13,14 @@ from pacha_git.ledger.attestations import Attestations
 from pacha_git.ledger.events import Ledger
 from pacha_git.names import Kind, Oid
 from pacha_git.registry.context import Context
+from pacha_git.registry.formats import formats_of
 from pacha_git.registry.resolve import address_of
 from pacha_git.registry.results import Json, VersionDetail, VersionInfo
 from pacha_git.registry.signing import COMMIT_NAMESPACE, EVENT_NAMESPACE
 from pacha_git.schema.event import Event, signed_part
 from pacha_git.schema.kinds import KINDS
 from pacha_git.schema.record import Edge
-from pacha_git.store.catalogue import Row
+from pacha_git.store.catalogue import Row, SignerNote
 from pacha_git.store.events import read_attestations, read_ledger
 from pacha_git.store.records import Stored
 from pacha_git.trust.publickey import parse_public
@@ -66,6 +67,7 @@ def detail(context: Context, stored: Stored) -> VersionDetail:
     return VersionDetail(
         **common(context, stored, ledger, attested),
         files=tuple(files_of(context, stored)),
+        formats=formats_of(stored.record),
         document_key=KINDS[version.kind].json_document_key,
         document=_document(stored, attested),
     )
@@ -182,7 +184,7 @@ def info_of_row(context: Context, row: Row) -> dict[str, Any]:
         "tags": tags,
         "metrics": record.get("metrics", {}),
         "lineage": tuple(_row_edge(edge) for edge in record["lineage"]),
-        "signed_by": _row_signer(context, row.signer_key, record["created_at"]),
+        "signed_by": row_signer(context, row.signers),
         "payload": payload,
         "purpose": record.get("purpose"),
     }
@@ -194,8 +196,10 @@ def _row_edge(edge: Mapping[str, Any]) -> Json:
     return {"relation": edge["relation"], **{key: target[key] for key in keys}, "params": edge["params"]}
 
 
-def _row_signer(context: Context, key: str | None, at: str) -> str | None:
-    if key is None:
+def row_signer(context: Context, signers: Sequence[SignerNote]) -> str | None:
+    """Whose good signature the catalogue has for a version: the record's, else the newest endorsement's."""
+    if not signers:
         return None
+    key, namespace, at = signers[0]
     public = parse_public(key)
-    return context.settings.signers.principal_of(public, namespace=COMMIT_NAMESPACE, at=at) or public.fingerprint
+    return context.settings.signers.principal_of(public, namespace=namespace, at=at) or public.fingerprint

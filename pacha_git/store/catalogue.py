@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
-from pacha_git.errors import PachaError
+from pacha_git.errors import InvalidInput, PachaError, VerificationFailed
 from pacha_git.git.repo import GitRepository
+from pacha_git.ledger.attestations import Attested
 from pacha_git.names import (
     NOTES_ROOT,
     REF_ROOT,
@@ -23,6 +25,7 @@ from pacha_git.names import (
     parse_notes_ref,
     parse_record_ref,
 )
+from pacha_git.schema.event import signed_part
 from pacha_git.store import records, runs_catalogue
 from pacha_git.store.database import Database, is_damage
 from pacha_git.store.events import read_attestations, read_ledger
@@ -31,16 +34,20 @@ T = TypeVar("T")
 _ROOTS: Final = (REF_ROOT, NOTES_ROOT)
 
 
+SignerNote: TypeAlias = tuple[str, str, str]
+"""Of a good signature: the public key, what it was made for, and when."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One version: its record less the files, its key if signed, and what its name's events come to."""
+    """One version: its record less the files, who signed it, and what its name's events come to."""
 
     id: VersionId
     commit: Oid
     record: Mapping[str, Any]
     address: str
     size: int
-    signer_key: str | None
+    signers: tuple[SignerNote, ...]
     stage: str
     aliases: tuple[str, ...]
     tags: Mapping[str, str | None]
@@ -170,9 +177,9 @@ class Catalogue:
             "INSERT OR REPLACE INTO ref VALUES (?, ?, ?)",
             [(ref, oid, int(ref in loose)) for ref, oid in changed.items()],
         )
-        if changed or deleted:
-            connection.execute("UPDATE ref SET loose = 0 WHERE loose = 1")
-            connection.executemany("UPDATE ref SET loose = 1 WHERE ref = ?", [(ref,) for ref in loose])
+        # Also where nothing else changed: refs that were packed meanwhile are no longer missed among the loose ones.
+        connection.execute("UPDATE ref SET loose = 0 WHERE loose = 1")
+        connection.executemany("UPDATE ref SET loose = 1 WHERE ref = ?", [(ref,) for ref in loose])
         for kind, name in touched:
             self._take_name(connection, kind, name)
 
@@ -220,13 +227,14 @@ class Catalogue:
             ledger = read_ledger(self._repo, kind, name)
             attested = read_attestations(self._repo, kind, name)
         except PachaError:
-            return {"stages": {}, "aliases": {}, "tags": {}, "descriptions": {}, "removed": []}
+            return {"stages": {}, "aliases": {}, "tags": {}, "descriptions": {}, "removed": [], "endorsed": {}}
         return {
             "stages": {commit: stage.value for commit, stage in ledger.stages.items()},
             "aliases": dict(ledger.aliases),
             "tags": {commit: about.tags for commit, about in attested.of.items() if about.tags},
             "descriptions": {c: about.description for c, about in attested.of.items() if about.description is not None},
             "removed": sorted(attested.removed),
+            "endorsed": {commit: keys for commit, about in attested.of.items() if (keys := _endorsers(about))},
         }
 
 
@@ -250,7 +258,7 @@ def _rows(connection: sqlite3.Connection, clause: str, values: tuple[Any, ...]) 
             record=json.loads(record),
             address=address,
             size=size,
-            signer_key=json.loads(extra).get("signer_key"),
+            signers=_signers(json.loads(extra), json.loads(record)["created_at"], folded["endorsed"].get(oid, ())),
             stage=folded["stages"].get(oid, "development"),
             aliases=tuple(sorted(alias for alias, named in folded["aliases"].items() if named == oid)),
             tags=folded["tags"].get(oid, {}),
@@ -258,6 +266,25 @@ def _rows(connection: sqlite3.Connection, clause: str, values: tuple[Any, ...]) 
             removed=oid in folded["removed"],
             payload=identity.payload_ref in payloads,
         )
+
+
+def _endorsers(about: Attested) -> list[SignerNote]:
+    """Who made every endorsement with a good signature, newest first."""
+    found: list[SignerNote] = []
+    for event in reversed(about.endorsements):
+        if event.sig is not None:
+            from pacha_git.trust import sshsig  # 14 ms to load
+
+            with suppress(VerificationFailed, InvalidInput):
+                key = sshsig.verify(event.sig, signed_part(event.line), sshsig.EVENT_NAMESPACE)
+                found.append((key.text, sshsig.EVENT_NAMESPACE, event.at))
+    return found
+
+
+def _signers(extra: Mapping[str, Any], created_at: str, endorsed: Iterable[SignerNote]) -> tuple[SignerNote, ...]:
+    """Who signed the record, then who endorsed it."""
+    own = [(extra["signer_key"], "git", created_at)] if extra.get("signer_key") else []
+    return tuple((key, namespace, at) for key, namespace, at in [*own, *endorsed])
 
 
 def _meta(connection: sqlite3.Connection, key: str) -> str | None:

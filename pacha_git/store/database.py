@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 FILE: Final = "pacha/index.sqlite"
 _BUSY_SECONDS: Final = 30.0
 _DAMAGED: Final = ("malformed", "no such table", "no such column", "has no column", "not a database")

@@ -13,7 +13,7 @@ from typing import Final
 
 import blake3
 
-from pacha_git.errors import Corrupt, NotFound, VerificationFailed
+from pacha_git.errors import Corrupt, InvalidInput, NotFound, VerificationFailed
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.trees import FILE_MODE, Entry, parse_tree
 from pacha_git.names import Oid
@@ -58,14 +58,15 @@ class Payload:
         """One file; None is the only one.
 
         Raises:
-            NotFound: there is no such file, or there are several and none was named.
+            NotFound: there is no such file.
+            InvalidInput: there are several, and none was named.
         """
         lines = self.lines
         if path is None:
             if len(lines) == 1:
                 return lines[0]
             names = ", ".join(line.path for line in lines[:5])
-            raise NotFound(f"{len(lines)} files, and none named", hint=f"name one after a ':', as in {names} …")
+            raise InvalidInput(f"{len(lines)} files, and none named", hint=f"name one after a ':', of {names} …")
         for line in lines:
             if line.path == path:
                 return line
