@@ -1,12 +1,14 @@
-"""Moves objects and refs between repositories by the stock git binary, over whatever it speaks.
+"""Speaks to remotes through the stock git binary: which there are, what they have, and what went wrong.
 
-It knows remotes, refspecs and what git prints. It has never heard of a model.
+It knows remotes, refs and what git prints; moving objects is fetching's and pushing's. It has never heard of a model.
 """
 
 from __future__ import annotations
 
+import os
 import re
-import tempfile
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,31 +17,46 @@ from typing import Final
 
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError, RemoteError
 from pacha_git.git.repo import GitRepository
-from pacha_git.names import ROOT_COMMIT, Oid
-from pacha_git.process import CommandFailed, run_watched
+from pacha_git.names import Oid
+from pacha_git.process import CommandFailed, Completed, run_watched, within_memory
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what git is doing, and how many of how many objects are done."""
 
+ROOTS: Final = ("refs/pacha/", "refs/notes/pacha/", "refs/heads/")
+LISTING_LIMIT: Final = 1 << 30
+STALLED_SECONDS: Final = 900.0
+_LEAST_MEMORY: Final = 512 << 20
+_LISTED: Final = re.compile(rb"(?:[0-9a-f]{40}\t[^\n]+\n)*\Z")
+_OID_LENGTH: Final = 40
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
-_PROGRESS: Final = re.compile(r"(Receiving objects|Writing objects|Resolving deltas):\s+\d+% \((\d+)/(\d+)\)")
+_PROGRESS: Final = re.compile(
+    r"(Receiving objects|Writing objects|Resolving deltas|Counting objects):\s+\d+% \((\d+)/(\d+)\)"
+    r"(?:, ([0-9.]+) (bytes|KiB|MiB|GiB))?"
+)
+_UNITS: Final = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 # Never collect, never leave a commit-graph of half a history behind, keep what arrives as packs.
 _QUIET: Final = (
     "-c", "maintenance.auto=false", "-c", "gc.auto=0", "-c", "fetch.writeCommitGraph=false",
-    "-c", "fetch.unpackLimit=1",
-    "-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync", "-c", "fetch.fsckObjects=true", "-c", "push.gpgSign=false",
-    "-c", "push.followTags=false", "-c", "push.recurseSubmodules=no", "-c", "fetch.recurseSubmodules=no",
+    "-c", "fetch.unpackLimit=1", "-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync", "-c", "fetch.fsckObjects=true",
+    "-c", "push.gpgSign=false", "-c", "push.followTags=false", "-c", "push.recurseSubmodules=no",
+    "-c", "fetch.recurseSubmodules=no", "-c", "fetch.negotiationAlgorithm=default",
 )  # fmt: skip
-_ARGUMENTS: Final = 500
+# One object that claims to be larger than this is not read into memory.
+_ALLOCATION: Final = "1g"
 
 
-@dataclass(frozen=True, slots=True)
-class PushedRef:
-    """What the other side made of one ref: ``ok`` (new, updated, deleted, up to date), or why not."""
+@dataclass(slots=True)
+class Moved:
+    """How much a transfer moved: bytes as git counted them on the wire, and objects."""
 
-    ref: str
-    ok: bool
-    summary: str
+    bytes: int = 0
+    objects: int = 0
+
+    def add(self, other: Moved) -> None:
+        """Count another transfer too."""
+        self.bytes += other.bytes
+        self.objects += other.objects
 
 
 # Remotes --------------------------------------------------------------------------------------------------------------
@@ -85,192 +102,115 @@ def remove_remote(repo: GitRepository, name: str) -> None:
     repo.git("config", "--local", "--remove-section", f"remote.{name}")
 
 
-# Transfers ------------------------------------------------------------------------------------------------------------
+# Talking --------------------------------------------------------------------------------------------------------------
 
 
-def list_refs(repo: GitRepository, remote: str) -> dict[str, Oid]:
-    """Every ref of a remote below refs/pacha, refs/notes/pacha and refs/heads.
-
-    Raises:
-        RemoteError: it can't be reached.
-    """
-    with _remote_errors(remote):
-        patterns = ("refs/pacha/*", "refs/notes/pacha/*", "refs/heads/*")
-        listed = repo.git("ls-remote", "--quiet", "--refs", remote, *patterns)
-    found: dict[str, Oid] = {}
-    for line in listed.decode("utf-8", "replace").splitlines():
-        oid, _, ref = line.partition("\t")
-        found[ref] = Oid.parse(oid)
-    return found
-
-
-def fetch(
-    repo: GitRepository,
-    remote: str,
-    refspecs: Sequence[str],
-    *,
-    tips: Sequence[Oid] = (),
-    shallow: bool = False,
-    on_progress: OnProgress | None = None,
-) -> int:
-    """Fetch refs, as one pack that stays a pack.
+def list_refs(repo: GitRepository, remote: str, *, most: int = LISTING_LIMIT) -> dict[str, Oid]:
+    """Every ref of a remote below ``ROOTS``.
 
     Args:
-        repo: Where to.
+        repo: Whose remote it is.
         remote: Name or URL.
-        refspecs: Without a destination only the objects come.
-        tips: What to tell the other side that we have; empty for all refs.
-        shallow: For commits without parents: let the other side compare with everything it knows us to have.
-        on_progress: Is told how far it is.
-
-    Returns:
-        Bytes that the new packs take.
+        most: Bytes that the listing may take.
 
     Raises:
-        RemoteError: it can't be reached, or has not what was asked for.
+        RemoteError: it can't be reached, or answers nonsense or without end.
     """
-    before = _packs(repo)
-    argv = ["fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--progress", "--stdin"]
-    argv += [f"--negotiation-tip={tip}" for tip in tips[:_ARGUMENTS]]
-    with _shallow_file(ROOT_COMMIT if shallow else None) as env, _remote_errors(remote):
-        _git(repo, [*argv, remote], env=env, stdin="\n".join(refspecs) + "\n", on_progress=on_progress)
-    return sum(size for name, size in _packs(repo).items() if name not in before)
+    argv = ["git", f"--git-dir={repo.path}", "ls-remote", "--quiet", "--refs", remote]
+    bounded = within_memory(argv, max(4 * most, _LEAST_MEMORY))
+    guard = _patience(remote)
+    with remote_errors(remote):
+        listed = run_watched(bounded, on_stderr=lambda line: None, env=environment(), most=most, guard=guard).stdout
+    if not _LISTED.match(listed):
+        raise RemoteError(f"{remote}: its list of refs makes no sense", hint="is the URL that of a Git repository?")
+    lines = listed.decode("utf-8", "surrogateescape").split("\n")
+    cut = _OID_LENGTH + 1
+    return {line[cut:]: Oid(line[:_OID_LENGTH]) for line in lines if line.startswith(ROOTS, cut)}
 
 
-def push(
-    repo: GitRepository,
-    remote: str,
-    refspecs: Sequence[str],
-    *,
-    leases: Mapping[str, Oid] | None = None,
-    atomic: bool = False,
-    shallow: bool = False,
-    on_progress: OnProgress | None = None,
-) -> list[PushedRef]:
-    """Push refs.
+def _patience(remote: str) -> Callable[[], None]:
+    until = time.monotonic() + STALLED_SECONDS
 
-    Args:
-        repo: Where from.
-        remote: Name or URL.
-        refspecs: What to push where.
-        leases: Refs that may be replaced or deleted, if they are where these oids say.
-        atomic: All or none, where the server can.
-        shallow: As in ``fetch``.
-        on_progress: Is told how far it is.
+    def look() -> None:
+        if time.monotonic() > until:
+            raise RemoteError(f"{remote} has said nothing for {STALLED_SECONDS / 60:.0f} minutes", hint="try again")
 
-    Returns:
-        What became of each ref, refused ones included.
-
-    Raises:
-        RemoteError: it can't be reached, or broke off.
-    """
-    results: list[PushedRef] = []
-    leased = [f"--force-with-lease={ref}:{oid}" for ref, oid in (leases or {}).items()]
-    step = len(refspecs) if atomic else _ARGUMENTS
-    for start in range(0, len(refspecs), max(step, 1)):
-        batch = list(refspecs[start : start + step])
-        argv = ["push", "--porcelain", "--no-verify", "--progress", *leased]
-        with _shallow_file("f" * 40 if shallow else None) as env, _remote_errors(remote):
-            results += _push_once(repo, argv, remote, batch, env, atomic=atomic, on_progress=on_progress)
-    return results
+    return look
 
 
-def _push_once(
-    repo: GitRepository,
-    argv: list[str],
-    remote: str,
-    batch: list[str],
-    env: Mapping[str, str],
-    *,
-    atomic: bool,
-    on_progress: OnProgress | None,
-) -> list[PushedRef]:
-    flags = ["--atomic"] if atomic else []
-    try:
-        output = _git(repo, [*argv, *flags, remote, *batch], env=env, on_progress=on_progress)
-    except CommandFailed as error:
-        if atomic and "does not support --atomic" in error.stderr:
-            return _push_once(repo, argv, remote, batch, env, atomic=False, on_progress=on_progress)
-        refused = _parse_pushed(error.stdout)
-        if not refused:
-            raise
-        return refused
-    return _parse_pushed(output)
-
-
-def _parse_pushed(output: bytes) -> list[PushedRef]:
-    """Read ``git push --porcelain``: flag TAB from:to TAB summary."""
-    found: list[PushedRef] = []
-    for line in output.decode("utf-8", "replace").splitlines():
-        flag, _, rest = line.partition("\t")
-        refs, _, summary = rest.partition("\t")
-        if len(flag) == 1 and ":" in refs:
-            found.append(PushedRef(refs.rpartition(":")[2], flag != "!", summary))
-    return found
-
-
-def _git(
-    repo: GitRepository,
+def talk(
+    path: Path,
     argv: Sequence[str],
     *,
     env: Mapping[str, str],
-    stdin: str | None = None,
-    on_progress: OnProgress | None,
-) -> bytes:
+    stdin: bytes | None = None,
+    on_progress: OnProgress | None = None,
+    guard: Callable[[], None] | None = None,
+) -> tuple[Completed, Moved]:
+    """Run a git command that speaks to a remote, in the repository at ``path``.
+
+    Returns:
+        What it wrote, and how much it moved.
+
+    Raises:
+        CommandFailed: it failed; what ``guard`` raises.
+    """
+    moved = Moved()
+
     def on_stderr(line: str) -> None:
         match = _PROGRESS.search(line)
-        if match is not None and on_progress is not None:
-            on_progress(match[1], int(match[2]), int(match[3]))
+        if match is None:
+            return
+        doing, done, total, amount, unit = match.groups()
+        if doing in ("Receiving objects", "Writing objects"):
+            moved.objects = int(total)
+            moved.bytes = int(float(amount) * _UNITS[unit]) if amount else moved.bytes
+        if on_progress is not None:
+            on_progress(doing, int(done), int(total))
 
-    data = stdin.encode("utf-8") if stdin is not None else None
-    whole = ["git", f"--git-dir={repo.path}", *_QUIET, *argv]
-    return run_watched(whole, on_stderr=on_stderr, env=env, stdin=data).stdout
-
-
-@contextmanager
-def _shallow_file(line: str | None) -> Iterator[dict[str, str]]:
-    """Commits without parents share no history, so git would send everything again.
-
-    With any shallow line it compares with all that the other side has instead. The file is thrown away: one left in the
-    repository would make git leave payloads out.
-    """
-    if line is None:
-        yield {}
-        return
-    with tempfile.TemporaryDirectory(prefix="pacha-") as folder:
-        path = Path(folder) / "shallow"
-        path.write_text(line + "\n")
-        yield {"GIT_SHALLOW_FILE": str(path)}
+    whole = ["git", f"--git-dir={path}", *_QUIET, *argv]
+    done = run_watched(whole, on_stderr=on_stderr, env={**environment(), **env}, stdin=stdin, guard=guard)
+    return done, moved
 
 
-def _packs(repo: GitRepository) -> dict[str, int]:
-    return {path.name: path.stat().st_size for path in (repo.objects / "pack").glob("pack-*.pack")}
+def environment() -> dict[str, str]:
+    """What a git that speaks to a remote needs: nobody is asked for a password where nobody could answer."""
+    env = {"GIT_ALLOC_LIMIT": _ALLOCATION}
+    if "GIT_TERMINAL_PROMPT" not in os.environ and not (sys.stderr is not None and sys.stderr.isatty()):
+        env["GIT_TERMINAL_PROMPT"] = "0"
+    return env
 
 
 @contextmanager
-def _remote_errors(remote: str) -> Iterator[None]:
+def remote_errors(remote: str) -> Iterator[None]:
+    """Turn what git says into an error for people."""
     try:
         yield
     except CommandFailed as error:
         raise _remote_error(remote, error) from None
 
 
+_HINTS: Final = (
+    (("Authentication failed", "could not read Username", "Permission denied", "401", "403"),
+     "Git's own credentials are used: try git ls-remote with the URL first"),
+    (("Could not resolve host", "Connection refused", "Connection timed out", "No route to host", "unable to connect"),
+     "is the machine up, and the network? git pacha remote list shows the URLs"),
+    (("does not appear to be a git repository", "not found", "not exported", "No such file"),
+     "is the URL right? git pacha remote list shows it; on the server: git init --bare"),
+    (("would exceed", "over limit", "it wrote more than", "Out of memory"),
+     "it sends more than makes sense: whose machine is that?"),
+)  # fmt: skip
+_ANY_HINT: Final = "is the URL right, is the machine up, may you read and write there? git pacha remote list shows it"
+_CHATTER: Final = ("hint:", "Please make sure", "and the repository exists", "Could not read from remote")
+
+
 def _remote_error(remote: str, error: CommandFailed) -> PachaError:
     said = [
-        line.removeprefix("fatal: ").removeprefix("error: ").removeprefix("remote: ")
-        for line in error.stderr.splitlines()
-        if line.strip()
-        and not _PROGRESS.search(line)
-        and not line.startswith(("hint:", "Please make sure", "and the repo"))
+        re.sub(r"^(?:(?:fatal|error|remote|ssh|ERR):? )+", "", line).strip()
+        for line in (error.stderr or error.message).splitlines()
+        if line.strip() and not _PROGRESS.search(line) and not line.removeprefix("fatal: ").startswith(_CHATTER)
     ]
-    reason = next(
-        (line for line in said if "does not appear" in line or "not found" in line.lower()), said[-1] if said else ""
-    )
-    hint = "is the URL right, is the machine up, may you read and write there? git pacha remote list shows the URLs"
-    if (
-        "Authentication failed" in error.stderr
-        or "could not read Username" in error.stderr
-        or "Permission denied" in error.stderr
-    ):
-        hint = "Git's own credentials are used: try git ls-remote with the URL first"
-    return RemoteError(f"{remote}: {reason.strip() or 'git gave up'}", hint=hint)
+    named = (line for line in said for words, _ in _HINTS if any(word in line for word in words))
+    reason = next(named, said[-1] if said else "")
+    hint = next((hint for words, hint in _HINTS if any(word in reason for word in words)), _ANY_HINT)
+    return RemoteError(f"{remote}: {reason or 'git gave up'}", hint=hint)

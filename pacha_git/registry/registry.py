@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         attest,
         begin,
         check,
+        choosing,
         content,
         keys,
         listing,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         recipes,
         remotes,
         run_start,
+        standing,
         sync,
         verify,
     )
@@ -56,6 +58,7 @@ else:
     attest = Deferred("attest")
     begin = Deferred("begin")
     check = Deferred("check")
+    choosing = Deferred("choosing")
     content = Deferred("content")
     keys = Deferred("keys")
     listing = Deferred("listing")
@@ -64,6 +67,7 @@ else:
     remotes = Deferred("remotes")
     run_start = Deferred("run_start")
     running = Deferred("runs")
+    standing = Deferred("standing")
     sync = Deferred("sync")
     verify = Deferred("verify")
 
@@ -241,9 +245,29 @@ class Registry:
         specs: Sequence[str] = (),
         payload: str | None = None,
         progress: Progress | None = None,
+        *,
+        stage: str | None = None,
+        kind: str | None = None,
+        lineage_payloads: bool = False,
     ) -> Transfer:
-        """Take over all records and events of a remote, and the payloads of ``specs`` (``payload="all"``: of all)."""
-        return sync.pull(self._context, remote, specs, payload, progress)
+        """Take over all records and events of a remote, and the payloads that are asked for and not here.
+
+        Args:
+            remote: Which one; None for origin, and then the others as far as something is still missing.
+            specs: Whose payloads: SPECs, or patterns such as ``fraud*@production``.
+            payload: all, none, or None: those of ``specs``, ``stage`` and ``kind``.
+            progress: Is told how far it is.
+            stage: Only payloads of versions in this stage.
+            kind: Only payloads of this kind.
+            lineage_payloads: Also the payloads of everything that these come from.
+
+        Raises:
+            RemoteError: no remote could be reached, or it broke off; what came of a large payload is kept.
+            VerificationFailed: what came is not what it must be; all that is sound was taken over.
+            NotFound: no remote has the bytes.
+        """
+        wish = choosing.Wish(tuple(specs), payload, stage, kind, lineage_payloads)
+        return sync.pull(self._context, remote, wish, progress)
 
     def push(
         self,
@@ -252,18 +276,26 @@ class Registry:
         payload: str | None = None,
         dry_run: bool = False,
         progress: Progress | None = None,
+        *,
+        stage: str | None = None,
+        kind: str | None = None,
+        lineage_payloads: bool = False,
     ) -> Transfer:
-        """Give a remote all records, events and payloads that it has not, or only what belongs to ``specs``.
+        """Give a remote all records, events and payloads that it has not, or only what belongs to some versions.
+
+        ``payload`` none keeps all bytes back; the other arguments are those of ``pull``. What is another thing there
+        than here stays out and stands in the result's ``conflicts``; the rest goes.
 
         Raises:
-            Conflict: something there is another than here; the rest went.
             RemoteError: the remote can't be reached, or refused.
+            VerificationFailed: a record moved or vanished there.
         """
-        return sync.push(self._context, remote, specs, payload, dry_run, progress)
+        wish = choosing.Wish(tuple(specs), payload, stage, kind, lineage_payloads)
+        return sync.push(self._context, remote, wish, dry_run, progress)
 
     def status(self) -> Status:
         """What stands out here, and how this registry stands to its remotes by what was last fetched."""
-        return sync.status(self._context)
+        return standing.status(self._context)
 
     # Trust -----------------------------------------------------------------------------------------------------------
 

@@ -5,11 +5,15 @@ It knows which remote is meant and how two settings become one; moving objects i
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
-from pacha_git.errors import Conflict, InvalidInput, NotFound
-from pacha_git.git import transport
+from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound
+from pacha_git.git import fetching, transport
 from pacha_git.git.refs import RefUpdate
+from pacha_git.git.repo import GitRepository
+from pacha_git.git.side import Side, passing
 from pacha_git.names import NOTES_ROOT, REF_ROOT, REGISTRY_REF, Oid
 from pacha_git.registry.context import Context
 from pacha_git.registry.identity import acting_now
@@ -19,6 +23,7 @@ from pacha_git.store.settings import StoredSettings, settings_at, write_settings
 from pacha_git.trust.signers import Signers
 
 _DEFAULT: Final = "origin"
+_SMALL: Final = 64 << 20
 
 
 def list_remotes(context: Context) -> list[tuple[str, str]]:
@@ -61,6 +66,26 @@ def chosen(context: Context, name: str | None) -> str:
     if len(known) > 1:
         raise InvalidInput("several remotes, and none named", hint="one of " + ", ".join(sorted(known)))
     return next(iter(known))
+
+
+def candidates(context: Context, name: str | None) -> list[str]:
+    """The remotes that may be asked, in order: the named one alone, else origin and then the others.
+
+    Raises:
+        NotFound: there is none, or none of this name.
+    """
+    known = sorted(transport.remotes(context.repo), key=lambda each: (each != _DEFAULT, each))
+    return known if name is None and known else [chosen(context, name)]
+
+
+@contextmanager
+def quarantined(repo: GitRepository, remote: str, wants: Sequence[Oid]) -> Iterator[Side]:
+    """A side repository into which a few small things were fetched, and nothing that can't be one."""
+    with passing(repo) as side:
+        fetching.fetch(side, remote, wants, most=_SMALL)
+        if side.largest() > _SMALL:
+            raise Corrupt(f"{remote} has an object of over {_SMALL >> 20} MiB where its settings should be")
+        yield side
 
 
 def tracking(remote: str, ref: str) -> str:

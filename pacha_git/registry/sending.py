@@ -1,105 +1,65 @@
 """Sends what a remote has not: payloads first, then the records and events that promise them, and nothing by force.
 
-It knows what belongs to a selection and in which order it goes; looking at the remote is sync's, moving is transport's.
+It knows what belongs to a selection and in which order it goes; looking at the remote is its callers'.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from pacha_git.errors import RemoteError
-from pacha_git.git import transport
+from pacha_git.git import pushing
+from pacha_git.git.pushing import PushedRef
 from pacha_git.git.refs import RefUpdate
-from pacha_git.names import (
-    NOTES_ROOT,
-    PAYLOAD_ROOT,
-    REGISTRY_REF,
-    ROOT_REF,
-    Kind,
-    Name,
-    Oid,
-    notes_ref,
-    parse_notes_ref,
-    parse_payload_ref,
-)
-from pacha_git.registry.begin import MAIN
+from pacha_git.git.transport import Moved
+from pacha_git.names import PAYLOAD_ROOT, ROOT_REF, Oid
+from pacha_git.registry.choosing import Wish, choose, with_lineage
 from pacha_git.registry.context import Context
+from pacha_git.registry.looking import Look, on_progress
+from pacha_git.registry.parts import push_payloads, size_of_what_is_missing, sweep
+from pacha_git.registry.planning import Plan, Selection, plan
 from pacha_git.registry.remotes import tracking
-from pacha_git.registry.resolve import resolve
-from pacha_git.registry.results import RefResult, Transfer
-from pacha_git.store import records
-from pacha_git.store.events import ATTESTATIONS, EVENTS, read_attestations
+from pacha_git.registry.results import Progress, RefResult, Transfer
 
-_TRIES: Final = 6
+_TRIES: Final = 8
+_WAIT: Final = 0.1
 
-Refresh = Callable[[], tuple[dict[str, Oid], int]]
-"""Looks at the remote and unites its events with ours; returns its refs, and bytes that came."""
+Refresh = Callable[[], Look]
+"""Looks at the remote and unites its events with ours."""
 
 
-@dataclass(slots=True)
-class Selection:
-    """What is to be sent: record refs, names whose events go along, payload refs that are here."""
-
-    records: dict[str, Oid] = field(default_factory=dict)
-    names: set[tuple[Kind, Name]] = field(default_factory=set)
-    payloads: dict[str, Oid] = field(default_factory=dict)
-    removed: dict[str, Oid] = field(default_factory=dict)
-
-    def has_notes(self, ref: str) -> bool:
-        """Whether the events in a notes ref belong to it."""
-        parsed = parse_notes_ref(ref) if ref.startswith(NOTES_ROOT) else None
-        return parsed is not None and (parsed[0], parsed[1]) in self.names
-
-
-def select(context: Context, specs: Sequence[str], payload: str | None) -> Selection:
-    """What belongs to SPECs: these versions, the records of their lineage, the events of their names, their own bytes.
+def select(context: Context, wish: Wish) -> Selection:
+    """What belongs to a wish: these versions, the records of their lineage, the events of these names, their bytes.
 
     Without SPECs: everything. With ``payload="none"`` no bytes.
 
     Raises:
-        NotFound: no such version.
+        NotFound: nothing answers to it.
     """
-    selection = Selection()
-    if specs:
-        chosen = dict(resolve(context, spec) for spec in specs)
-        for commit in chosen.values():
-            _add_lineage(context, commit, selection)
-    else:
-        chosen = dict(records.all_versions(context.repo))
-        selection.records = {version.ref: commit for version, commit in chosen.items()}
-    selection.names = {(version.kind, version.name) for version in chosen}
-    here = context.repo.refs_below(PAYLOAD_ROOT) if payload != "none" else {}
-    gone = {name: read_attestations(context.repo, *name).removed for name in selection.names}
-    for version, commit in chosen.items():
-        if commit in gone[version.kind, version.name]:
-            selection.removed[version.payload_ref] = commit
-        elif version.payload_ref in here:
-            selection.payloads[version.payload_ref] = here[version.payload_ref]
-    return selection
-
-
-def _add_lineage(context: Context, commit: Oid, selection: Selection) -> None:
-    queue = [commit]
-    while queue:
-        stored = records.read(context.repo, queue.pop())
-        if stored.id.ref not in selection.records:
-            selection.records[stored.id.ref] = stored.commit
-            queue += [Oid(e.target.commit) for e in stored.record.lineage if e.target.kind != Kind.RUN.value]
+    chosen = choose(context, wish)
+    if not wish.is_selective:
+        payloads = context.repo.refs_below(PAYLOAD_ROOT) if wish.payload != "none" else {}
+        return Selection(chosen, payloads, None)
+    lineage = with_lineage(context, chosen)
+    carrying = lineage if wish.lineage_payloads else chosen
+    wanted = [lineage[ref].payload_ref for ref in carrying] if wish.payload != "none" else []
+    payloads = {ref: oid for ref in wanted if (oid := context.repo.ref(ref)) is not None}
+    names = {(v.kind, v.name) for ref in chosen if (v := lineage[ref].version) is not None}
+    return Selection({ref: item.commit for ref, item in lineage.items()}, payloads, names)
 
 
 @dataclass(slots=True)
-class _Plan:
-    """What one attempt sends, by the remote's refs as they are now."""
+class _Sent:
+    """What a push came to, over all its attempts."""
 
-    payloads: dict[str, Oid] = field(default_factory=dict)
-    replaced: dict[str, Oid] = field(default_factory=dict)
-    deleted: dict[str, Oid] = field(default_factory=dict)
-    refs: dict[str, Oid] = field(default_factory=dict)
-    conflicts: list[RefResult] = field(default_factory=list)
+    wire: Moved = field(default_factory=Moved)
+    results: dict[str, RefResult] = field(default_factory=dict)
+    payloads: int = 0
+    refused: list[PushedRef] = field(default_factory=list)
 
 
 def send(
@@ -109,7 +69,7 @@ def send(
     refresh: Refresh,
     *,
     dry_run: bool,
-    progress: transport.OnProgress | None,
+    progress: Progress | None,
 ) -> Transfer:
     """Send a selection.
 
@@ -118,144 +78,77 @@ def send(
     Raises:
         RemoteError: the remote can't be reached, or goes on refusing.
     """
-    results: dict[str, RefResult] = {}
+    sent = _Sent()
     for attempt in range(_TRIES):
-        there, _ = refresh()
-        plan = _plan(context, selection, there)
+        seen = refresh()
+        todo = plan(context, selection, seen.there)
         if dry_run:
-            return _dry(context, remote, plan)
-        refused = _send_once(context, remote, plan, results, progress)
-        if not refused:
-            conflicts = {result.ref: result for result in plan.conflicts}
+            return _dry(context, remote, todo, seen.there)
+        sent.refused = []
+        _send_once(context, remote, todo, seen.there, sent, progress)
+        if not sent.refused:
+            conflicts = {result.ref: result for result in todo.conflicts}
             return Transfer(
-                tuple((results | conflicts).values()), payloads=len(plan.payloads), remote=remote,
-                bytes=_size(context, plan.payloads), warnings=(),
+                tuple((sent.results | conflicts).values()), bytes=sent.wire.bytes, objects=sent.wire.objects,
+                payloads=sent.payloads, remote=remote,
             )  # fmt: skip
-        if attempt < _TRIES - 1:
-            time.sleep(random.uniform(0, 0.1 * 2**attempt))
-    first = refused[0]
-    raise RemoteError(
-        f"{remote} refused {first.ref}: {first.summary}",
-        hint="see what its administrator allows; git pacha push tries again",
-    )
+        time.sleep(random.uniform(0, _WAIT * 2**attempt))
+    first = sent.refused[0]
+    raise RemoteError(f"{remote} refused {first.ref}: {first.summary}", hint=_hint(first))
 
 
-def _plan(context: Context, selection: Selection, there: Mapping[str, Oid]) -> _Plan:
-    plan = _Plan()
-    left_out: set[str] = set()
-    for ref, commit in selection.records.items():
-        if ref in there and there[ref] != commit:
-            plan.conflicts.append(RefResult(ref, "conflict", f"here {commit}, there {there[ref]}"))
-            left_out.add(ref)
-    _leave_out_descendants(context, selection, plan, left_out)
-    for ref, commit in selection.records.items():
-        if ref not in there and ref not in left_out:
-            plan.refs[ref] = commit
-    for kind, name in selection.names:
-        for what in (ATTESTATIONS, EVENTS):
-            ref = notes_ref(kind, name, what)
-            tip = context.repo.ref(ref)
-            if tip is not None and there.get(ref) != tip:
-                plan.refs[ref] = tip
-    for ref, commit in selection.payloads.items():
-        if _record_of(ref) not in left_out and there.get(ref) != commit:
-            plan.payloads[ref] = commit
-            if ref in there:
-                plan.replaced[ref] = there[ref]
-    plan.deleted = {ref: there[ref] for ref in selection.removed if ref in there}
-    for ref in (ROOT_REF, REGISTRY_REF):
-        own = context.repo.ref(ref)
-        if ref not in there and own is not None:
-            plan.refs[ref] = own
-    readme = context.repo.ref(MAIN)
-    if readme is not None and not any(ref.startswith("refs/heads/") for ref in there):
-        plan.refs[MAIN] = readme
-    return plan
-
-
-def _leave_out_descendants(context: Context, selection: Selection, plan: _Plan, left_out: set[str]) -> None:
-    """What comes from a version in conflict can't go either: its lineage would not be there."""
-    queue = [selection.records[ref] for ref in left_out]
-    while queue:
-        for child in context.catalogue.children(queue.pop()):
-            if child.ref in selection.records and child.ref not in left_out:
-                left_out.add(child.ref)
-                plan.conflicts.append(RefResult(child.ref, "skipped", "it comes from a version in conflict"))
-                queue.append(selection.records[child.ref])
-
-
-def _record_of(payload_ref: str) -> str:
-    version = parse_payload_ref(payload_ref)
-    return version.ref if version is not None else ""
+def _hint(refused: PushedRef) -> str:
+    if "fetch first" in refused.summary or "stale" in refused.summary or "lock" in refused.summary:
+        return "others push there all the time: git pacha push tries again"
+    return "see what its administrator allows; git pacha push tries again"
 
 
 def _send_once(
-    context: Context,
-    remote: str,
-    plan: _Plan,
-    results: dict[str, RefResult],
-    progress: transport.OnProgress | None,
-) -> list[transport.PushedRef]:
-    """Send a plan; returns the refs that were refused."""
-    refused: list[transport.PushedRef] = []
-    if plan.payloads:
-        specs = [f"{'+' if ref in plan.replaced else ''}{oid}:{ref}" for ref, oid in plan.payloads.items()]
-        pushed = transport.push(context.repo, remote, specs, leases=plan.replaced, shallow=True, on_progress=progress)
-        refused += _note(context, remote, pushed, results)
-    missing = {_record_of(each.ref) for each in refused}
-    # No reader may see a promise whose bytes are not there.
-    refs = {ref: oid for ref, oid in plan.refs.items() if ref not in missing}
+    context: Context, remote: str, todo: Plan, there: Mapping[str, Oid], sent: _Sent, progress: Progress | None
+) -> None:
+    """Send a plan, in the order in which no reader ever sees a promise whose bytes are not there."""
+    report = on_progress(progress, f"push {remote}")
+    if todo.payloads:
+        pushed, moved = push_payloads(context, remote, todo.payloads, todo.replaced, there, report)
+        sent.wire.add(moved)
+        sent.payloads += sum(each.ok for each in pushed)
+        _note(context, remote, pushed, sent)
+    missing = {ref.replace(PAYLOAD_ROOT, "refs/pacha/", 1) for ref in (each.ref for each in sent.refused)}
+    refs = {ref: oid for ref, oid in todo.refs.items() if ref not in missing}
     if refs:
-        pushed = transport.push(
-            context.repo, remote, [f"{oid}:{ref}" for ref, oid in refs.items()], atomic=True, on_progress=progress
-        )
-        refused += _note(context, remote, pushed, results)
-    if plan.deleted and not refused:
-        pushed = transport.push(context.repo, remote, [f":{ref}" for ref in plan.deleted], leases=plan.deleted)
-        refused += _note(context, remote, pushed, results, gone="removed")
-    return refused
+        pushed, moved = pushing.push(context.repo, remote, refs, atomic=True, on_progress=report)
+        sent.wire.add(moved)
+        _note(context, remote, pushed, sent)
+    if todo.deleted and not sent.refused:
+        _note(context, remote, pushing.delete(context.repo, remote, todo.deleted), sent, gone="removed")
+    sweep(context, remote, there)
 
 
-def _note(
-    context: Context,
-    remote: str,
-    pushed: Sequence[transport.PushedRef],
-    results: dict[str, RefResult],
-    gone: str = "",
-) -> list[transport.PushedRef]:
+def _note(context: Context, remote: str, pushed: Iterable[PushedRef], sent: _Sent, gone: str = "") -> None:
     """Keep what became of each ref, and remember as last seen what the remote has now."""
-    refused = [each for each in pushed if not each.ok]
     updates: list[RefUpdate] = []
     for each in pushed:
         if not each.ok:
+            sent.refused.append(each)
             continue
         what = gone or ("new" if "[new" in each.summary else "updated")
-        results[each.ref] = RefResult(each.ref, "up-to-date" if "up to date" in each.summary else what)
-        if not each.ref.startswith((PAYLOAD_ROOT, "refs/heads/")) and each.ref != ROOT_REF:
-            last = tracking(remote, each.ref)
-            updates.append(RefUpdate(last, context.repo.ref(each.ref), context.repo.ref(last)))
-    context.repo.refs.update([update for update in updates if update.new is not None and update.new != update.old])
-    return refused
+        sent.results[each.ref] = RefResult(each.ref, "up-to-date" if "up to date" in each.summary else what)
+        if each.ref.startswith((PAYLOAD_ROOT, "refs/heads/")) or each.ref == ROOT_REF:
+            continue
+        last = tracking(remote, each.ref)
+        new, old = context.repo.ref(each.ref), context.repo.ref(last)
+        if new is not None and new != old:
+            updates.append(RefUpdate(last, new, old))
+    context.repo.refs.update(updates)
 
 
-def _dry(context: Context, remote: str, plan: _Plan) -> Transfer:
-    refs = [RefResult(ref, "would be sent") for ref in (*plan.payloads, *plan.refs)]
-    refs += [RefResult(ref, "would be removed") for ref in plan.deleted]
+def _dry(context: Context, remote: str, todo: Plan, there: Mapping[str, Oid]) -> Transfer:
+    refs = [RefResult(ref, "would be sent") for ref in (*todo.payloads, *todo.refs)]
+    refs += [RefResult(ref, "would be removed") for ref in todo.deleted]
     return Transfer(
-        (*refs, *plan.conflicts),
-        bytes=_size(context, plan.payloads),
-        payloads=len(plan.payloads),
+        (*refs, *todo.conflicts),
+        bytes=size_of_what_is_missing(context, todo.payloads, there),
+        payloads=len(todo.payloads),
         remote=remote,
         dry_run=True,
     )
-
-
-def _size(context: Context, payloads: Mapping[str, Oid]) -> int:
-    """Bytes of payloads as registered: an upper bound of what moves."""
-    total = 0
-    for ref in payloads:
-        version = parse_payload_ref(ref)
-        if version is not None:
-            content = records.read_version(context.repo, version).record.content
-            total += content.size if content is not None else 0
-    return total

@@ -1,240 +1,129 @@
-"""Fetch, pull, clone and status: what other machines have, and how this registry takes it over.
+"""Fetch, pull, push and clone: what other machines have, and how this registry takes it over and gives of its own.
 
-It knows the order that keeps readers safe; the checks are arrival's, the moving is transport's, sending is sending's.
+It knows the order that keeps readers safe. Looking, checking, choosing, sending and moving bytes are for other modules.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError, RemoteError, VerificationFailed
+from pacha_git.errors import Conflict, NotFound, RemoteError
 from pacha_git.git import transport
 from pacha_git.git.changes import changing
 from pacha_git.git.repo import GitRepository
-from pacha_git.names import (
-    NOTES_ROOT,
-    REF_ROOT,
-    REGISTRY_REF,
-    VERSIONED_KINDS,
-    Address,
-    Oid,
-    VersionId,
-)
+from pacha_git.names import REGISTRY_REF
 from pacha_git.registry import remotes, sending
-from pacha_git.registry.arrival import Arrival, adopt_notes, adopt_records, vanished_or_moved
+from pacha_git.registry.arrival import adopt_items, adopt_notes
 from pacha_git.registry.begin import write_readme
+from pacha_git.registry.choosing import Wish, choose, with_lineage
 from pacha_git.registry.context import Context
-from pacha_git.registry.resolve import resolve
-from pacha_git.registry.results import Progress, RefResult, RemoteStatus, Status, Transfer
-from pacha_git.schema.record import Content
-from pacha_git.store import records
-from pacha_git.store.events import read_attestations, read_ledger
-from pacha_git.store.notes import descends
-from pacha_git.store.payload_check import check_payload
+from pacha_git.registry.items import Item, read_item, refs_here
+from pacha_git.registry.looking import Look, look
+from pacha_git.registry.payloads import Pulled, pull_payloads
+from pacha_git.registry.resilience import Attempts
+from pacha_git.registry.results import Progress, RefResult, Transfer
+from pacha_git.store.events import read_attestations
 from pacha_git.store.records import Stored
-from pacha_git.store.settings import write_root
-from pacha_git.store.tree import payload_commit_oid
+from pacha_git.store.settings import settings_at, write_root
 
-_FEW: Final = 400
-PAYLOAD_CHOICES: Final = (None, "all", "none")
-
-
-def wanted_here(ref: str) -> bool:
-    """Whether a remote's ref is one that we keep a last-seen copy of."""
-    return ref == REGISTRY_REF or ref.startswith((*_record_roots(), NOTES_ROOT))
-
-
-def _record_roots() -> tuple[str, ...]:
-    return tuple(f"{REF_ROOT}{kind.plural}/" for kind in VERSIONED_KINDS)
-
-
-def on_progress(progress: Progress | None, what: str) -> transport.OnProgress | None:
-    """Hand on Git's counts."""
-    if progress is None:
-        return None
-    return lambda doing, done, total: progress(f"{what}: {doing.lower()}", done, total, "objects")
-
-
-# Fetch ----------------------------------------------------------------------------------------------------------------
+_UNTOUCHED = "ours is unchanged; ask who changed it there"
+_SOUND_ONLY = "all that is sound was taken over, nothing else was touched"
 
 
 def fetch(context: Context, remote: str | None, progress: Progress | None = None) -> Transfer:
     """See what a remote has; see ``Registry.fetch``.
 
     Raises:
-        VerificationFailed: a record moved or vanished there.
+        VerificationFailed: a record moved or vanished there, or something new is not sound.
     """
-    name = remotes.chosen(context, remote)
-    moved, size, problems, _ = look(context, name, progress)
-    if problems:
-        raise VerificationFailed(f"{name}: {problems[0]}", hint="ours is unchanged; ask who changed it there")
-    return Transfer(tuple(RefResult(ref, "updated") for ref in moved), bytes=size, remote=name)
-
-
-def look(context: Context, remote: str, progress: Progress | None) -> tuple[list[str], int, list[str], dict[str, Oid]]:
-    """Bring the last-seen copies of a remote's refs up to date.
-
-    Returns:
-        The refs that changed, bytes that came, what is wrong with the remote, and all of its refs.
-    """
-    there = transport.list_refs(context.repo, remote)
-    before = remotes.seen(context, remote)
-    problems = list(vanished_or_moved(before, there))
-    bad = {problem.split(" ", 1)[0] for problem in problems}
-    fresh = {r: o for r, o in there.items() if wanted_here(r) and before.get(r) != o and r not in bad}
-    if not fresh:
-        return [], 0, problems, there
-    size = transport.fetch(
-        context.repo, remote, _refspecs(remote, fresh), on_progress=on_progress(progress, f"fetch {remote}")
-    )
-    return sorted(fresh), size, problems, there
-
-
-def _refspecs(remote: str, fresh: Mapping[str, Oid]) -> list[str]:
-    """One by one if there are few; by pattern otherwise, for git looks through all refs for each."""
-    if len(fresh) <= _FEW:
-        return [f"+{ref}:{remotes.tracking(remote, ref)}" for ref in fresh]
-    patterns = [f"{root}*:{remotes.tracking(remote, root)}*" for root in _record_roots()]
-    notes = f"+{NOTES_ROOT}*:{remotes.tracking(remote, NOTES_ROOT)}*"
-    settings = [f"+{REGISTRY_REF}:{remotes.tracking(remote, REGISTRY_REF)}"] if REGISTRY_REF in fresh else []
-    return [*patterns, notes, *settings]
+    seen = look(context, remotes.chosen(context, remote), progress)
+    seen.raise_problems(_UNTOUCHED)
+    refs = tuple(RefResult(ref, "updated") for ref in seen.moved)
+    return Transfer(refs, bytes=seen.wire.bytes, objects=seen.wire.objects, remote=seen.remote)
 
 
 # Pull -----------------------------------------------------------------------------------------------------------------
 
 
-def pull(
-    context: Context,
-    remote: str | None,
-    specs: Sequence[str] = (),
-    payload: str | None = None,
-    progress: Progress | None = None,
-) -> Transfer:
+def pull(context: Context, remote: str | None, wish: Wish, progress: Progress | None = None) -> Transfer:
     """Take over what a remote has; see ``Registry.pull``.
 
     Raises:
         VerificationFailed: what came is not what it must be; all that is sound was taken over.
+        RemoteError: no remote could be reached.
     """
-    if payload not in PAYLOAD_CHOICES:
-        raise InvalidInput(f"unknown payload choice {payload!r}", hint="all or none")
-    name = remotes.chosen(context, remote)
-    _, size, problems, there = look(context, name, progress)
-    arrival = Arrival(problems=problems)
-    take_over(context, remotes.seen(context, name), arrival)
-    wanted = wanted_payloads(context, specs, payload)
-    moved, count, objects = pull_payloads(context, name, wanted, there, arrival, strict=bool(specs), progress=progress)
-    if arrival.problems:
-        raise VerificationFailed(
-            f"{name}: {arrival.problems[0]}"
-            + (f" (and {len(arrival.problems) - 1} more)" if arrival.problems[1:] else ""),
-            hint="all that is sound was taken over, nothing else was touched",
-        )
-    return Transfer(tuple(arrival.results), bytes=size + moved, objects=objects, payloads=count, remote=name)
+    attempts = Attempts(context, remotes.candidates(context, remote))
+    seen = attempts.first(lambda name: look(context, name, progress))
+    take_over(context, seen)
+    pulled = Pulled(wire=seen.wire)
+    rest = _missing(context, wish)
+    for name in (seen.remote, *attempts.others(seen.remote)):
+        if rest:
+            attempts.ask(name, partial(_pull_from, context, name, seen, rest, pulled, progress))
+            rest = [item for item in rest if context.repo.ref(item.payload_ref) != item.payload_commit]
+    _say_missing(context, seen, wish, rest, attempts)
+    seen.raise_problems(_SOUND_ONLY)
+    return Transfer(
+        tuple(seen.arrival.results), bytes=pulled.wire.bytes, objects=pulled.wire.objects, payloads=pulled.count,
+        remote=seen.remote, warnings=(*attempts.warnings, *pulled.warnings),
+    )  # fmt: skip
 
 
-def take_over(context: Context, theirs: Mapping[str, Oid], arrival: Arrival) -> None:
+def take_over(context: Context, seen: Look) -> None:
     """Let our refs follow what was last seen, as far as it is sound."""
     with context.deciding("pull") as changes:
-        adopt_notes(context, changes, theirs, arrival)
-        adopt_records(context, changes, theirs, arrival)
+        fresh = dict(seen.seen.items() - refs_here(context.repo).items())
+        adopt_notes(context, changes, fresh, seen.arrival)
+        adopt_items(context, changes, dict(sorted(fresh.items())), seen.arrival)
 
 
-def wanted_payloads(context: Context, specs: Sequence[str], payload: str | None) -> list[Stored]:
-    """The versions whose bytes are wanted: those named, or with ``all`` and none named all of them."""
-    if payload == "none":
+def _missing(context: Context, wish: Wish) -> list[Item]:
+    """The things whose bytes are wanted and are not here: those named, or with ``all`` and none named all of them."""
+    if wish.payload == "none" or not (wish.is_selective or wish.payload == "all"):
         return []
-    if specs:
-        chosen = [resolve(context, spec)[1] for spec in specs]
-    elif payload == "all":
-        chosen = [commit for _, commit in records.all_versions(context.repo)]
+    chosen = choose(context, wish)
+    if wish.lineage_payloads:
+        items: Iterable[Item] = with_lineage(context, chosen).values()
     else:
-        return []
-    return [records.read(context.repo, commit) for commit in dict.fromkeys(chosen)]
+        items = (read_item(context.repo, ref, commit) for ref, commit in chosen.items())
+    return [item for item in items if item.payload_commit not in (None, context.repo.ref(item.payload_ref))]
 
 
-def pull_payloads(
-    context: Context,
-    remote: str,
-    wanted: Iterable[Stored],
-    there: Mapping[str, Oid],
-    arrival: Arrival,
-    *,
-    strict: bool,
-    progress: Progress | None,
-) -> tuple[int, int, int]:
-    """Fetch payloads that are not here, check every byte, and only then let refs hold them.
-
-    Returns:
-        Bytes that came, payloads, objects in them (0: not counted).
-    """
-    missing: list[tuple[Stored, Content, Oid]] = []
-    for stored in wanted:
-        content = stored.record.content
-        if content is None or context.repo.ref(stored.id.payload_ref) is not None:
-            continue
-        commit = payload_commit_oid(Oid(content.tree), Address(content.address))
-        if there.get(stored.id.payload_ref) == commit and not _removed(context, stored):
-            missing.append((stored, content, commit))
-        elif strict:
-            raise _not_there(context, remote, stored)
-    if not missing:
-        return 0, 0, 0
-    with changing(context.repo, "pull") as changes:
-        size = transport.fetch(
-            context.repo,
-            remote,
-            [stored.id.payload_ref for stored, _, _ in missing],
-            tips=_related_payloads(context, [stored for stored, _, _ in missing]),
-            shallow=True,
-            on_progress=on_progress(progress, "pull"),
-        )
-        for stored, content, commit in missing:
-            report = None if progress is None else _reporting(progress, f"check {stored.id.spec}", content.size)
-            try:
-                check_payload(context.repo, commit, content, progress=report)
-            except PachaError as error:
-                arrival.refuse(stored.id.payload_ref, error.message)
-                continue
-            changes.move(stored.id.payload_ref, commit, None)
-            arrival.results.append(RefResult(stored.id.payload_ref, "new"))
-    return size, len(missing), 0
+def _pull_from(
+    context: Context, name: str, seen: Look, wanted: Sequence[Item], pulled: Pulled, progress: Progress | None
+) -> None:
+    """Pull those of the bytes that a remote has."""
+    there = seen.there if name == seen.remote else transport.list_refs(context.repo, name)
+    having = [item for item in wanted if there.get(item.payload_ref) == item.payload_commit]
+    having = [item for item in having if not _removed(context, item)]
+    pull_payloads(context, name, having, seen.arrival, pulled, progress)
 
 
-def _reporting(progress: Progress, what: str, total: int) -> Callable[[int], None]:
-    return lambda done: progress(what, done, total)
+def _removed(context: Context, item: Item) -> bool:
+    version = item.version
+    return version is not None and item.commit in read_attestations(context.repo, version.kind, version.name).removed
 
 
-def _removed(context: Context, stored: Stored) -> bool:
-    return stored.commit in read_attestations(context.repo, stored.id.kind, stored.id.name).removed
-
-
-def _not_there(context: Context, remote: str, stored: Stored) -> PachaError:
-    if _removed(context, stored):
-        return NotFound(
-            f"the bytes of {stored.id} were removed", hint=f"git pacha {stored.id.kind.noun} get {stored.id.spec}"
-        )
-    return NotFound(
-        f"{remote} has the record of {stored.id}, but not its bytes",
+def _say_missing(context: Context, seen: Look, wish: Wish, rest: Sequence[Item], attempts: Attempts) -> None:
+    """A transfer that broke off is an error, and so are bytes that were asked for by name and that nobody has."""
+    failed = attempts.failures.get(seen.remote)
+    if rest and (failed is not None or (wish.specs and attempts.failures)):
+        raise failed or next(iter(attempts.failures.values()))
+    if not rest or not wish.specs or seen.arrival.problems:
+        return
+    item = rest[0]
+    if _removed(context, item):
+        assert item.version is not None
+        hint = f"git pacha {item.version.kind.noun} get {item.version.spec}"
+        raise NotFound(f"the bytes of {item.label} were removed", hint=hint)
+    raise NotFound(
+        f"{seen.remote} has the record of {item.label}, but not its bytes",
         hint="pull from another remote, or push them from where they are",
     )
-
-
-def _related_payloads(context: Context, wanted: Iterable[Stored]) -> list[Oid]:
-    """Payloads that are here of the same names and of their lineage: what is common to them need not come again."""
-    refs = context.repo.refs_below("refs/pacha/payload/")
-    tips: dict[Oid, None] = {}
-    for stored in wanted:
-        near = stored.id.payload_ref.rpartition("/")[0] + "/"
-        tips.update({oid: None for ref, oid in refs.items() if ref.startswith(near)})
-        for edge in stored.record.lineage:
-            if edge.target.version is not None:
-                target = VersionId.parse(type(stored.id.kind)(edge.target.kind), edge.target.name, edge.target.version)
-                if target.payload_ref in refs:
-                    tips[refs[target.payload_ref]] = None
-    return list(tips) or list(refs.values())[:1]
 
 
 # Clone ----------------------------------------------------------------------------------------------------------------
@@ -249,15 +138,14 @@ def clone(
     project: Callable[[Stored], dict[str, Any]],
 ) -> None:
     """Make a registry from a remote one; see ``Registry.clone``. Nothing is left behind if it fails."""
-    if payload not in PAYLOAD_CHOICES:
-        raise InvalidInput(f"unknown payload choice {payload!r}", hint="all or none")
+    wish = Wish(payload=payload)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise Conflict(
             f"{path} exists already", hint="name another place, or add it there as a remote: git pacha remote add"
         )
     existed = path.exists()
     try:
-        _clone_into(url, path, payload=payload, progress=progress, project=project)
+        _clone_into(url, path, wish, progress=progress, project=project)
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         if existed:
@@ -266,22 +154,28 @@ def clone(
 
 
 def _clone_into(
-    url: str, path: Path, *, payload: str, progress: Progress | None, project: Callable[[Stored], dict[str, Any]]
+    url: str, path: Path, wish: Wish, *, progress: Progress | None, project: Callable[[Stored], dict[str, Any]]
 ) -> None:
     repo = GitRepository.create(path)
     transport.add_remote(repo, "origin", _absolute(url))
+    _adopt_registry(repo, url)
+    context = Context(path, project)
+    pull(context, "origin", wish, progress)
+
+
+def _adopt_registry(repo: GitRepository, url: str) -> None:
+    """Take over the settings of what is to be cloned: a registry without them is none."""
     there = transport.list_refs(repo, "origin")
     if REGISTRY_REF not in there:
         raise RemoteError(
             f"{url} is no registry", hint="push one to it first: git pacha remote add origin URL; git pacha push"
         )
-    transport.fetch(repo, "origin", [f"+{REGISTRY_REF}:{remotes.tracking('origin', REGISTRY_REF)}"])
-    with changing(repo, "clone") as changes:
+    with remotes.quarantined(repo, "origin", [there[REGISTRY_REF]]) as side, changing(repo, "clone") as changes:
+        settings_at(side.repo, there[REGISTRY_REF])
+        changes.take_in(side.packs)
         write_root(repo, changes)
         write_readme(repo, changes)
         changes.move(REGISTRY_REF, there[REGISTRY_REF], None)
-    context = Context(path, project)
-    pull(context, "origin", (), payload, progress)
 
 
 def _absolute(url: str) -> str:
@@ -290,79 +184,25 @@ def _absolute(url: str) -> str:
     return str(path.absolute()) if "://" not in url and path.is_dir() else url
 
 
-# Push and status ------------------------------------------------------------------------------------------------------
+# Push -----------------------------------------------------------------------------------------------------------------
 
 
 def push(
-    context: Context,
-    remote: str | None,
-    specs: Sequence[str] = (),
-    payload: str | None = None,
-    dry_run: bool = False,
-    progress: Progress | None = None,
+    context: Context, remote: str | None, wish: Wish, dry_run: bool = False, progress: Progress | None = None
 ) -> Transfer:
     """Give a remote what it has not; see ``Registry.push``."""
-    if payload not in PAYLOAD_CHOICES:
-        raise InvalidInput(f"unknown payload choice {payload!r}", hint="all or none")
     name = remotes.chosen(context, remote)
-    selection = sending.select(context, specs, payload)
+    selection = sending.select(context, wish)
 
-    def refresh() -> tuple[dict[str, Oid], int]:
+    def refresh() -> Look:
         """Look at the remote, and unite its events with ours."""
-        _, size, problems, there = look(context, name, progress)
-        if problems:
-            raise VerificationFailed(f"{name}: {problems[0]}", hint="ours is unchanged; ask who changed it there")
-        notes = {ref: oid for ref, oid in remotes.seen(context, name).items() if selection.has_notes(ref)}
-        with context.deciding("push") as changes:
-            adopt_notes(context, changes, notes, Arrival())
-        return there, size
+        seen = look(context, name, progress)
+        seen.raise_problems(_UNTOUCHED)
+        ours = refs_here(context.repo)
+        notes = {r: o for r, o in seen.seen.items() - ours.items() if selection.has_notes(r)}
+        if notes:
+            with context.deciding("push") as changes:
+                adopt_notes(context, changes, notes, seen.arrival)
+        return seen
 
-    return sending.send(
-        context, name, selection, refresh, dry_run=dry_run, progress=on_progress(progress, f"push {name}")
-    )
-
-
-def status(context: Context) -> Status:
-    """How this registry stands; see ``Registry.status``."""
-    thin, unsigned, crossing = [], [], []
-    for kind in VERSIONED_KINDS:
-        for row in context.catalogue.rows(kind):
-            if row.record["content"] is not None and not row.payload and not row.removed:
-                thin.append(str(row.id))
-            if row.signer_key is None:
-                unsigned.append(str(row.id))
-        for name in records.names_of(context.repo, kind):
-            ledger = read_ledger(context.repo, kind, name)
-            crossing += [f"{kind.noun}:{name} {e.event.type} {e.event.version}" for e in ledger.history if e.crossing]
-    found = tuple(_remote_status(context, name, url) for name, url in remotes.list_remotes(context))
-    return Status(str(context.path), tuple(thin), tuple(unsigned), tuple(crossing), found)
-
-
-def _remote_status(context: Context, name: str, url: str) -> RemoteStatus:
-    theirs = remotes.seen(context, name)
-    ours = {
-        ref: oid
-        for root in (REF_ROOT, NOTES_ROOT)
-        for ref, oid in context.repo.refs_below(root).items()
-        if wanted_here(ref) and ref != REGISTRY_REF
-    }
-    there = {ref: oid for ref, oid in theirs.items() if ref != REGISTRY_REF}
-    ahead = [ref for ref in ours if ref not in there]
-    behind = [ref for ref in there if ref not in ours]
-    diverged = []
-    for ref in ours.keys() & there.keys():
-        if ours[ref] == there[ref]:
-            continue
-        if ref.startswith(NOTES_ROOT):
-            (ahead if descends(context.repo, ours[ref], there[ref]) else behind).append(ref)
-        else:
-            diverged.append(ref)
-    return RemoteStatus(
-        remote=name,
-        url=url,
-        ahead=tuple(sorted(ahead)),
-        behind=tuple(sorted(behind)),
-        diverged=tuple(sorted(diverged)),
-        settings_differ=REGISTRY_REF in theirs and theirs[REGISTRY_REF] != context.repo.ref(REGISTRY_REF),
-        fetched=bool(theirs),
-    )
+    return sending.send(context, name, selection, refresh, dry_run=dry_run, progress=progress)

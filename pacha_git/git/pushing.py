@@ -1,0 +1,121 @@
+"""Pushes refs out of a side repository that holds these refs and no others, in one go however many there are.
+
+It knows leases, atomic pushes and what ``git push --porcelain`` says. What the refs are it refuses to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pacha_git.git.fetching import shallow_file
+from pacha_git.git.packwriter import PackWriter
+from pacha_git.git.repo import GitRepository
+from pacha_git.git.side import Side, passing
+from pacha_git.git.transport import Moved, OnProgress, remote_errors, talk
+from pacha_git.names import Oid
+from pacha_git.process import CommandFailed
+
+_ARGUMENTS: Final = 400
+_ALL: Final = "refs/*:refs/*"
+
+
+@dataclass(frozen=True, slots=True)
+class PushedRef:
+    """What the other side made of one ref: ``ok`` (new, updated, deleted, up to date), or why not."""
+
+    ref: str
+    ok: bool
+    summary: str
+
+
+def push(
+    repo: GitRepository,
+    remote: str,
+    refs: Mapping[str, Oid],
+    *,
+    leases: Mapping[str, Oid] | None = None,
+    trees: Sequence[bytes] = (),
+    atomic: bool = False,
+    shallow: bool = False,
+    on_progress: OnProgress | None = None,
+) -> tuple[list[PushedRef], Moved]:
+    """Push refs under their own names. What exists is only ever moved forward, unless a lease says otherwise.
+
+    Args:
+        repo: Whose objects and remotes.
+        remote: Name or URL.
+        refs: What is to stand where.
+        leases: Refs that may be replaced, if they are where these oids say.
+        trees: Bodies of trees that exist for this push alone: refs may name them, here or there.
+        atomic: All or none, where the server can.
+        shallow: For commits without parents and for trees: leave out everything that the other side's refs reach.
+        on_progress: Is told how far it is.
+
+    Returns:
+        What became of each ref, refused ones included, and how much moved.
+
+    Raises:
+        RemoteError: it can't be reached, or broke off.
+    """
+    # Chunks have no deltas among them: looking for some takes minutes and finds none.
+    argv = ["-c", "pack.window=0"] if shallow else []
+    argv += ["push", "--porcelain", "--no-verify", "--progress"]
+    argv += [f"--force-with-lease={ref}:{oid}" for ref, oid in (leases or {}).items()]
+    with passing(repo) as side, remote_errors(remote), shallow_file(side.path, "f" * 40 if shallow else None) as env:
+        side.write_refs(refs)
+        _write(side, trees)
+        try:
+            flags = ["--atomic"] if atomic else []
+            done, moved = talk(side.path, [*argv, *flags, remote, _ALL], env=env, on_progress=on_progress)
+            return list(_parse(done.stdout)), moved
+        except CommandFailed as error:
+            if atomic and "does not support --atomic" in error.stderr:
+                return push(repo, remote, refs, leases=leases, trees=trees, shallow=shallow, on_progress=on_progress)
+            refused = list(_parse(error.stdout))
+            if not refused:
+                raise
+            return refused, Moved()
+
+
+def _write(side: Side, trees: Sequence[bytes]) -> None:
+    with PackWriter(side.repo.objects, reason="push") as writer:
+        for body in trees:
+            writer.add("tree", body)
+        writer.finish()
+
+
+def delete(repo: GitRepository, remote: str, refs: Mapping[str, Oid]) -> list[PushedRef]:
+    """Delete refs of a remote that are where these oids say.
+
+    Raises:
+        RemoteError: it can't be reached, or broke off.
+    """
+    results: list[PushedRef] = []
+    names = list(refs)
+    for start in range(0, len(names), _ARGUMENTS):
+        batch = names[start : start + _ARGUMENTS]
+        argv = ["push", "--porcelain", "--no-verify", *(f"--force-with-lease={ref}:{refs[ref]}" for ref in batch)]
+        results += _delete(repo, remote, [*argv, remote, *(f":{ref}" for ref in batch)])
+    return results
+
+
+def _delete(repo: GitRepository, remote: str, argv: Sequence[str]) -> list[PushedRef]:
+    with remote_errors(remote):
+        try:
+            return list(_parse(talk(repo.path, argv, env={})[0].stdout))
+        except CommandFailed as error:
+            refused = list(_parse(error.stdout))
+            if not refused:
+                raise
+            return refused
+
+
+def _parse(output: bytes) -> Iterator[PushedRef]:
+    """Read ``git push --porcelain``: flag TAB from:to TAB summary."""
+    for line in output.decode("utf-8", "replace").splitlines():
+        flag, _, rest = line.partition("\t")
+        refs, _, summary = rest.partition("\t")
+        if len(flag) == 1 and ":" in refs:
+            yield PushedRef(refs.rpartition(":")[2], flag != "!", summary)

@@ -1,0 +1,188 @@
+"""Pushes payloads: small ones together, large ones part by part so that it can go on where it was cut off.
+
+It knows what the other side lacks, and the refs that hold parts of a push under way. Which payloads go it is told.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pacha_git.errors import PachaError
+from pacha_git.git import pushing
+from pacha_git.git.pushing import PushedRef
+from pacha_git.git.transport import Moved, OnProgress
+from pacha_git.git.trees import FILE_MODE, TREE_MODE
+from pacha_git.names import PAYLOAD_ROOT, REF_ROOT, TMP_ROOT, Oid
+from pacha_git.registry.context import Context
+from pacha_git.registry.items import Item, payload_ref_of_target, read_item
+from pacha_git.registry.payloads import batches
+from pacha_git.schema.commit import git_oid, tree_bytes
+from pacha_git.schema.event import new_event_id
+from pacha_git.store.payload_reader import Payload
+
+PART_BYTES: Final = 64 << 20
+GRACE_DAYS: Final = 14
+_PER_REF: Final = 1024
+_RELATED: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Large:
+    """A payload that goes part by part: a tree for each part, which names the groups and files in it."""
+
+    ref: str
+    commit: Oid
+    parts: dict[Oid, bytes]
+
+
+def push_payloads(
+    context: Context,
+    remote: str,
+    payloads: Mapping[str, Oid],
+    replaced: Mapping[str, Oid],
+    there: Mapping[str, Oid],
+    report: OnProgress | None,
+) -> tuple[list[PushedRef], Moved]:
+    """Push payloads, in packs of bounded size.
+
+    Args:
+        context: The registry.
+        remote: Where to.
+        payloads: Payload refs to be there.
+        replaced: Those that are there with other bytes, and where they stand.
+        there: All refs that the remote has.
+        report: Is told how far it is.
+
+    Returns:
+        What became of each payload ref, and how much moved.
+
+    Raises:
+        RemoteError: the remote can't be reached, or broke off; the parts that arrived need not go again.
+    """
+    results: list[PushedRef] = []
+    wire = Moved()
+    most = part_bytes(there)
+    together: dict[str, Oid] = {}
+    size = 0
+    for ref, commit in payloads.items():
+        item = _item(context, ref)
+        missing = _missing(context, item, there) if item is not None else {}
+        amount = sum(missing.values())
+        if amount > most:
+            large = _Large(ref, commit, dict(_trees(batches(missing, most))))
+            results += _push_large(context, remote, large, replaced, there, wire, report)
+            continue
+        if together and size + amount > most:
+            results += _push(context, remote, together, replaced, wire, report)
+            together, size = {}, 0
+        together[ref] = commit
+        size += amount
+    return results + _push(context, remote, together, replaced, wire, report), wire
+
+
+def part_bytes(there: Mapping[str, Oid]) -> int:
+    """How large a part is: a server that lists many refs lists them for every part."""
+    return max(PART_BYTES, _PER_REF * len(there))
+
+
+def _push(
+    context: Context,
+    remote: str,
+    refs: Mapping[str, Oid],
+    replaced: Mapping[str, Oid],
+    wire: Moved,
+    report: OnProgress | None,
+    trees: Iterable[bytes] = (),
+) -> list[PushedRef]:
+    if not refs:
+        return []
+    leases = {ref: replaced[ref] for ref in refs if ref in replaced}
+    pushed, moved = pushing.push(
+        context.repo, remote, refs, leases=leases, trees=list(trees), shallow=True, on_progress=report
+    )
+    wire.add(moved)
+    return pushed
+
+
+def _push_large(
+    context: Context,
+    remote: str,
+    large: _Large,
+    replaced: Mapping[str, Oid],
+    there: Mapping[str, Oid],
+    wire: Moved,
+    report: OnProgress | None,
+) -> list[PushedRef]:
+    """Push the parts that are not there, then the payload, then let go of the parts."""
+    left = {ref: oid for ref, oid in there.items() if ref.startswith(TMP_ROOT) and oid in large.parts}
+    push_id = new_event_id()
+    for number, part in enumerate(part for part in large.parts if part not in left.values()):
+        ref = f"{TMP_ROOT}{push_id}/{number:06d}"
+        pushed = _push(context, remote, {ref: part}, {}, wire, report, large.parts.values())
+        if not all(each.ok for each in pushed):
+            break  # a server that takes no such refs takes the whole at once
+        left[ref] = part
+    results = _push(context, remote, {large.ref: large.commit}, replaced, wire, report, large.parts.values())
+    if left and all(each.ok for each in results):
+        pushing.delete(context.repo, remote, left)
+    return results
+
+
+def _trees(parts: Iterable[Mapping[tuple[str, Oid], int]]) -> Iterable[tuple[Oid, bytes]]:
+    for part in parts:
+        body = tree_bytes([(mode, b"%08d" % at, oid) for at, (mode, oid) in enumerate(part)])
+        yield git_oid("tree", body), body
+
+
+def _item(context: Context, payload_ref: str) -> Item | None:
+    ref = payload_ref.replace(PAYLOAD_ROOT, REF_ROOT, 1)
+    commit = context.repo.ref(ref)
+    return read_item(context.repo, ref, commit) if commit is not None else None
+
+
+def _missing(context: Context, item: Item, there: Mapping[str, Oid]) -> dict[tuple[str, Oid], int]:
+    """Mode, id and bytes of the groups and whole files that no related payload which is there has."""
+    missing = _parts(context, item)
+    folder = item.payload_ref.rpartition("/")[0] + "/"
+    related = [ref for ref in context.repo.refs_below(folder) if ref != item.payload_ref][-_RELATED:]
+    for ref in dict.fromkeys([*map(payload_ref_of_target, item.targets), *related]):
+        if ref in there and there[ref] == context.repo.ref(ref) and (other := _item(context, ref)) is not None:
+            for part in _parts(context, other):
+                missing.pop(part, None)
+    return missing
+
+
+def _parts(context: Context, item: Item) -> dict[tuple[str, Oid], int]:
+    if item.content is None:
+        return {}
+    try:
+        lines = Payload(context.repo, item.content).lines
+    except PachaError:
+        return {}  # damaged here: the push itself will say so
+    modes = {"blob": FILE_MODE, "chunked": TREE_MODE}
+    return {(modes[line.stored], oid): size for line in lines for oid, size in line.parts or ()}
+
+
+def size_of_what_is_missing(context: Context, payloads: Iterable[str], there: Mapping[str, Oid]) -> int:
+    """About how many bytes a push of payloads would move, before compression."""
+    items = [item for ref in payloads if (item := _item(context, ref)) is not None]
+    return sum(sum(_missing(context, item, there).values()) for item in items)
+
+
+def sweep(context: Context, remote: str, there: Mapping[str, Oid]) -> None:
+    """Let go of parts that nobody has completed for long: their pusher is dead, or has begun anew."""
+    stale = {ref: oid for ref, oid in there.items() if ref.startswith(TMP_ROOT) and _age_days(ref) > GRACE_DAYS}
+    if stale:
+        pushing.delete(context.repo, remote, stale)
+
+
+def _age_days(ref: str) -> float:
+    """By the time that a UUIDv7 begins with (RFC 9562, section 5.7); of any other id forever."""
+    digits = ref[len(TMP_ROOT) :].partition("/")[0].replace("-", "")
+    try:
+        return (time.time() - int(digits[:12], 16) / 1000) / 86400
+    except ValueError:
+        return float("inf")

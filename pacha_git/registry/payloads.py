@@ -1,0 +1,253 @@
+"""Pulls payloads: small ones together, large ones part by part so that it can go on where it was cut off.
+
+It knows which bytes are missing and checks every one before a ref holds them; which are wanted is its callers'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from pacha_git.errors import PachaError, VerificationFailed
+from pacha_git.git import fetching
+from pacha_git.git.changes import changing
+from pacha_git.git.fetching import WantRefused
+from pacha_git.git.packwriter import PackWriter
+from pacha_git.git.side import Side, passing, resumable
+from pacha_git.git.transport import Moved
+from pacha_git.git.trees import parse_tree
+from pacha_git.names import PAYLOAD_ROOT, Address, Oid
+from pacha_git.registry.arrival import Arrival
+from pacha_git.registry.context import Context
+from pacha_git.registry.items import Item, payload_ref_of_target
+from pacha_git.registry.looking import on_progress
+from pacha_git.registry.results import Progress, RefResult
+from pacha_git.schema.commit import payload_commit
+from pacha_git.schema.record import Content, check_content
+from pacha_git.store.payload_check import MANIFEST_LIMIT, check_payload
+from pacha_git.store.payload_reader import Payload
+from pacha_git.store.tree import payload_tree
+
+T = TypeVar("T")
+
+PART_BYTES: Final = 64 << 20
+_HAVES: Final = 512
+_SLACK: Final = 64 << 20
+
+
+@dataclass(slots=True)
+class Pulled:
+    """What pulling payloads came to."""
+
+    wire: Moved = field(default_factory=Moved)
+    count: int = 0
+    warnings: list[str] = field(default_factory=list)
+
+
+def pull_payloads(
+    context: Context,
+    remote: str,
+    items: Sequence[Item],
+    arrival: Arrival,
+    pulled: Pulled,
+    progress: Progress | None,
+) -> None:
+    """Fetch payloads that a remote has and that are not here, check every byte, and only then let refs hold them.
+
+    Raises:
+        RemoteError: it can't be reached, or broke off; what had arrived of a large payload is kept for the next time.
+    """
+    unit: list[Item] = []
+    for item in items:
+        if _size(item) > PART_BYTES:
+            _pull_large(context, remote, item, arrival, pulled, progress)
+            continue
+        if unit and sum(map(_size, unit)) + _size(item) > PART_BYTES:
+            _pull_together(context, remote, unit, arrival, pulled, progress)
+            unit = []
+        unit.append(item)
+    if unit:
+        _pull_together(context, remote, unit, arrival, pulled, progress)
+
+
+def _size(item: Item) -> int:
+    return item.content.size if item.content is not None else 0
+
+
+def _pull_together(
+    context: Context,
+    remote: str,
+    items: Sequence[Item],
+    arrival: Arrival,
+    pulled: Pulled,
+    progress: Progress | None,
+) -> None:
+    with passing(context.repo) as side:
+        commits = [item.payload_commit for item in items if item.payload_commit is not None]
+        most = sum(_size(item) + _overhead(item) for item in items) + _SLACK
+        pulled.wire.add(
+            fetching.fetch(
+                side, remote, commits, haves=_haves(context, items), shallow=True, most=most,
+                on_progress=on_progress(progress, "pull"),
+            )
+        )  # fmt: skip
+        _keep(context, side, items, arrival, pulled, progress)
+
+
+def _overhead(item: Item) -> int:
+    """Bytes that trees, headers and incompressible data may add to a payload."""
+    return (_size(item) >> 4) + 1024 * (item.content.file_count if item.content is not None else 0)
+
+
+def _keep(
+    context: Context,
+    side: Side,
+    items: Sequence[Item],
+    arrival: Arrival,
+    pulled: Pulled,
+    progress: Progress | None,
+) -> None:
+    """Check what arrived, move what is sound among our objects, and let refs hold it."""
+    sound: list[Item] = []
+    too_large = side.largest() > MANIFEST_LIMIT
+    for item in items:
+        assert item.content is not None
+        assert item.payload_commit is not None
+        report = None if progress is None else _reporting(progress, f"check {item.label}", item.content.size)
+        try:
+            if too_large:
+                raise VerificationFailed(f"an object of over {MANIFEST_LIMIT >> 20} MiB came with it")
+            check_payload(side.repo, item.payload_commit, item.content, progress=report)
+            sound.append(item)
+        except PachaError as error:
+            arrival.refuse(item.payload_ref, error.message)
+    if not sound:
+        return
+    commits = [item.payload_commit for item in sound if item.payload_commit is not None]
+    with changing(context.repo, "pull " + " ".join(item.payload_ref for item in sound)) as changes:
+        changes.rely_on(_shared(context, side, sound))
+        changes.take_in(side.packs if len(sound) == len(items) else side.only(commits))
+        for item, commit in zip(sound, commits, strict=True):
+            changes.move(item.payload_ref, commit, context.repo.ref(item.payload_ref))
+            arrival.results.append(RefResult(item.payload_ref, "new"))
+    pulled.count += len(sound)
+
+
+def _reporting(progress: Progress, what: str, total: int) -> Callable[[int], None]:
+    return lambda done: progress(what, done, total)
+
+
+def _shared(context: Context, side: Side, items: Iterable[Item]) -> set[Oid]:
+    """Objects of these payloads that were here before and did not come again."""
+    every = {oid for item in items if item.content is not None for oid in _objects(side, item.content)}
+    return every - set(context.repo.missing(every))
+
+
+def _objects(side: Side, content: Content) -> Iterator[Oid]:
+    for line in Payload(side.repo, content).lines:
+        for part, _ in line.parts or ():
+            yield part
+            if line.stored == "chunked":
+                yield from (entry.oid for entry in parse_tree(side.repo.read_as(part, "tree")))
+
+
+def _haves(context: Context, items: Iterable[Item]) -> list[Oid]:
+    """Payloads that are here, the nearest first: of the same names, of the lineage, then any."""
+    refs = context.repo.refs_below(PAYLOAD_ROOT)
+    near: dict[Oid, None] = {}
+    for item in items:
+        folder = item.payload_ref.rpartition("/")[0] + "/"
+        near.update({oid: None for ref, oid in refs.items() if ref.startswith(folder)})
+        for target in item.targets:
+            ref = payload_ref_of_target(target)
+            if ref in refs:
+                near[refs[ref]] = None
+    near.update(dict.fromkeys(refs.values()))
+    return list(near)[:_HAVES]
+
+
+# Large ones -----------------------------------------------------------------------------------------------------------
+
+
+def _pull_large(
+    context: Context,
+    remote: str,
+    item: Item,
+    arrival: Arrival,
+    pulled: Pulled,
+    progress: Progress | None,
+) -> None:
+    assert item.payload_commit is not None
+    with resumable(context.repo, item.payload_commit) as side:
+        if context.repo.ref(item.payload_ref) == item.payload_commit:
+            side.discard()
+            return  # another process was at it while we waited
+        try:
+            _fetch_parts(context, remote, side, item, pulled, progress)
+        except WantRefused as error:
+            side.discard()
+            pulled.warnings.append(f"{remote} can't resume a pull that is cut off; {error.hint}")
+            _pull_together(context, remote, [item], arrival, pulled, progress)
+            return
+        except VerificationFailed as error:
+            side.discard()
+            arrival.refuse(item.payload_ref, error.message)
+            return
+        try:
+            _keep(context, side, [item], arrival, pulled, progress)
+        finally:
+            side.discard()
+
+
+def _fetch_parts(
+    context: Context, remote: str, side: Side, item: Item, pulled: Pulled, progress: Progress | None
+) -> None:
+    """Fetch the manifest, then what is missing of its parts, each time one part more; then build the trees above."""
+    content = item.content
+    assert content is not None
+    haves = _haves(context, [item])
+    manifest = Oid(content.manifest)
+    if not side.repo.has(manifest):
+        pulled.wire.add(fetching.fetch(side, remote, [manifest], haves=haves[:1], most=MANIFEST_LIMIT))
+    lines = Payload(side.repo, content).lines
+    check_content(content, lines)
+    parts = {oid: size for line in lines for oid, size in line.parts or ()}
+    done = sum(parts.values())
+    absent = set(side.repo.missing(parts))
+    missing = {oid: size for oid, size in parts.items() if oid in absent}
+    done -= sum(missing.values())
+    for batch in batches(missing, PART_BYTES):
+        most = sum(batch.values()) * 2 + _SLACK
+        pulled.wire.add(fetching.fetch(side, remote, list(batch), haves=haves, shallow=bool(haves), most=most))
+        done += sum(batch.values())
+        if progress is not None:
+            progress(f"pull {item.label}", done, content.size)
+    _fetch_holes(remote, side, content, pulled)
+    with PackWriter(side.repo.objects, reason="upper trees") as writer:
+        tree = payload_tree(lines, side.repo.read_as(manifest, "blob"), writer.add)  # type: ignore[arg-type]
+        if tree != content.tree:
+            raise VerificationFailed("the tree of the payload is not what its manifest spells")
+        writer.add("commit", payload_commit(tree, Address(content.address)))
+        writer.finish()
+
+
+def _fetch_holes(remote: str, side: Side, content: Content, pulled: Pulled) -> None:
+    """Fetch single chunks that a tree which was here already names, and that a collection has taken meanwhile."""
+    holes = side.repo.missing(set(_objects(side, content)))
+    for start in range(0, len(holes), 256):
+        pulled.wire.add(fetching.fetch(side, remote, holes[start : start + 256], most=_SLACK * 2))
+
+
+def batches(sizes: Mapping[T, int], most: int) -> Iterator[dict[T, int]]:
+    """Consecutive runs of objects that together have at most so many bytes (one alone may have more)."""
+    batch: dict[T, int] = {}
+    total = 0
+    for oid, size in sizes.items():
+        if batch and total + size > most:
+            yield batch
+            batch, total = {}, 0
+        batch[oid] = size
+        total += size
+    if batch:
+        yield batch
