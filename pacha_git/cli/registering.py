@@ -66,8 +66,9 @@ def register(
         done = collection(ctx).register(
             name, [flags.path(path) for path in paths], version=version, description=description,
             tags=flags.pairs(tag, "--tag"), metrics=flags.numbers(metric, "--metric"), data=data or (), recipe=recipe,
-            run=run, lineage=origin or (), exclude=exclude or (), follow_symlinks=follow_symlinks, sign=True if sign else None,
-            dry_run=dry_run, progress=report, **{key: value for key, value in documents.items() if value is not None},
+            run=run, lineage=origin or (), exclude=exclude or (), follow_symlinks=follow_symlinks,
+            sign=True if sign else None, dry_run=dry_run, progress=report,
+            **{key: value for key, value in documents.items() if value is not None},
         )  # fmt: skip
     for line in done.notices:
         output.notice(ctx, line)
