@@ -51,6 +51,8 @@ def detail(info: VersionDetail) -> str:
     parts = [_headline(info), clean(info.description), sheet(_facts(info), indent="  ")]
     if info.files:
         parts.append(strong("Files") + "\n" + _indented(_files(info.files)))
+    if info.formats:
+        parts.append(strong("What the files say") + "\n" + _indented(_formats(info.formats)))
     if info.document:
         parts.append(strong(info.document_key.capitalize()) + "\n" + _indented(_document(info.document)))
     return "\n\n".join(part for part in parts if part)
@@ -89,6 +91,31 @@ def _listed(values: Mapping[str, Any] | None) -> str:
 def _files(files: Sequence[Mapping[str, Any]]) -> str:
     rows = [(file["path"], size(file["size"]), "executable" if file.get("mode") == "755" else "") for file in files]
     return table(("PATH", "SIZE", "MODE"), rows, right=("SIZE",))
+
+
+def _formats(formats: Sequence[Mapping[str, Any]]) -> str:
+    rows = [(each["path"], each["format"], _parameters(each), _tensors(each), _said(each)) for each in formats]
+    return table(("PATH", "FORMAT", "PARAMETERS", "TENSORS", "NOTE"), rows, right=("PARAMETERS", "TENSORS"))
+
+
+def _parameters(said: Mapping[str, Any]) -> str | None:
+    count = said.get("parameters")
+    dtypes = ", ".join(map(str, said.get("dtypes") or ()))
+    return f"{count:,} {dtypes}" if isinstance(count, int) else count
+
+
+def _tensors(said: Mapping[str, Any]) -> str | None:
+    shapes = said.get("shapes") or ()
+    alone = shapes[0] if said.get("tensors") == 1 and shapes and isinstance(shapes[0], Mapping) else {}
+    shape = alone.get("shape")
+    return str(said.get("tensors", "")) if not shape else "x".join(map(str, shape))
+
+
+def _said(said: Mapping[str, Any]) -> str:
+    notes = ["code that runs when it is loaded"] if said.get("runs_code") else []
+    rows = (said.get("metadata") or {}).get("rows")
+    notes += [f"{rows} rows"] if isinstance(rows, int) else []
+    return "; ".join([*notes, *map(str, said.get("warnings") or ())])
 
 
 def _document(value: Any) -> str:

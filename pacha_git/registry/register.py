@@ -8,7 +8,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,9 @@ from pacha_git.git.changes import Changes, SharedObjectGone, changing
 from pacha_git.names import REF_ROOT, Kind, Name, Version, VersionId
 from pacha_git.registry.context import DECIDE_LOCK, Context
 from pacha_git.registry.edges import Wish, edges_of, wishes
+from pacha_git.registry.formats import KEY
 from pacha_git.registry.identity import Acting, acting_now
+from pacha_git.registry.inspect import inspect_files
 from pacha_git.registry.results import Progress, Registered
 from pacha_git.registry.signing import COMMIT_NAMESPACE
 from pacha_git.registry.view import common
@@ -74,9 +76,12 @@ def register(context: Context, wanted: Wanted, progress: Progress | None = None)
     found = sources.find(wanted.paths, exclude=wanted.exclude, follow_symlinks=wanted.follow_symlinks)
     asked = wishes(wanted.lineage, wanted.data, wanted.recipe, wanted.run)
     edges_of(context, version, asked)  # what can't be is said before the bytes are read
+    inspected, notices = inspect_files(found.files)
+    found = replace(found, notices=(*found.notices, *notices, *document_notices(wanted.kind, documents)))
+    values = _values(wanted, version, acting) | ({KEY: inspected} if inspected else {})
     for attempt in range(_ATTEMPTS):
         try:
-            return _attempt(context, wanted, version, acting, documents, found, asked, progress, use_known=attempt == 0)
+            return _attempt(context, wanted, version, values, documents, found, asked, progress, use_known=attempt == 0)
         except SharedObjectGone:
             if attempt == _ATTEMPTS - 1 or context.repo.overlay is not None:
                 raise
@@ -87,7 +92,7 @@ def _attempt(
     context: Context,
     wanted: Wanted,
     version: VersionId,
-    acting: Acting,
+    values: Mapping[str, Any],
     documents: Mapping[str, bytes],
     found: sources.Sources,
     asked: Sequence[Wish],
@@ -95,11 +100,12 @@ def _attempt(
     *,
     use_known: bool,
 ) -> Registered:
-    values = _values(context, wanted, version, acting)
     result: Registered | None = None
     with suppress(_TakenBack), changing(context.repo, f"register {version}") as changes:
         written = PayloadWriter(context.repo, changes, context.index, use_known=use_known).write(found.files, progress)
-        stored = create(context, changes, version, values | {"content": written.content}, documents, asked, wanted.sign)
+        stored = create(
+            context, changes, version, {**values, "content": written.content}, documents, asked, wanted.sign
+        )
         changes.move(version.payload_ref, written.commit, None)
         result = registered(context, stored, written.cost, found.notices, dry_run=wanted.dry_run)
         if wanted.dry_run:
@@ -130,7 +136,7 @@ def create(
     return records.write(changes, record, documents, context.signing.signer(sign, COMMIT_NAMESPACE))
 
 
-def _values(context: Context, wanted: Wanted, version: VersionId, acting: Acting) -> dict[str, Any]:
+def _values(wanted: Wanted, version: VersionId, acting: Acting) -> dict[str, Any]:
     values: dict[str, Any] = {
         "format": FORMAT,
         "kind": version.kind.value,
@@ -199,6 +205,19 @@ def read_documents(kind: Kind, path: Path | None) -> dict[str, bytes]:
     except UnicodeDecodeError as error:
         raise PachaError(f"{path} is not UTF-8 at byte {error.start}") from None
     return {what: data}
+
+
+def document_notices(kind: Kind, documents: Mapping[str, bytes]) -> list[str]:
+    """What is wrong with a card or datasheet, and what it says nothing of; it is registered as it is."""
+    from pacha_git.schema.documents import check_document  # most versions are registered without one
+
+    said: list[str] = []
+    for name, data in documents.items():
+        document = check_document(kind, data)
+        said += [f"Warning: {name}: {problem}" for problem in document.problems]
+        if document.missing:
+            said.append(f"{name} says nothing yet on {', '.join(document.missing)}")
+    return said
 
 
 def check_free(context: Context, version: VersionId) -> None:

@@ -42,14 +42,15 @@ class VersionInfo:
 
 @dataclass(frozen=True, slots=True)
 class VersionDetail(VersionInfo):
-    """A version with its files and its document (what ``get`` shows)."""
+    """A version with its files, what they say of themselves, and its document (what ``get`` shows)."""
 
     files: tuple[Json, ...] = ()
+    formats: tuple[Json, ...] = ()
     document_key: str = ""
     document: Any = None
 
     def to_json(self) -> Json:
-        """The keys of a version, ``files``, and ``card``, ``datasheet`` or ``recipe``."""
+        """The keys of a version, ``files``, ``formats``, and ``card``, ``datasheet`` or ``recipe``."""
         value = plain(self, leave_out=("document_key", "document"))
         if self.document_key:
             value[self.document_key] = self.document
