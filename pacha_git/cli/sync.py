@@ -14,6 +14,7 @@ from pacha_git.cli.spoken import ref_in_words, refs_in_words
 from pacha_git.cli.tables import sheet, strong, table
 from pacha_git.cli.units import counted, place, size
 from pacha_git.errors import Conflict, InvalidInput, PachaError
+from pacha_git.names import parse_record_ref
 
 if TYPE_CHECKING:
     from pacha_git.registry.results import RemoteStatus, Status, Transfer
@@ -22,6 +23,12 @@ _WENT: Final = ("new", "updated", "would be sent")
 _Words = Annotated[
     list[str] | None,
     typer.Argument(metavar="[REMOTE] SPEC", help="A remote, then versions; without versions, all records and events."),
+]
+
+_Stage = Annotated[str | None, typer.Option("--stage", metavar="STAGE", help="Only versions in this stage.")]
+_Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only model, data, recipe or run.")]
+_LineagePayloads = Annotated[
+    bool, typer.Option("--lineage-payloads", help="Also the payloads of everything that these come from.")
 ]
 
 
@@ -56,29 +63,48 @@ def fetch(ctx: typer.Context, remote: flags.Remote = None) -> None:
         _report(ctx, registry(ctx).fetch(remote, progress=report), "Fetched from")
 
 
-def pull(ctx: typer.Context, words: _Words = None, payload: flags.Payload = None) -> None:
+def pull(
+    ctx: typer.Context,
+    words: _Words = None,
+    payload: flags.Payload = None,
+    stage: _Stage = None,
+    kind: _Kind = None,
+    lineage_payloads: _LineagePayloads = False,
+) -> None:
     """Take over what a remote has.
 
-    All records and events; with SPECs, also the bytes of these versions.
+    All records and events; with SPECs or patterns as in 'fraud*@production', also the bytes of these versions. Without
+    a REMOTE: from origin, and then from the others as far as bytes are still missing.
     """
     opened = registry(ctx)
     remote, specs = _parted(words, opened.remotes())
     with progress(ctx) as report:
-        _report(ctx, opened.pull(remote, specs, payload=_payload(payload), progress=report), "Pulled from")
+        done = opened.pull(
+            remote, specs, _payload(payload), report, stage=stage, kind=kind, lineage_payloads=lineage_payloads
+        )
+    _report(ctx, done, "Pulled from")
 
 
 def push(
-    ctx: typer.Context, words: _Words = None, payload: flags.Payload = None, dry_run: flags.DryRun = False
+    ctx: typer.Context,
+    words: _Words = None,
+    payload: flags.Payload = None,
+    stage: _Stage = None,
+    kind: _Kind = None,
+    lineage_payloads: _LineagePayloads = False,
+    dry_run: flags.DryRun = False,
 ) -> None:
     """Send what a remote lacks.
 
-    All records and events, and every payload that is here and not there. With SPECs: these versions, the records of
-    their whole lineage, the events of these names, and their own payloads.
+    All records and events, and every payload that is here and not there. With SPECs or patterns as in 'fraud*@1.*':
+    these versions, the records of their whole lineage, the events of these names, and their own payloads.
     """
     opened = registry(ctx)
     remote, specs = _parted(words, opened.remotes())
     with progress(ctx) as report:
-        done = opened.push(remote, specs, payload=_payload(payload), dry_run=dry_run, progress=report)
+        done = opened.push(
+            remote, specs, _payload(payload), dry_run, report, stage=stage, kind=kind, lineage_payloads=lineage_payloads
+        )
     _report(ctx, done, "Would push to" if dry_run else "Pushed to")
 
 
@@ -103,13 +129,24 @@ def _report(ctx: typer.Context, done: Transfer, verb: str) -> None:
     output.tell(ctx, done.to_json(), lambda: _transfer(done, verb, every=every))
     other, refused = done.remote or "the remote", [ref.ref for ref in done.refs if ref.result == "rejected"]
     if done.conflicts:
-        first = ref_in_words(done.conflicts[0].ref)
+        first = done.conflicts[0]
         raise Conflict(
-            f"{other} has another {first}" + _and_more(done.conflicts),
-            hint="a version never changes: register one side's under another version, then do it again",
+            f"{other} has another {ref_in_words(first.ref)} ({first.detail})" + _and_more(done.conflicts),
+            hint=_how_to_go_on(first.ref),
         )
     if refused:
         raise PachaError(f"{other} refused {ref_in_words(refused[0])}" + _and_more(refused))
+
+
+def _how_to_go_on(ref: str) -> str:
+    """A version never changes, so one side's has to become another."""
+    version = parse_record_ref(ref)
+    if version is None:
+        return "two sides ended one run apart; the rest went"
+    return (
+        f"git pacha {version.kind.noun} rm {version.spec} --unpushed undoes yours, unless some remote has it; "
+        "then take theirs, or register yours as another version. The rest went"
+    )
 
 
 def _and_more(items: Sequence[object]) -> str:

@@ -79,7 +79,8 @@ def _undo(context: Context, spec: str, kind: Kind, version: str | None) -> Versi
 
 def _refuse_if_needed(context: Context, version: VersionId, commit: Oid) -> None:
     suffix = "pacha/" + version.ref[len(REF_ROOT) :]
-    having = [ref.split("/")[2] for ref in context.repo.refs_below("refs/remotes/") if ref.endswith("/" + suffix)]
+    seen = context.repo.refs_below("refs/remotes/").items()
+    having = [ref.split("/")[2] for ref, oid in seen if ref.endswith("/" + suffix) and oid == commit]
     if having:
         raise Conflict(
             f"{having[0]} has {version} already",
