@@ -56,6 +56,8 @@ def changing(repo: GitRepository, reason: str) -> Iterator[Changes]:
             changes.commit()
     finally:
         repo.overlay = None
+    if repo.settle is not None:
+        repo.settle()
 
 
 class Changes:

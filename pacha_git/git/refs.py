@@ -95,7 +95,7 @@ class Refs:
 
     def count_loose(self) -> int:
         """How many refs lie in files of their own."""
-        return sum(1 for _ in self._walk("refs/"))
+        return sum(len(files) for _, _, files in os.walk(self._dir / "refs"))
 
     def loose_below(self, prefix: str) -> dict[str, Oid]:
         """The refs below a prefix that lie in files of their own; there are few, for ``pack`` gathers them."""

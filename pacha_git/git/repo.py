@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
@@ -49,6 +49,9 @@ _NO_DELTA: Final = "chunked/** -delta\nblobs/** -delta\n"
 class GitRepository:
     """A bare repository folder, opened.
 
+    Attributes:
+        settle: Called after changes are durable and their locks are free; it may tidy up, and raises nothing for it.
+
     Raises:
         NotFound: the folder is no bare Git repository.
         PachaError: it uses SHA-256 or reftable, which the libraries below us can't read.
@@ -59,6 +62,7 @@ class GitRepository:
         _check_layout(path)
         self.refs = Refs(path)
         self._local = threading.local()
+        self.settle: Callable[[], None] | None = None
 
     @classmethod
     def create(cls, path: Path, *, shared: bool = False) -> GitRepository:

@@ -21,6 +21,7 @@ from pacha_git.store.events import Author
 from pacha_git.store.index import DedupIndex
 from pacha_git.store.records import Stored
 from pacha_git.store.settings import StoredSettings, read_settings
+from pacha_git.store.tidying import tidy
 
 DECIDE_LOCK: Final = "pacha/decide.lock"
 
@@ -42,6 +43,7 @@ class Context:
         self.repo = GitRepository(path)
         self.database = Database(path)
         self.index = DedupIndex(self.database)
+        self.repo.settle = lambda: tidy(self.repo, self.index)
         # Reading them is what finds a folder that is no registry, or one of a newer format.
         self._settings = read_settings(self.repo)
 

@@ -28,10 +28,12 @@ if TYPE_CHECKING:
         check,
         choosing,
         content,
+        doctor,
+        garbage,
         keys,
         listing,
-        maintain,
         recipes,
+        reindex,
         remotes,
         run_start,
         standing,
@@ -60,10 +62,12 @@ else:
     check = Deferred("check")
     choosing = Deferred("choosing")
     content = Deferred("content")
+    doctor = Deferred("doctor")
+    garbage = Deferred("garbage")
     keys = Deferred("keys")
     listing = Deferred("listing")
-    maintain = Deferred("maintain")
     recipes = Deferred("recipes")
+    reindex = Deferred("reindex")
     remotes = Deferred("remotes")
     run_start = Deferred("run_start")
     running = Deferred("runs")
@@ -333,15 +337,15 @@ class Registry:
 
     def reindex(self, progress: Progress | None = None) -> int:
         """Build the side index anew; returns how many chunks it has."""
-        return maintain.reindex(self._context, progress)
+        return reindex.reindex(self._context, progress)
 
     def gc(self, dry_run: bool = False, grace_days: float | None = None, progress: Progress | None = None) -> GcReport:
         """Free what nothing holds and has been so for ``grace_days``."""
-        return maintain.gc(self._context, dry_run=dry_run, grace_days=grace_days, progress=progress)
+        return garbage.gc(self._context, dry_run=dry_run, grace_days=grace_days, progress=progress)
 
     def doctor(self) -> list[Finding]:
         """Look for what is unhealthy about the folder, and mend what can be mended without a loss."""
-        return maintain.doctor(self._context)
+        return doctor.doctor(self._context)
 
     def stats(self) -> Stats:
         """How much is here."""

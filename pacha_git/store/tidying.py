@@ -1,0 +1,40 @@
+"""Keeps packs and loose refs few, so that every look-up stays fast however many small changes there were.
+
+It knows when it pays to gather them; what may be thrown away is gc's to decide, and nothing is thrown away here.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from pacha_git.errors import PachaError
+from pacha_git.git import locks
+from pacha_git.git.changes import GC_LOCK
+from pacha_git.git.repo import GitRepository
+from pacha_git.store.index import DedupIndex
+from pacha_git.store.soundness import pack_marks, repacking
+
+MOST_PACKS: Final = 24
+MOST_LOOSE_REFS: Final = 500
+
+
+def tidy(repo: GitRepository, index: DedupIndex) -> None:
+    """Gather packs and loose refs if there are many; cheap when there are few, and never in the way of a writer.
+
+    What can't be done now (somebody writes, the disk is full) is left to the next change.
+    """
+    with suppress(PachaError):
+        if len(pack_marks(repo)) > MOST_PACKS:
+            _gather_packs(repo, index)
+        if repo.refs.count_loose() > MOST_LOOSE_REFS:
+            repo.refs.pack()
+
+
+def _gather_packs(repo: GitRepository, index: DedupIndex) -> None:
+    # Writers hold this lock shared while they rely on what they found here.
+    with locks.exclusive(repo.path / GC_LOCK, wait=False) as free:
+        if free and len(pack_marks(repo)) > MOST_PACKS:
+            with repacking(repo, index):
+                # Without a window there is no search for deltas: chunks have none, and the rest is small.
+                repo.git("repack", "--geometric=2", "-d", "--quiet", "--window=0", "--write-midx")

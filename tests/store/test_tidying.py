@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from pacha_git import Registry
+from pacha_git.git import locks
+from pacha_git.git.changes import GC_LOCK
+from pacha_git.store import tidying
+from pacha_git.store.tidying import MOST_PACKS, tidy
+from tests.making import all_verify, noise, put
+
+
+@pytest.fixture
+def registry(registry_path: Path) -> Registry:
+    return Registry.init(registry_path)
+
+
+def packs(registry: Registry) -> int:
+    return len(list((registry.path / "objects" / "pack").glob("pack-*.pack")))
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let few be many, so that a test need not make many."""
+    monkeypatch.setattr(tidying, "MOST_PACKS", 6)
+    monkeypatch.setattr(tidying, "MOST_LOOSE_REFS", 15)
+
+
+@pytest.mark.usefixtures("few")
+def test_small_registrations_keep_packs_and_loose_refs_few(registry: Registry, tmp_path: Path) -> None:
+    data = put(tmp_path / "m")
+    most = 0
+    for number in range(30):
+        data.write_bytes(noise(3000, number))
+        registry.models.register(f"m{number % 3}", data, version=f"1.{number}.0")
+        registry.models.stage(f"m{number % 3}@1.{number}.0", "staging")
+        most = max(most, packs(registry))
+        loose = sum(1 for path in (registry.path / "refs").rglob("*") if path.is_file())
+        assert loose <= 18
+    assert most <= 8
+    assert len(registry.models.list(all=True)) == 30
+    all_verify(Registry.open(registry.path))
+
+
+def test_two_hundred_small_registrations_stay_fast(registry: Registry, tmp_path: Path) -> None:
+    data = put(tmp_path / "m")
+    times: list[float] = []
+    for number in range(200):
+        data.write_bytes(noise(2000, number))
+        begun = time.perf_counter()
+        registry.models.register(f"m{number % 7}", data, version=f"1.{number}.0")
+        times.append(time.perf_counter() - begun)
+        assert packs(registry) <= MOST_PACKS + 1
+    first, last = sorted(times[:40])[20], sorted(times[-40:])[20]
+    assert last < 3 * first, f"{first * 1000:.1f} ms at the beginning, {last * 1000:.1f} ms at the end"
+    begun = time.perf_counter()
+    assert registry.models.get("m3").version == "1.199.0"
+    assert time.perf_counter() - begun < 0.5
+
+
+@pytest.mark.usefixtures("few")
+def test_what_a_gathering_wrote_is_relied_on_unread(registry: Registry, tmp_path: Path) -> None:
+    for number in range(8):
+        registry.models.register("m", put(tmp_path / "m", noise(400_000, number)), version=f"1.{number}.0")
+    assert packs(registry) <= 6
+    known = registry._context.index.pack_marks().keys()
+    assert known >= {path.stem for path in (registry.path / "objects/pack").glob("pack-*.pack")}
+
+
+@pytest.mark.usefixtures("few")
+def test_nothing_is_gathered_while_somebody_writes(registry: Registry, tmp_path: Path) -> None:
+    with locks.shared(registry.path / GC_LOCK):
+        for number in range(9):
+            registry.models.register("m", put(tmp_path / "m", noise(1000, number)), version=f"1.{number}.0")
+        assert packs(registry) >= 9
+    registry.models.alias("m", "best", version="1.0.0")
+    assert packs(registry) <= 6
+
+
+@pytest.mark.usefixtures("few")
+def test_cruft_keeps_its_times_through_a_gathering(registry: Registry, tmp_path: Path) -> None:
+    registry.models.register("gone", put(tmp_path / "m", noise(400_000, 99)), version="1.0.0")
+    registry.models.remove("gone@1.0.0", reason="old")
+    registry.gc()
+    [cruft] = (registry.path / "objects/pack").glob("*.mtimes")
+    kept = cruft.read_bytes()
+    for number in range(12):
+        registry.models.register("m", put(tmp_path / "m", noise(1000, number)), version=f"1.{number}.0")
+    assert packs(registry) <= 7
+    assert cruft.read_bytes() == kept
+
+
+def test_tidying_costs_next_to_nothing_when_there_is_little(registry: Registry) -> None:
+    begun = time.perf_counter()
+    for _ in range(20):
+        tidy(registry._context.repo, registry._context.index)
+    assert (time.perf_counter() - begun) / 20 < 0.005
