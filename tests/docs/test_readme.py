@@ -15,6 +15,7 @@ VOLATILE = (
     (re.compile(r"SHA256:[A-Za-z0-9+/]{43}"), "SHA256:…"),
     (re.compile(r"\b\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?"), "WHEN"),
     (re.compile(r"\b[0-9a-f]{40}\b"), "OID"),
+    (re.compile(r"settings; [0-9.]+"), "settings; SOME"),
 )
 
 
