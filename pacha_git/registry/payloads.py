@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+from blake3 import blake3
+
 from pacha_git.errors import PachaError, VerificationFailed
 from pacha_git.git import fetching
 from pacha_git.git.changes import changing
@@ -25,6 +27,7 @@ from pacha_git.registry.looking import on_progress
 from pacha_git.registry.results import Progress, RefResult
 from pacha_git.schema.commit import payload_commit
 from pacha_git.schema.record import Content, check_content
+from pacha_git.store.index import KnownFile
 from pacha_git.store.payload_check import MANIFEST_LIMIT, check_payload
 from pacha_git.store.payload_reader import Payload
 from pacha_git.store.tree import payload_tree
@@ -110,6 +113,7 @@ def _keep(
 ) -> None:
     """Check what arrived, move what is sound among our objects, and let refs hold it."""
     sound: list[Item] = []
+    digests: list[tuple[bytes, bytes]] = []
     too_large = side.largest() > MANIFEST_LIMIT
     for item in items:
         assert item.content is not None
@@ -118,7 +122,10 @@ def _keep(
         try:
             if too_large:
                 raise VerificationFailed(f"an object of over {MANIFEST_LIMIT >> 20} MiB came with it")
-            check_payload(side.repo, item.payload_commit, item.content, progress=report)
+            check_payload(
+                side.repo, item.payload_commit, item.content, progress=report,
+                seen=lambda oid, block: digests.append((blake3(block).digest(), oid.raw)),
+            )  # fmt: skip
             sound.append(item)
         except PachaError as error:
             arrival.refuse(item.payload_ref, error.message)
@@ -128,10 +135,26 @@ def _keep(
     with changing(context.repo, "pull " + " ".join(item.payload_ref for item in sound)) as changes:
         changes.rely_on(_shared(context, side, sound))
         changes.take_in(side.packs if len(sound) == len(items) else side.only(commits))
+        changes.afterwards(lambda: _remember(context, sound, digests))
         for item, commit in zip(sound, commits, strict=True):
             changes.move(item.payload_ref, commit, context.repo.ref(item.payload_ref))
             arrival.results.append(RefResult(item.payload_ref, "new"))
     pulled.count += len(sound)
+
+
+def _remember(context: Context, items: Iterable[Item], digests: Sequence[tuple[bytes, bytes]]) -> None:
+    """Tell the side index what came, so that what is registered next shares it."""
+    context.index.add_chunks(digests)
+    for item in items:
+        if item.content is not None and item.payload_commit is not None:
+            files = [
+                (
+                    bytes.fromhex(f.blake3),
+                    KnownFile(f.size, f.stored, f.parts or (), item.payload_ref, item.payload_commit),
+                )
+                for f in Payload(context.repo, item.content).lines
+            ]
+            context.index.add_files(item.content.layout, files)
 
 
 def _reporting(progress: Progress, what: str, total: int) -> Callable[[int], None]:

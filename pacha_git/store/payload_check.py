@@ -5,7 +5,7 @@ It trusts nothing that it reads; whoever wrote it may have been hostile.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import blake3
@@ -30,6 +30,7 @@ def check_payload(
     *,
     fast: bool = False,
     progress: Callable[[int], None] | None = None,
+    seen: Callable[[Oid, bytes], None] | None = None,
 ) -> None:
     """Check that a payload commit is what a record's content says.
 
@@ -39,6 +40,7 @@ def check_payload(
         content: What the record says of it.
         fast: Check its form and trees, and read no chunk.
         progress: Is told how many bytes were hashed so far.
+        seen: Is shown every chunk and whole file as it is read.
 
     Raises:
         NotFound: an object is missing.
@@ -53,8 +55,10 @@ def check_payload(
         return
     done = 0
     for line in payload.lines:
-        for count in _check_file(repo, payload, line):
-            done += count
+        for oid, block in _checked_blocks(repo, payload, line):
+            done += len(block)
+            if seen is not None:
+                seen(oid, block)
             if progress is not None:
                 progress(done)
 
@@ -71,19 +75,17 @@ def _check_tree(repo: GitRepository, payload: Payload) -> None:
         raise VerificationFailed("the tree of the payload is not what its manifest spells")
 
 
-def _check_file(repo: GitRepository, payload: Payload, line: FileLine) -> list[int]:
-    """Hash one file; every group's tree must be contiguous, every chunk as long as the tree says."""
+def _checked_blocks(repo: GitRepository, payload: Payload, line: FileLine) -> Iterator[tuple[Oid, bytes]]:
+    """Read and hash one file; every group's tree must be contiguous, every chunk as long as the tree says."""
     digest = blake3.blake3()
-    sizes: list[int] = []
     ends = _ends(repo, payload, line)
-    for block, expected in zip(repo.read_blobs(oid for oid, _ in ends), (size for _, size in ends), strict=True):
+    for block, (oid, expected) in zip(repo.read_blobs(oid for oid, _ in ends), ends, strict=True):
         if len(block) != expected:
             raise VerificationFailed(f"a chunk of {line.path} has {len(block)} bytes instead of {expected}")
         digest.update(block)
-        sizes.append(len(block))
+        yield oid, block
     if digest.hexdigest() != line.blake3:
         raise VerificationFailed(f"the bytes of {line.path} are not what the record says (BLAKE3 differs)")
-    return sizes
 
 
 def _ends(repo: GitRepository, payload: Payload, line: FileLine) -> list[tuple[Oid, int]]:
