@@ -146,15 +146,13 @@ def _remember(context: Context, items: Iterable[Item], digests: Sequence[tuple[b
     """Tell the side index what came, so that what is registered next shares it."""
     context.index.add_chunks(digests)
     for item in items:
-        if item.content is not None and item.payload_commit is not None:
-            files = [
-                (
-                    bytes.fromhex(f.blake3),
-                    KnownFile(f.size, f.stored, f.parts or (), item.payload_ref, item.payload_commit),
-                )
-                for f in Payload(context.repo, item.content).lines
-            ]
-            context.index.add_files(item.content.layout, files)
+        content, commit = item.content, item.payload_commit
+        if content is None or commit is None:
+            continue
+        lines = Payload(context.repo, content).lines
+        known = [KnownFile(line.size, line.stored, line.parts or (), item.payload_ref, commit) for line in lines]
+        digests_of_files = [bytes.fromhex(line.blake3) for line in lines]
+        context.index.add_files(content.layout, zip(digests_of_files, known, strict=True))
 
 
 def _reporting(progress: Progress, what: str, total: int) -> Callable[[int], None]:
