@@ -5,7 +5,7 @@ It refuses to know any command. typer vendors click, so what is needed of click 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Final
@@ -179,12 +179,28 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A noun: a group with the global flags that suggests the nearest verb."""
+    """A noun: a group with the global flags that suggests the nearest verb.
+
+    A verb is made of its function when it is asked for: to make the twenty of a noun takes 12 ms.
+    """
 
     at_root = False
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**_with_globals(settings, self.at_root))
+        self.verbs: Mapping[str, Any] = {}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All verbs, in the order in which they were added."""
+        return list(self.verbs)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Make one verb; None if there is none of that name."""
+        if cmd_name in self.verbs and cmd_name not in self.commands:
+            self.commands[cmd_name] = typer.main.get_command_from_info(
+                self.verbs[cmd_name], pretty_exceptions_short=False, rich_markup_mode=None
+            )
+        return self.commands.get(cmd_name)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The usage line."""
@@ -271,4 +287,8 @@ def single(name: str, function: Callable[..., None]) -> Any:
 
 def group(app: typer.Typer) -> Any:
     """Make the command of a group."""
-    return typer.main.get_command(app)
+    verbs, app.registered_commands = app.registered_commands, []
+    made: Any = typer.main.get_command(app)
+    app.registered_commands = verbs
+    made.verbs = {verb.name: verb for verb in verbs}
+    return made

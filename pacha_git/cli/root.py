@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
         "push": "sync:push",
         "status": "sync:status",
         "settings": "settings:app",
+        "serve": "serve:serve",
     },
     "Trust": {
         "key": "key:app",
@@ -94,7 +95,7 @@ class Root(Group):
         """The nearest command; for a verb said without its noun, the nouns that have it."""
         if get_close_matches(word.lower(), _PLACES):
             return super().suggestion(ctx, word)
-        having = [name for name in NOUNS if word in _load(name).commands]
+        having = [name for name in NOUNS if word in _load(name).list_commands(ctx)]
         if having:
             return "did you mean " + " or ".join(f"`{ctx.command_path} {name} {word}`" for name in having) + "?"
         return super().suggestion(ctx, word)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import RLock
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
@@ -63,7 +66,31 @@ Size = Annotated[int, Field(ge=0)]
 TimeText = Annotated[str, _accepted_by(timestamp)]
 
 
-class Part(BaseModel):
-    """A record, or a part of one: frozen, nothing coerced, unknown keys kept."""
+_PLUGINS_OFF: Final = "PYDANTIC_DISABLE_PLUGINS"
+_BUILDING: Final = RLock()
 
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+@contextmanager
+def _without_plugins() -> Iterator[None]:
+    """Keep pydantic from reading the metadata of every installed package in search of plugins, as typer does."""
+    before = os.environ.get(_PLUGINS_OFF)
+    os.environ[_PLUGINS_OFF] = "__all__"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_PLUGINS_OFF, None)
+        else:
+            os.environ[_PLUGINS_OFF] = before
+
+
+class Part(BaseModel):
+    """A record, or a part of one: frozen, nothing coerced, unknown keys kept; its validator is built at first use."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True, defer_build=True)
+
+    @classmethod
+    def model_rebuild(cls, **settings: Any) -> bool | None:
+        """Build the validator; pydantic calls it, from whichever thread comes first."""
+        with _BUILDING, _without_plugins():
+            return super().model_rebuild(**settings)
