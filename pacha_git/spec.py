@@ -124,7 +124,9 @@ class RunSpec:
 
 
 def parse_spec(text: str) -> Spec:
-    """Read ``NAME``, ``NAME@X``, ``NAME:X``, ``KIND:NAME@X``, ``pacha://[KIND/]NAME@X``, each with ``:FILE`` after an ``@``.
+    """Read ``NAME``, ``NAME@X``, ``NAME:X``, ``KIND:NAME@X`` or ``pacha://[KIND/]NAME@X``.
+
+    Each may have ``:FILE`` after an ``@``.
 
     Raises:
         InvalidInput: with what is wrong.
