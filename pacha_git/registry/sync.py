@@ -113,9 +113,13 @@ def _say_missing(context: Context, seen: Look, wish: Wish, rest: Sequence[Item],
     failed = attempts.failures.get(seen.remote)
     if rest and (failed is not None or (wish.specs and attempts.failures)):
         raise failed or next(iter(attempts.failures.values()))
-    if not rest or not wish.specs or seen.arrival.problems:
+    if not rest or seen.arrival.problems:
         return
-    item = rest[0]
+    named = choose(context, wish) if wish.specs else {}
+    attempts.warnings += [f"{seen.remote} has not the bytes of {item.label}" for item in rest if item.ref not in named]
+    item = next((item for item in rest if item.ref in named), None)
+    if item is None:
+        return
     if _removed(context, item):
         assert item.version is not None
         hint = f"git pacha {item.version.kind.noun} get {item.version.spec}"
