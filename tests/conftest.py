@@ -204,13 +204,27 @@ def find_registries(folder: Path) -> Iterator[Path]:
                 yield here
 
 
+def has_runs(registry: Path) -> bool:
+    """Whether there is a run, so that a second reader has something to read."""
+    packed = registry / "packed-refs"
+    loose = registry / "refs/pacha/runs"
+    return (loose.is_dir() and any(loose.iterdir())) or (
+        packed.exists() and b" refs/pacha/runs/" in packed.read_bytes()
+    )
+
+
 def check_registry(registry: Path) -> Iterator[str]:
     """What stock git and the independent reader have against a registry; nothing if it is sound."""
     commands = [["git", "-C", str(registry), "fsck", "--full", "--strict", "--no-dangling", "--no-progress"]]
     if READER.exists():
         commands.append([sys.executable, str(READER), str(registry)])
+    if has_runs(registry):
+        commands.append([sys.executable, "-m", "tests.contract.run_reader", str(registry)])
     running = [
-        (command, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        (
+            command,
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=REPOSITORY),
+        )
         for command in commands
     ]
     for command, process in running:
