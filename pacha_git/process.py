@@ -13,9 +13,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from pacha_git.errors import NotFound, PachaError
 
@@ -26,6 +25,8 @@ LOCAL_ENV_VARS: Final = (
     "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_COMMON_DIR",
     "GIT_INTERNAL_SUPER_PREFIX",
 )  # fmt: skip
+
+Child = subprocess.Popen[bytes]
 
 _KEPT_LINES: Final = 40
 _LONGEST_LINE: Final = 1 << 16
@@ -44,8 +45,7 @@ class CommandFailed(PachaError):
         self.stdout = stdout
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """What a program that ended with status 0 wrote."""
 
     stdout: bytes

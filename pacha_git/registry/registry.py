@@ -5,14 +5,13 @@ It hands on to the verbs' own modules and refuses to know how any of them works.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pacha_git.git.changes import changing
 from pacha_git.names import Kind, VersionId
 from pacha_git.registry import locate
 from pacha_git.registry.collection import Collection
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
         reindex,
         remotes,
         run_start,
+        serve,
         standing,
         sync,
         verify,
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     )
     from pacha_git.registry.run import Run
     from pacha_git.registry.runs import Runs
+    from pacha_git.registry.serve import Serving
 else:
     attest = Deferred("attest")
     begin = Deferred("begin")
@@ -71,6 +72,7 @@ else:
     remotes = Deferred("remotes")
     run_start = Deferred("run_start")
     running = Deferred("runs")
+    serve = Deferred("serve")
     standing = Deferred("standing")
     sync = Deferred("sync")
     verify = Deferred("verify")
@@ -206,6 +208,8 @@ class Registry:
     @contextmanager
     def batch(self) -> Iterator[Registry]:
         """Many changes as one durable step: all of them at the end of the block, or none if it raises."""
+        from pacha_git.git.changes import changing
+
         with changing(self._context.repo, "batch"):
             yield self
 
@@ -223,13 +227,13 @@ class Registry:
         """Name and URL of every remote."""
         return remotes.list_remotes(self._context)
 
-    def add_remote(self, name: str, url: str) -> None:
-        """Name a remote.
+    def add_remote(self, name: str, url: str) -> str:
+        """Name a remote; returns its URL as it is kept: a folder by its whole path.
 
         Raises:
             Conflict: there is one of this name.
         """
-        remotes.add(self._context, name, url)
+        return remotes.add(self._context, name, url)
 
     def remove_remote(self, name: str) -> None:
         """Forget a remote and what was last seen of it.
@@ -300,6 +304,24 @@ class Registry:
     def status(self) -> Status:
         """What stands out here, and how this registry stands to its remotes by what was last fetched."""
         return standing.status(self._context)
+
+    def serve(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 9420,
+        writable: bool = False,
+        private: bool = False,
+        token: str | None = None,
+        report: Callable[[str], None] | None = None,
+    ) -> Serving:
+        """Listen for other machines over Git's smart HTTP; ``run`` of what is returned serves them.
+
+        Reading is open unless ``private``; pushing is refused unless ``writable``, and then takes the token.
+        """
+        return serve.Serving(
+            self._context, host=host, port=port, writable=writable, private=private, token=token, report=report
+        )
 
     # Trust -----------------------------------------------------------------------------------------------------------
 
