@@ -5,8 +5,10 @@ It refuses to know any command.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,8 +53,18 @@ def registry_path(ctx: Context) -> Path | None:
 def registry(ctx: Context) -> Registry:
     """Open the registry that is meant."""
     from pacha_git import Registry
+    from pacha_git.registry.signing import ask_passphrases_with
 
+    ask_passphrases_with(_ask_passphrase if sys.stdin.isatty() else None)
     return Registry.open(registry_path(ctx))
+
+
+@cache
+def _ask_passphrase(key: Path) -> str:
+    """Ask whoever sits at the terminal, once."""
+    from getpass import getpass
+
+    return getpass(f"Passphrase of {key}: ")
 
 
 def noun_kind(ctx: Context) -> Kind:

@@ -48,9 +48,12 @@ def list_(ctx: typer.Context) -> None:
 
 def _table(found: list[KeyInfo]) -> str:
     rows = [
-        (key.name, key.principal, "yes" if key.private else "", "yes" if key.trusted else "", key.fingerprint, key.path)
+        (
+            key.name, key.principal, "yes" if key.private else "", "yes" if key.trusted else "", key.fingerprint,
+            place(key.path) if key.path else None,
+        )
         for key in found
-    ]
+    ]  # fmt: skip
     return table(("NAME", "SIGNER", "SIGNS HERE", "TRUSTED", "FINGERPRINT", "PATH"), rows)
 
 

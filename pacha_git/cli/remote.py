@@ -10,6 +10,7 @@ from pacha_git.cli import output
 from pacha_git.cli.grammar import noun, verb
 from pacha_git.cli.invocation import registry
 from pacha_git.cli.tables import table
+from pacha_git.cli.units import place
 
 app = noun("remote", "Remotes: the registries this one exchanges with.")
 _Remote = Annotated[str, typer.Argument(metavar="REMOTE", help="A short word for it, such as origin.")]
@@ -21,8 +22,8 @@ def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="As git takes it: https, ssh, git, file or a path.")],
 ) -> None:
     """Give a registry elsewhere a name."""
-    registry(ctx).add_remote(name, url)
-    output.tell(ctx, {"name": name, "url": url}, f"{name} is {url}")
+    kept = registry(ctx).add_remote(name, url)
+    output.tell(ctx, {"name": name, "url": kept}, f"{name} is {place(kept) if kept.startswith('/') else kept}")
 
 
 def list_(ctx: typer.Context) -> None:

@@ -29,6 +29,7 @@ STALLED_SECONDS: Final = 900.0
 _LEAST_MEMORY: Final = 512 << 20
 _LISTED: Final = re.compile(rb"(?:[0-9a-f]{40}\t[^\n]+\n)*\Z")
 _OID_LENGTH: Final = 40
+_EMPTY: Final = "pachaEmpty"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _PROGRESS: Final = re.compile(
     r"(Receiving objects|Writing objects|Resolving deltas|Counting objects):\s+\d+% \((\d+)/(\d+)\)"
@@ -91,6 +92,19 @@ def add_remote(repo: GitRepository, name: str, url: str) -> None:
     repo.git("config", "--local", f"remote.{name}.url", url)
 
 
+def note_empty(repo: GitRepository, name: str) -> None:
+    """Remember of a remote that it was asked and had nothing: no ref here can say so."""
+    repo.git("config", "--local", f"remote.{name}.{_EMPTY}", "true")
+
+
+def was_empty(repo: GitRepository, name: str) -> bool:
+    """Whether a remote was ever seen to have nothing."""
+    try:
+        return repo.git_text("config", "--local", "--get", f"remote.{name}.{_EMPTY}") == "true"
+    except CommandFailed:
+        return False
+
+
 def remove_remote(repo: GitRepository, name: str) -> None:
     """Take a remote out of the configuration.
 
@@ -105,22 +119,23 @@ def remove_remote(repo: GitRepository, name: str) -> None:
 # Talking --------------------------------------------------------------------------------------------------------------
 
 
-def list_refs(repo: GitRepository, remote: str, *, most: int = LISTING_LIMIT) -> dict[str, Oid]:
-    """Every ref of a remote below ``ROOTS``.
+def list_refs(repo: GitRepository, remote: str) -> dict[str, Oid]:
+    """Every ref of a remote below ``ROOTS``, as long as the list has at most ``LISTING_LIMIT`` bytes.
 
     Args:
         repo: Whose remote it is.
         remote: Name or URL.
-        most: Bytes that the listing may take.
 
     Raises:
         RemoteError: it can't be reached, or answers nonsense or without end.
     """
     argv = ["git", f"--git-dir={repo.path}", "ls-remote", "--quiet", "--refs", remote]
-    bounded = within_memory(argv, max(4 * most, _LEAST_MEMORY))
+    bounded = within_memory(argv, max(4 * LISTING_LIMIT, _LEAST_MEMORY))
     guard = _patience(remote)
     with remote_errors(remote):
-        listed = run_watched(bounded, on_stderr=lambda line: None, env=environment(), most=most, guard=guard).stdout
+        listed = run_watched(
+            bounded, on_stderr=lambda line: None, env=environment(), most=LISTING_LIMIT, guard=guard
+        ).stdout
     if not _LISTED.match(listed):
         raise RemoteError(f"{remote}: its list of refs makes no sense", hint="is the URL that of a Git repository?")
     lines = listed.decode("utf-8", "surrogateescape").split("\n")

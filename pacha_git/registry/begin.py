@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.git.changes import Changes, changing
+from pacha_git.git.refs import sync_file_system
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import REGISTRY_REF
 from pacha_git.schema.commit import SYSTEM_IDENTITY, commit_bytes, tree_bytes
@@ -62,6 +63,7 @@ def init(path: Path, *, shared: bool) -> bool:
             message="init\n",
         )
         write_readme(repo, changes)
+    sync_file_system(path)  # the folder itself, and what `git init` put into it without an fsync
     return True
 
 

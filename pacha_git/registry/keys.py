@@ -89,16 +89,27 @@ def list_keys(context: Context | None = None) -> list[KeyInfo]:
 
 
 def _own_keys() -> list[KeyInfo]:
-    paths = sorted(keys_folder().glob("*.pub")) if keys_folder().is_dir() else []
+    """Those in the keys folder, and the one that signs; of each its private half, its public half, or both are here."""
+    folder = keys_folder()
+    paths = {path.with_suffix("") if path.suffix == ".pub" else path for path in folder.glob("[!.]*")}
     chosen = default_key_path()
-    if chosen is not None and chosen.with_name(chosen.name + ".pub").exists():
-        paths = list(dict.fromkeys([*paths, chosen.with_name(chosen.name + ".pub")]))
-    found = []
-    for path in paths:
-        private = path.with_suffix("")
-        key = read_public(str(path))
-        found.append(KeyInfo(private.name, key.fingerprint, str(private), private=private.exists()))
-    return found
+    if chosen is not None and chosen.exists():
+        paths.add(chosen)
+    found = [(path, _public_half(path)) for path in sorted(paths)]
+    return [KeyInfo(path.name, key.fingerprint, str(path), private=path.exists()) for path, key in found if key]
+
+
+def _public_half(private: Path) -> PublicKey | None:
+    """The public key beside a private one, or the one within it; None for a file that is no key."""
+    beside = private.with_name(private.name + ".pub")
+    if beside.exists():
+        return read_public(str(beside))
+    from pacha_git.trust.keypair import public_of_private
+
+    try:
+        return public_of_private(private.read_bytes())
+    except (OSError, InvalidInput):
+        return None
 
 
 def read_public(text_or_path: str) -> PublicKey:

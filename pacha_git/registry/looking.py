@@ -87,6 +87,8 @@ def look(context: Context, remote: str, progress: Progress | None = None) -> Loo
 
 def _look(context: Context, remote: str, progress: Progress | None) -> Look:
     there = transport.list_refs(context.repo, remote)
+    if not there:
+        transport.note_empty(context.repo, remote)
     seen = remotes.seen(context, remote)
     result = Look(remote, there, seen, [], Moved(), Arrival())
     bad = dict(vanished_or_moved(seen, there))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound
@@ -31,9 +32,18 @@ def list_remotes(context: Context) -> list[tuple[str, str]]:
     return sorted(transport.remotes(context.repo).items())
 
 
-def add(context: Context, name: str, url: str) -> None:
-    """Name a remote; errors as ``transport.add_remote``."""
-    transport.add_remote(context.repo, name, url)
+def add(context: Context, name: str, url: str) -> str:
+    """Name a remote, and return its URL as it is kept; errors as ``transport.add_remote``."""
+    kept = located(url)
+    transport.add_remote(context.repo, name, kept)
+    return kept
+
+
+def located(url: str) -> str:
+    """A URL as it is; a folder, there already or not, by its whole path: git reads it from wherever one stands."""
+    before = url.partition("/")[0]
+    is_folder = url and not url.startswith("-") and (":" not in before or Path(url).is_dir())
+    return str(Path(url).expanduser().absolute()) if is_folder else url
 
 
 def remove(context: Context, name: str) -> None:

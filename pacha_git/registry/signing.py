@@ -5,6 +5,7 @@ It knows where a person's keys lie and what ``sign.default`` says; the bytes of 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ EVENT_NAMESPACE: Final = "pacha-event"
 DEFAULT_KEY: Final = "id_ed25519"
 _SIGN_DEFAULT: Final = "pacha.sign.default"
 _SIGN_KEY: Final = "pacha.sign.key"
+_OTHERS: Final = 0o077
+_ask_passphrase: Callable[[Path], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +56,44 @@ def default_key_path() -> Path | None:
 
 
 def load_key(path: Path) -> KeyPair:
-    """Read a private key.
+    """Read a private key; whoever may ask for a passphrase is asked for that of an encrypted one.
 
     Raises:
         NotFound: no such file.
-        PachaError: it can't be read.
+        PachaError: it can't be read, or others can read it too.
+        InvalidInput: it is no key, or its passphrase is wrong or missing.
     """
-    from pacha_git.trust.keypair import load_private
+    from pacha_git.trust.keypair import PassphraseWanted, load_private
 
+    data = _read_private(path)
     try:
-        return load_private(path.read_bytes())
+        return load_private(data)
+    except PassphraseWanted:
+        if _ask_passphrase is None:
+            raise
+        return load_private(data, _ask_passphrase(path))
+
+
+def _read_private(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            said = os.fstat(file.fileno())
+            if said.st_uid == os.getuid() and said.st_mode & _OTHERS:
+                raise PachaError(
+                    f"others can read the private key {path} (its mode is {said.st_mode & 0o777:04o})",
+                    hint=f"chmod 600 {path}",
+                )
+            return file.read()
     except FileNotFoundError:
         raise NotFound(f"no key at {path}", hint="make one with: git pacha key generate") from None
     except OSError as error:
         raise PachaError(f"can't read the key {path}: {error.strerror}") from None
+
+
+def ask_passphrases_with(ask: Callable[[Path], str] | None) -> None:
+    """Let ``ask`` be called for the passphrase of an encrypted key; None: such a key is refused."""
+    global _ask_passphrase  # one person, one terminal: a registry has no say in it
+    _ask_passphrase = ask
 
 
 class Signing:

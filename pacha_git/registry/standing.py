@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pacha_git.git import transport
 from pacha_git.names import NOTES_ROOT, REGISTRY_REF, VERSIONED_KINDS, Oid, parse_notes_ref
 from pacha_git.registry import remotes
 from pacha_git.registry.context import Context
@@ -69,7 +70,7 @@ def _remote_status(context: Context, name: str, url: str, ours: dict[str, Oid]) 
         behind=tuple(sorted(behind)),
         diverged=tuple(sorted(diverged)),
         settings_differ=settings is not None and settings != context.repo.ref(REGISTRY_REF),
-        fetched=bool(theirs) or settings is not None,
+        fetched=bool(theirs) or settings is not None or transport.was_empty(context.repo, name),
     )
 
 

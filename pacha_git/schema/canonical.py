@@ -22,6 +22,7 @@ _WRITER: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 )
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_SHOWN: Final = 24
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
 _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 
@@ -39,10 +40,18 @@ def encode(value: Any, *, depth: int = DEPTH) -> bytes:
     """
     try:
         data = write_plain(value) if _is_plain(value, depth) else rfc8785.dumps(value)
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"a text is not UTF-8: {_around(error)!a}", hint="write it in UTF-8") from None
     except (ValueError, TypeError) as error:
         raise InvalidInput(f"can't be written as canonical JSON: {error}") from None
     _refuse_nul(data)
     return data
+
+
+def _around(error: UnicodeEncodeError) -> str:
+    """What can't be encoded, with the word that it stands in; not the rest of the document."""
+    before, after = error.object[: error.start][-_SHOWN:], error.object[error.end :][:_SHOWN]
+    return before.rpartition('"')[2] + error.object[error.start : error.end] + after.partition('"')[0]
 
 
 def write_plain(value: Any) -> bytes:

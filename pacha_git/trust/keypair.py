@@ -32,6 +32,10 @@ _REWRITE_HINT: Final = "`ssh-keygen -p -f FILE` rewrites an older private key in
 _LOAD_ERRORS: Final = (ValueError, TypeError, ArithmeticError, NotImplementedError, InvalidTag, InternalError)
 
 
+class PassphraseWanted(InvalidInput):
+    """The key is encrypted, and nobody gave its passphrase."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyPair:
     """A private key and its public half."""
@@ -82,19 +86,28 @@ def load_private(data: bytes, passphrase: str | None = None) -> KeyPair:
         passphrase: Wanted if the key is encrypted; ignored if it is not.
 
     Raises:
-        InvalidInput: not such a file, damaged, encrypted without (or with another) passphrase, or its public
-            half is not that of the private one.
+        PassphraseWanted: it is encrypted, and ``passphrase`` is empty.
+        InvalidInput: not such a file, damaged, another passphrase, or its public half is not that of the private one.
     """
     envelope = _open_envelope(data)
     if envelope.encrypted and not passphrase:
-        raise InvalidInput(
+        raise PassphraseWanted(
             f"the private key {envelope.public.fingerprint} is encrypted and no passphrase was given",
-            hint="give its passphrase, or take it off with `ssh-keygen -p -f FILE`",
+            hint="run it on a terminal to be asked for it, or take it off with `ssh-keygen -p -f FILE`",
         )
     private = _load(envelope, passphrase.encode() if envelope.encrypted and passphrase else None)
     if _public_of(private) != envelope.public:
         raise InvalidInput("the private key is damaged: its two halves don't belong together")
     return KeyPair(private, envelope.public)
+
+
+def public_of_private(data: bytes) -> PublicKey:
+    """The public half of an OpenSSH private key file, which stands before the secret and needs no passphrase.
+
+    Raises:
+        InvalidInput: not such a file.
+    """
+    return _open_envelope(data).public
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +164,7 @@ def _load(envelope: _Envelope, passphrase: bytes | None) -> PrivateKey:
     except UnsupportedAlgorithm as problem:
         raise InvalidInput(
             f"the private key can't be decrypted here: {problem}",
-            hint="take the passphrase off with `ssh-keygen -p -f FILE`, or `pip install bcrypt` if that is missing",
+            hint="take the passphrase off with `ssh-keygen -p -f FILE`",
         ) from None
     except _LOAD_ERRORS:
         reason = "the passphrase is wrong, or the file is damaged" if envelope.encrypted else "the file is damaged"

@@ -114,6 +114,37 @@ def test_settings(here: Run, there: Run, hub: Path) -> None:
     assert there("settings", "adopt", "origin").code == 0
 
 
+@pytest.mark.parametrize("there_already", [True, False])
+def test_a_folder_is_a_remote_wherever_one_stands(
+    at: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, there_already: bool
+) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    hub = tmp_path / "work/hub.git"
+    if there_already:
+        subprocess.run(["git", "init", "-q", "--bare", hub], check=True)
+    assert at("remote", "add", "origin", "hub.git").code == 0
+    subprocess.run(["git", "init", "-q", "--bare", hub], check=True)
+    monkeypatch.chdir(tmp_path)
+    assert at("push").code == 0
+    assert at("remote", "list", "--json").json == [{"name": "origin", "url": str(hub)}]
+
+
+@pytest.mark.parametrize("url", ["git@example.org:m.git", "example.org:m", "https://example.org/m", "file:///srv/m"])
+def test_what_is_no_folder_stays_as_it_was_typed(at: Run, url: str) -> None:
+    assert at("remote", "add", "origin", url, "--json").json == {"name": "origin", "url": url}
+
+
+def test_an_empty_remote_was_fetched_all_the_same(at: Run, hub: Path) -> None:
+    assert at("remote", "add", "origin", hub).code == 0
+    assert "never fetched" in at("status").out
+    assert at("fetch").code == 0
+    assert "never fetched" not in at("status").out
+    assert at("remote", "remove", "origin").code == 0
+    assert at("remote", "add", "origin", hub).code == 0
+    assert "never fetched" in at("status").out
+
+
 @pytest.mark.parametrize("url", ["/nowhere/hub.git", "file:///nowhere/hub.git", "git://127.0.0.1:1/x"])
 def test_a_remote_that_is_not_there(at: Run, pacha: Run, tmp_path: Path, url: str) -> None:
     assert at("remote", "add", "origin", url).code == 0

@@ -127,6 +127,15 @@ def test_a_word_that_is_no_text(pacha: Run) -> None:
         pacha(*words, "--json").error  # noqa: B018 — that it parses is what is asked
 
 
+def test_a_text_that_is_no_utf8(at: Callable[..., Ended], tmp_path: Path) -> None:
+    (tmp_path / "m").write_bytes(b"hello world")
+    words = ("model", "register", "m", tmp_path / "m", "-v", "1.0.0", "-d", "caf\udce9 au lait")
+    ended = at(*words, "--json")
+    assert (ended.code, ended.error["message"]) == (2, "a text is not UTF-8: 'caf\\udce9 au lait'")
+    assert at(*words[:-1], "café").code == 0
+    assert "not UTF-8" in at("model", "describe", "m@1.0.0", "\udce9").err
+
+
 def test_one_place_gives_codes() -> None:
     assert failure.report(KeyboardInterrupt(), Invocation("git pacha")) == 130
     assert failure.report(output.ReaderGone(), Invocation("git pacha")) == 141

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacha_git.errors import InvalidInput
-from pacha_git.trust.keypair import KeyPair, generate, load_private, private_openssh, public_openssh
+from pacha_git.trust.keypair import KeyPair, generate, load_private, private_openssh, public_of_private, public_openssh
 from pacha_git.trust.sshsig import sign
 from pacha_git.trust.wire import armor, dearmor, string
 from tests.trust.mutations import damaged
@@ -87,15 +86,11 @@ def test_an_encrypted_key_wants_its_passphrase(ssh_keygen: SshKeygen) -> None:
 
 
 @pytest.mark.parametrize("cipher", ["aes256-ctr", "aes256-gcm@openssh.com"])
-def test_an_encrypted_key_opens_or_says_what_is_missing(cipher: str, ssh_keygen: SshKeygen) -> None:
+def test_an_encrypted_key_opens_with_its_passphrase_alone(cipher: str, ssh_keygen: SshKeygen) -> None:
     path = ssh_keygen.make("locked", *KEY_OPTIONS["ed25519"], "-Z", cipher, passphrase="open sesame")
     public = path.with_suffix(".pub").read_text()
-    if importlib.util.find_spec("bcrypt") is None:
-        with pytest.raises(InvalidInput, match="can't be decrypted here") as caught:
-            load_private(path.read_bytes(), "open sesame")
-        assert "pip install bcrypt" in caught.value.hint
-        return
     assert public_openssh(load_private(path.read_bytes(), "open sesame").public, "locked") == public
+    assert public_openssh(public_of_private(path.read_bytes()), "locked") == public
     with pytest.raises(InvalidInput, match="the passphrase is wrong"):
         load_private(path.read_bytes(), "open barley")
 
