@@ -79,7 +79,7 @@ def repository(tmp_path: Path) -> Path:
     """A bare repository with one commit on main."""
     path = tmp_path / "served repository.git"
     git("init", "-q", "--bare", "-b", "main", path)
-    work = tmp_path / "work"
+    work = tmp_path / "clone"
     git("init", "-q", "-b", "main", work)
     (work / "file").write_bytes(b"hello\n")
     git("-C", work, "add", "file")
@@ -111,7 +111,7 @@ def test_stock_git_clones_and_fetches_with_either_protocol(repository: Path, tmp
 
 def test_read_only_refuses_a_push_and_says_so(repository: Path, tmp_path: Path) -> None:
     with running(repository) as served:
-        said = git("-C", tmp_path / "work", "push", served.url, "main:other", code=128)
+        said = git("-C", tmp_path / "clone", "push", served.url, "main:other", code=128)
         assert "served read-only" in said
         assert (
             served.ask("POST", "/git-receive-pack", b"0000", Content_Type="application/x-git-receive-pack-request")[0]
@@ -123,7 +123,7 @@ def test_read_only_refuses_a_push_and_says_so(repository: Path, tmp_path: Path) 
 @pytest.mark.parametrize("size", [100, 3 << 20])
 def test_a_push_with_the_token_in_a_header_or_in_the_url(repository: Path, tmp_path: Path, size: int) -> None:
     """The larger one goes as chunks: it exceeds http.postBuffer."""
-    work = tmp_path / "work"
+    work = tmp_path / "clone"
     with running(repository, WRITABLE) as served:
         head = commit(work, size)
         git("-C", work, "-c", f"http.extraHeader=Authorization: Bearer {TOKEN}", "push", served.url, "main")
@@ -136,7 +136,7 @@ def test_a_push_with_the_token_in_a_header_or_in_the_url(repository: Path, tmp_p
 
 
 def test_a_credential_helper_is_asked(repository: Path, tmp_path: Path) -> None:
-    work = tmp_path / "work"
+    work = tmp_path / "clone"
     helper = f"!f() {{ test $1 = get && printf 'username=me\\npassword={TOKEN}\\n'; }}; f"
     with running(repository, WRITABLE) as served:
         git("-C", work, "-c", f"credential.helper={helper}", "push", served.url, "main:helped")
@@ -153,7 +153,7 @@ def test_a_wrong_token_is_refused(repository: Path, tmp_path: Path, authorizatio
         assert status == 401
         assert headers["www-authenticate"].startswith("Basic ")
         words = ["-c", f"http.extraHeader=Authorization: {authorization}"] if authorization else []
-        git(*words, "-C", tmp_path / "work", "push", served.url, "main:other", code=128)
+        git(*words, "-C", tmp_path / "clone", "push", served.url, "main:other", code=128)
         assert served.ask("GET", "/info/refs?service=git-receive-pack", Authorization=basic(TOKEN))[0] == 200
     assert "other" not in git("-C", repository, "for-each-ref")
 
@@ -162,7 +162,7 @@ def test_a_private_one_lets_nobody_read_without_the_token(repository: Path, tmp_
     with running(repository, Access(private=True, token=TOKEN)) as served:
         git("clone", "-q", served.url, tmp_path / "no", code=128)
         git("clone", "-q", served.url.replace("//", f"//x:{TOKEN}@"), tmp_path / "yes")
-        said = git("-C", tmp_path / "work", "push", served.url.replace("//", f"//x:{TOKEN}@"), "main:other", code=128)
+        said = git("-C", tmp_path / "clone", "push", served.url.replace("//", f"//x:{TOKEN}@"), "main:other", code=128)
         assert "served read-only" in said
 
 
@@ -198,8 +198,8 @@ def test_a_compressed_request(repository: Path) -> None:
         ("GET", "/info/refs", 403),
         ("GET", "/info/refs?service=git-upload-archive", 403),
         ("GET", "/info/refs?service=git-upload-pack&service=git-receive-pack", 403),
-        ("GET", "/../work/.git/HEAD", 404),
-        ("GET", "/%2e%2e/work/.git/HEAD", 404),
+        ("GET", "/../clone/.git/HEAD", 404),
+        ("GET", "/%2e%2e/clone/.git/HEAD", 404),
         ("GET", "/../info/refs?service=git-upload-pack", 404),
         ("GET", "/config", 404),
         ("GET", "/objects/info/packs", 404),
@@ -260,8 +260,8 @@ def test_a_client_that_only_pretends_to_be_there_is_dropped(repository: Path, mo
 
 
 def test_a_client_that_leaves_takes_its_git_with_it(repository: Path, tmp_path: Path) -> None:
-    commit(tmp_path / "work", 24 << 20)
-    git("-C", tmp_path / "work", "push", "-q", repository, "main")
+    commit(tmp_path / "clone", 24 << 20)
+    git("-C", tmp_path / "clone", "push", "-q", repository, "main")
     wanted = git("-C", repository, "rev-parse", "main").strip()
     body = f"0032want {wanted}\n00000009done\n".encode()
     with running(repository) as served:
