@@ -16,6 +16,7 @@ from typing import Final
 
 from pacha_git.errors import Conflict, Corrupt, NotFound
 from pacha_git.git import locks
+from pacha_git.git.foreign import gc_under_way
 from pacha_git.git.packfiles import adopt
 from pacha_git.git.packwriter import PackWriter
 from pacha_git.git.refs import RefMoved, RefUpdate
@@ -175,6 +176,8 @@ class Changes:
             SharedObjectGone: see there; nothing has happened.
         """
         with ExitStack() as protection:
+            if self._shared and gc_under_way(self._repo.path):
+                self._copy_shared()
             self._finish(protection)
             self._protect()
             for attempt in range(_TRIES):
@@ -198,12 +201,22 @@ class Changes:
             self.packs += writer.finish()
 
     def _protect(self) -> None:
-        if self._shared:
-            gone = self._repo.packs.freshen(oid.raw for oid in self._shared)
-            if gone:
-                raise SharedObjectGone(
-                    f"{len(gone)} stored objects vanished meanwhile (did git gc run?)", hint="try the command again"
-                )
+        """Make what is relied on young, and see that it is here: a gc that begins now spares it."""
+        gone = self._repo.packs.freshen(oid.raw for oid in self._shared) if self._shared else ()
+        if gone:
+            raise SharedObjectGone(
+                f"{len(gone)} stored objects vanished meanwhile (did git gc run?)", hint="try the command again"
+            )
+
+    def _copy_shared(self) -> None:
+        """Write what is relied on anew: a gc that has begun already may have decided to free it."""
+        for oid in sorted(self._shared):
+            try:
+                kind, body = self._repo.packs.read(oid)
+            except NotFound:
+                raise SharedObjectGone(f"{oid} vanished meanwhile", hint="try the command again") from None
+            self.writer.add(kind, body)  # type: ignore[arg-type]
+        self._shared.clear()
 
     def _resolve(self) -> bool:
         """Ask the resolvers about every ref that moved; whether all of them are settled."""

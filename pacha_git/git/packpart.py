@@ -89,7 +89,8 @@ class PackPart:
         checksum = self._checksum()
         _write_all(self._file.fd, [*self._queue, checksum])
         self._queue = []
-        self._index = temporary(self._file.path.parent, ".idx")
+        # Not ".idx": stock gc removes every index that has no pack beside it.
+        self._index = temporary(self._file.path.parent, ".index")
         _write_all(self._index.fd, [encode_index(self._oids, self._crcs, self._offsets, checksum)])
         self._oids = []
         if self._written:
