@@ -5,9 +5,7 @@ It knows remotes, refs and what git prints; moving objects is fetching's and pus
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError, RemoteError
+from pacha_git.git.credentials import masked, nobody_to_ask
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import Oid
 from pacha_git.process import CommandFailed, Completed, run_watched, within_memory
@@ -86,7 +85,7 @@ def add_remote(repo: GitRepository, name: str, url: str) -> None:
     if not _NAME.match(name) or name.endswith((".", ".lock")) or ".." in name:
         raise InvalidInput(f"bad remote name {name!r}", hint="one word of letters, digits, '.', '_', '-', as in origin")
     if not url or url.startswith("-") or any(ord(char) < 32 for char in url):
-        raise InvalidInput(f"bad URL {url!r}", hint="as in git@example.org:models.git, https://… or a folder")
+        raise InvalidInput(f"bad URL {masked(url)!r}", hint="as in git@example.org:models.git, https://… or a folder")
     if name in remotes(repo):
         raise Conflict(f"there is a remote {name} already", hint=f"git pacha remote remove {name}")
     repo.git("config", "--local", f"remote.{name}.url", url)
@@ -134,7 +133,7 @@ def list_refs(repo: GitRepository, remote: str) -> dict[str, Oid]:
     guard = _patience(remote)
     with remote_errors(remote):
         listed = run_watched(
-            bounded, on_stderr=lambda line: None, env=environment(), most=LISTING_LIMIT, guard=guard
+            bounded, on_stderr=lambda line: None, env=environment(repo.path), most=LISTING_LIMIT, guard=guard
         ).stdout
     if not _LISTED.match(listed):
         raise RemoteError(f"{remote}: its list of refs makes no sense", hint="is the URL that of a Git repository?")
@@ -184,16 +183,13 @@ def talk(
             on_progress(doing, int(done), int(total))
 
     whole = ["git", f"--git-dir={path}", *_QUIET, *argv]
-    done = run_watched(whole, on_stderr=on_stderr, env={**environment(), **env}, stdin=stdin, guard=guard)
+    done = run_watched(whole, on_stderr=on_stderr, env={**environment(path), **env}, stdin=stdin, guard=guard)
     return done, moved
 
 
-def environment() -> dict[str, str]:
+def environment(git_dir: Path) -> dict[str, str]:
     """What a git that speaks to a remote needs: nobody is asked for a password where nobody could answer."""
-    env = {"GIT_ALLOC_LIMIT": _ALLOCATION}
-    if "GIT_TERMINAL_PROMPT" not in os.environ and not (sys.stderr is not None and sys.stderr.isatty()):
-        env["GIT_TERMINAL_PROMPT"] = "0"
-    return env
+    return {"GIT_ALLOC_LIMIT": _ALLOCATION, **nobody_to_ask(git_dir)}
 
 
 @contextmanager
@@ -206,6 +202,7 @@ def remote_errors(remote: str) -> Iterator[None]:
 
 
 _HINTS: Final = (
+    (("served read-only",), "on that machine: git pacha serve --writable"),
     (("Authentication failed", "could not read Username", "Permission denied", "401", "403"),
      "Git's own credentials are used: try git ls-remote with the URL first"),
     (("Could not resolve host", "Connection refused", "Connection timed out", "No route to host", "unable to connect"),
@@ -216,6 +213,7 @@ _HINTS: Final = (
      "it sends more than makes sense: whose machine is that?"),
 )  # fmt: skip
 _ANY_HINT: Final = "is the URL right, is the machine up, may you read and write there? git pacha remote list shows it"
+_TOLD: Final = "remote:"
 _CHATTER: Final = ("hint:", "Please make sure", "and the repository exists", "Could not read from remote")
 
 
@@ -225,7 +223,10 @@ def _remote_error(remote: str, error: CommandFailed) -> PachaError:
         for line in (error.stderr or error.message).splitlines()
         if line.strip() and not _PROGRESS.search(line) and not line.removeprefix("fatal: ").startswith(_CHATTER)
     ]
+    told = [line[len(_TOLD) :].strip() for line in error.stderr.splitlines() if line.startswith(_TOLD)]
     named = (line for line in said for words, _ in _HINTS if any(word in line for word in words))
     reason = next(named, said[-1] if said else "")
+    if told and "unable to access" in reason:
+        reason = told[0]  # what the server says of it says more than its number
     hint = next((hint for words, hint in _HINTS if any(word in reason for word in words)), _ANY_HINT)
-    return RemoteError(f"{remote}: {reason or 'git gave up'}", hint=hint)
+    return RemoteError(masked(f"{remote}: {reason or 'git gave up'}"), hint=hint)

@@ -93,7 +93,7 @@ def test_what_nothing_answers_to_is_said(many: Registry, words: dict[str, object
 def test_words_that_can_not_be_are_refused(many: Registry, words: dict[str, object]) -> None:
     for verb in (many.push, many.pull):
         with pytest.raises(InvalidInput):
-            verb(**words)  # type: ignore[operator]
+            verb(**words)  # type: ignore[arg-type]
 
 
 def test_a_dry_run_says_how_much_would_move(here: Registry, hub: Path, tmp_path: Path) -> None:
