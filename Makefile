@@ -59,7 +59,8 @@ bench: $(INSTALLED) $(WEIGHTS) ## Time the main commands beside cp and git add; 
 bench-quick: $(INSTALLED) $(WEIGHTS) ## The same in three rounds
 	$(BIN)/python -m benchmarks --quick
 
-docs: $(INSTALLED) man ## See that what the documents say is so
+docs: $(INSTALLED) man ## Type the README's session anew, and see that what the documents say is so
+	$(BIN)/python -m tests.docs.readme
 	$(BIN)/pytest tests/docs
 
 man: ## Lint the man page
