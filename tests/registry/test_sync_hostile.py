@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -26,19 +27,30 @@ M2 = "refs/pacha/models/m/2.0.0"
 EVENTS = "refs/notes/pacha/models/m/_events"
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A hub with m 1.0.0, which ours knows, and m 2.0.0 and n 1.0.0, which it does not."""
-    path = bare(tmp_path / "hub.git")
-    theirs = registry(tmp_path, "theirs", path)
+    folder = tmp_path_factory.mktemp("stage")
+    path = bare(folder / "hub.git")
+    theirs = registry(folder, "theirs", path)
     model(theirs, "m", "1.0.0")
     theirs.models.stage("m@1.0.0", "staging")
     theirs.push()
-    clone(tmp_path, "ours", path)
+    clone(folder, "ours", path)
     model(theirs, "m", "2.0.0")
     model(theirs, "n", "1.0.0")
     theirs.push()
-    return path
+    return folder
+
+
+@pytest.fixture
+def hub(stage: Path, tmp_path: Path) -> Path:
+    for name in ("hub", "ours", "theirs"):
+        shutil.copytree(stage / f"{name}.git", tmp_path / f"{name}.git")
+    for name in ("ours", "theirs"):
+        url = ["config", "remote.origin.url", str(tmp_path / "hub.git")]
+        subprocess.run(["git", "-C", tmp_path / f"{name}.git", *url], check=True)
+    return tmp_path / "hub.git"
 
 
 @pytest.fixture
