@@ -35,7 +35,9 @@ _REFUSALS: Final = {
     errno.ENFILE: "too many files are open on this machine",
     errno.ENAMETOOLONG: "choose a shorter path",
 }
-_PASSWORD: Final = re.compile(r"://[^/@\s'\"]+@")
+_USERINFO: Final = re.compile(r"//[^/\s'\"]*@")
+# The floors below leave passwords out; this is for what was mistyped and is repeated in an error.
+_PASSWORD: Final = re.compile(r"//([^/\s'\":@]*):[^/\s'\"]*@")
 
 
 def report(error: BaseException, asked: Invocation) -> int:
@@ -90,6 +92,7 @@ def _usage(error: typer.TyperException, asked: Invocation) -> PachaError:
 
 
 def _say(code: str, message: str, hint: str, asked: Invocation) -> None:
+    message, hint = (_PASSWORD.sub(r"//\1:***@", text) for text in (message, hint))
     if asked.json:
         # In ASCII: unlike stdout's document, this one goes through whatever encoding stderr has.
         output.write_error(json.dumps({"error": {"code": code, "message": message, "hint": hint}}))
@@ -110,7 +113,7 @@ def _bug(error: BaseException, asked: Invocation) -> int:
 
 
 def _traceback(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))
+    return _USERINFO.sub("//***@", "".join(traceback.format_exception(error)))
 
 
 def _keep(trace: str, asked: Invocation) -> Path | None:
@@ -124,7 +127,7 @@ def _keep(trace: str, asked: Invocation) -> Path | None:
         folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "pacha"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         log = folder / f"bug-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}.log"
-        text = _PASSWORD.sub("://***@", "\n".join([*facts, "", trace]))
+        text = _USERINFO.sub("//***@", "\n".join([*facts, "", trace]))
         log.write_text(text, encoding="utf-8", errors="backslashreplace")
     except (OSError, RuntimeError):
         return None

@@ -163,9 +163,7 @@ class Backend:
         service = self._service(environ, *asked)
         authorization = str(environ.get("HTTP_AUTHORIZATION", ""))
         if service == WRITE and not self._access.writable:
-            raise _Refusal(
-                "403 Forbidden", "this registry is served read-only; to allow pushes: git pacha serve --writable\n"
-            )
+            raise _Refusal("403 Forbidden", "this registry is served read-only\n")
         if (service == WRITE or self._access.private) and not self._access.has_token(authorization):
             wrong = "that is not the token\n" if authorization else "the token of this server is needed\n"
             raise _Refusal("401 Unauthorized", wrong, (("WWW-Authenticate", _REALM),))

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound
 from pacha_git.git import fetching, transport
+from pacha_git.git.credentials import masked
 from pacha_git.git.refs import RefUpdate
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import Side, passing
@@ -28,15 +29,15 @@ _SMALL: Final = 64 << 20
 
 
 def list_remotes(context: Context) -> list[tuple[str, str]]:
-    """Name and URL of every remote, by name."""
-    return sorted(transport.remotes(context.repo).items())
+    """Name and URL of every remote, by name; passwords are left out of the URLs."""
+    return sorted((name, masked(url)) for name, url in transport.remotes(context.repo).items())
 
 
 def add(context: Context, name: str, url: str) -> str:
     """Name a remote, and return its URL as it is kept; errors as ``transport.add_remote``."""
     kept = located(url)
     transport.add_remote(context.repo, name, kept)
-    return kept
+    return masked(kept)
 
 
 def located(url: str) -> str:

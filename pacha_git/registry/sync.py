@@ -14,6 +14,7 @@ from typing import Any
 from pacha_git.errors import Conflict, NotFound, RemoteError
 from pacha_git.git import transport
 from pacha_git.git.changes import changing
+from pacha_git.git.credentials import masked
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import REGISTRY_REF
 from pacha_git.registry import remotes, sending
@@ -172,7 +173,8 @@ def _adopt_registry(repo: GitRepository, url: str) -> None:
     there = transport.list_refs(repo, "origin")
     if REGISTRY_REF not in there:
         raise RemoteError(
-            f"{url} is no registry", hint="push one to it first: git pacha remote add origin URL; git pacha push"
+            f"{masked(url)} is no registry",
+            hint="push one to it first: git pacha remote add origin URL; git pacha push",
         )
     with remotes.quarantined(repo, "origin", [there[REGISTRY_REF]]) as side, changing(repo, "clone") as changes:
         settings_at(side.repo, there[REGISTRY_REF])
