@@ -16,7 +16,7 @@ from itertools import accumulate, chain
 from operator import sub
 from typing import Any, Final
 
-from pacha_git.errors import Corrupt
+from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.schema.canonical import encode, json_number
 from pacha_git.schema.params import metric_name
 
@@ -112,7 +112,7 @@ def decode_series(data: bytes) -> dict[str, Series]:
     try:
         sizes = [(str(name), int(size)) for name, size in header["columns"]]
         counts = [(metric_name(name), int(count)) for name, count in header["metrics"]]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, InvalidInput) as error:
         raise Corrupt(f"the head of the series can't be read: {error}") from None
     total = sum(count for _, count in counts)
     if tuple(name for name, _ in sizes) != _COLUMNS or any(count < 1 for _, count in counts) or total > POINT_LIMIT:
