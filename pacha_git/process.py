@@ -24,6 +24,8 @@ LOCAL_ENV_VARS: Final = (
     "GIT_OBJECT_DIRECTORY", "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_GRAFT_FILE", "GIT_INDEX_FILE",
     "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_COMMON_DIR",
     "GIT_INTERNAL_SUPER_PREFIX",
+    # Beyond that list, as wrong: a hook of a push may move no refs in the repository pushed to, nor out of a namespace.
+    "GIT_QUARANTINE_PATH", "GIT_NAMESPACE",
 )  # fmt: skip
 
 Child = subprocess.Popen[bytes]
