@@ -13,7 +13,7 @@ from blake3 import blake3
 
 from pacha_git.errors import PachaError, VerificationFailed
 from pacha_git.git import fetching
-from pacha_git.git.changes import changing
+from pacha_git.git.changes import Changes, changing
 from pacha_git.git.fetching import WantRefused
 from pacha_git.git.packwriter import PackWriter
 from pacha_git.git.side import Side, passing, resumable
@@ -112,8 +112,27 @@ def _keep(
     progress: Progress | None,
 ) -> None:
     """Check what arrived, move what is sound among our objects, and let refs hold it."""
-    sound: list[Item] = []
-    digests: list[tuple[bytes, bytes]] = []
+    sound = check_arrived(side, items, arrival, progress)
+    if not sound.items:
+        return
+    commits = [item.payload_commit for item in sound.items if item.payload_commit is not None]
+    with changing(context.repo, "pull " + " ".join(item.payload_ref for item in sound.items)) as changes:
+        hold_arrived(context, changes, side, sound, arrival)
+        changes.take_in(side.packs if len(sound.items) == len(items) else side.only(commits))
+    pulled.count += len(sound.items)
+
+
+@dataclass(slots=True)
+class Sound:
+    """Payloads of which every byte was checked, and what was learnt from it: BLAKE3 and oid of each piece, raw."""
+
+    items: list[Item] = field(default_factory=list)
+    digests: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+def check_arrived(side: Side, items: Sequence[Item], arrival: Arrival, progress: Progress | None) -> Sound:
+    """Check every byte of payloads that lie in a side repository; what is wrong with one, the arrival is told."""
+    sound = Sound()
     too_large = side.largest() > MANIFEST_LIMIT
     for item in items:
         assert item.content is not None
@@ -124,22 +143,21 @@ def _keep(
                 raise VerificationFailed(f"an object of over {MANIFEST_LIMIT >> 20} MiB came with it")
             check_payload(
                 side.repo, item.payload_commit, item.content, progress=report,
-                seen=lambda oid, block: digests.append((blake3(block).digest(), oid.raw)),
+                seen=lambda oid, block: sound.digests.append((blake3(block).digest(), oid.raw)),
             )  # fmt: skip
-            sound.append(item)
+            sound.items.append(item)
         except PachaError as error:
             arrival.refuse(item.payload_ref, error.message)
-    if not sound:
-        return
-    commits = [item.payload_commit for item in sound if item.payload_commit is not None]
-    with changing(context.repo, "pull " + " ".join(item.payload_ref for item in sound)) as changes:
-        changes.rely_on(_shared(context, side, sound))
-        changes.take_in(side.packs if len(sound) == len(items) else side.only(commits))
-        changes.afterwards(lambda: _remember(context, sound, digests))
-        for item, commit in zip(sound, commits, strict=True):
-            changes.move(item.payload_ref, commit, context.repo.ref(item.payload_ref))
-            arrival.results.append(RefResult(item.payload_ref, "new"))
-    pulled.count += len(sound)
+    return sound
+
+
+def hold_arrived(context: Context, changes: Changes, side: Side, sound: Sound, arrival: Arrival) -> None:
+    """Let refs of ours hold payloads that were checked, before what arrived is moved among our objects."""
+    changes.rely_on(_shared(context, side, sound.items))
+    changes.afterwards(lambda: _remember(context, sound.items, sound.digests))
+    for item in sound.items:
+        changes.move(item.payload_ref, item.payload_commit, context.repo.ref(item.payload_ref))
+        arrival.results.append(RefResult(item.payload_ref, "new"))
 
 
 def _remember(context: Context, items: Iterable[Item], digests: Sequence[tuple[bytes, bytes]]) -> None:
