@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pacha_git.cli.card import add_card
 from pacha_git.cli.changing import add_changing
 from pacha_git.cli.grammar import noun, verb
 from pacha_git.cli.reading import add_reading
@@ -11,3 +12,4 @@ app = noun("model", "Models: weights and whatever belongs to them.")
 verb(app, "register", without(register, "purpose", "datasheet"))
 add_reading(app)
 add_changing(app)
+add_card(app)

@@ -13,7 +13,7 @@ from pacha_git.cli.invocation import collection, invocation, noun_kind, registry
 from pacha_git.cli.progress import progress
 from pacha_git.errors import InvalidInput
 
-_FORMATS = ("tree", "dot", "mermaid", "json")
+_FORMATS = ("tree", "dot", "mermaid", "json", "prov")
 _Range = Annotated[
     str | None, typer.Option("--range", metavar="A-B", help="Bytes A to B, both included; A- from A on, -N the last N.")
 ]
@@ -129,7 +129,8 @@ def lineage(
     down: Annotated[bool, typer.Option("--down", help="What came from it.")] = False,
     depth: Annotated[int | None, typer.Option("--depth", metavar="N", min=0, help="At most N steps away.")] = None,
     shape: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="tree (the default), dot, mermaid or json.")
+        str | None,
+        typer.Option("--format", metavar="FORMAT", help="tree (the default), dot, mermaid, json or prov (PROV-JSON)."),
     ] = None,
 ) -> None:
     """Show what a version came from, or what came from it."""
@@ -139,9 +140,13 @@ def lineage(
         raise InvalidInput("--up and --down at once", hint="ask for one, then for the other")
     if shape is not None and shape not in _FORMATS:
         raise InvalidInput(f"unknown format {shape!r}", hint="one of " + ", ".join(_FORMATS))
-    if invocation(ctx).json and shape not in (None, "json"):
+    if invocation(ctx).json and shape not in (None, "json", "prov"):
         raise InvalidInput(f"--format {shape} and --json at once", hint="leave out one of them")
-    graph = collection(ctx).lineage(spec, version=version, direction="down" if down else "up", depth=depth)
+    direction = "down" if down else "up"
+    if shape == "prov":
+        output.document(collection(ctx).provenance(spec, version=version, direction=direction, depth=depth))
+        return
+    graph = collection(ctx).lineage(spec, version=version, direction=direction, depth=depth)
     if shape == "json":
         output.document(graph.to_json())
     else:

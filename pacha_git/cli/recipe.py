@@ -10,11 +10,12 @@ import typer
 from pacha_git.cli import flags, output
 from pacha_git.cli.changing import add_changing
 from pacha_git.cli.grammar import noun, verb
-from pacha_git.cli.invocation import registry
+from pacha_git.cli.invocation import registry, registry_path
 from pacha_git.cli.reading import add_reading
 from pacha_git.cli.sheets import spec_of
 from pacha_git.cli.units import counted
-from pacha_git.errors import VerificationFailed
+from pacha_git.errors import NotFound, PachaError
+from pacha_git.registry.results import RecipeProblem
 
 app = noun("recipe", "Recipes: how a model is trained, as TOML.")
 
@@ -39,21 +40,37 @@ def validate(
     what: Annotated[str, typer.Argument(metavar="SPEC|FILE.toml", help="A recipe of the registry, or a file.")],
     version: flags.Version = None,
 ) -> None:
-    """Check a recipe; a file needs no registry."""
-    from pacha_git.registry.recipes import validate_file
+    """Check a recipe.
 
-    if version is None and (what.endswith(".toml") or Path(what).is_file()):
-        problems = validate_file(flags.path(what))
-    else:
-        problems = registry(ctx).validate_recipe(flags.versioned(what, version))
-    lines = [f"{what}:{problem.line}: {problem.key}: {problem.message}" for problem in problems]
+    A file needs no registry; where there is one, the datasets that the file names are looked for there.
+    """
+    is_file = version is None and (what.endswith(".toml") or Path(what).is_file())
+    problems = _of_file(ctx, what) if is_file else registry(ctx).validate_recipe(flags.versioned(what, version))
     answer = {"ok": not problems, "problems": [problem.to_json() for problem in problems]}
     if problems:
-        output.show(ctx, answer, "\n".join(map(output.one_line, lines)))
-        raise VerificationFailed(
-            f"{what} has {counted(len(problems), 'problem')}", hint="correct it, then check it again"
-        )
+        lines = [output.one_line(_said(what, problem)) for problem in problems]
+        output.show(ctx, answer, "\n".join(lines))
+        raise PachaError(f"{what} has {counted(len(problems), 'problem')}", hint="correct it, then check it again")
     output.tell(ctx, answer, f"{what} is a valid recipe.")
+
+
+def _of_file(ctx: typer.Context, what: str) -> list[RecipeProblem]:
+    from pacha_git.registry.recipes import validate_file
+
+    path = flags.path(what)
+    try:
+        opened = registry(ctx)
+    except NotFound:
+        if registry_path(ctx) is not None:
+            raise
+        return validate_file(path)
+    return opened.validate_recipe(path)
+
+
+def _said(what: str, problem: RecipeProblem) -> str:
+    """A problem as compilers say it."""
+    place = ":".join(str(part) for part in (what, problem.line, problem.column) if part)
+    return f"{place}: {problem.key + ': ' if problem.key else ''}{problem.message}"
 
 
 verb(app, "register", register)

@@ -20,10 +20,23 @@ from pacha_git.schema.kinds import KINDS
 from pacha_git.store import records
 
 if TYPE_CHECKING:
-    from pacha_git.registry import attest, compare, content, lineage, listing, recipes, remove, stages
+    from pacha_git.registry import (
+        attest,
+        compare,
+        content,
+        documents,
+        lineage,
+        listing,
+        provenance,
+        recipes,
+        remove,
+        skeleton,
+        stages,
+    )
     from pacha_git.registry import register as registering
     from pacha_git.registry.results import (
         Difference,
+        DocumentDetail,
         HistoryEntry,
         LineageGraph,
         Progress,
@@ -37,10 +50,13 @@ else:
     attest = Deferred("attest")
     compare = Deferred("compare")
     content = Deferred("content")
+    documents = Deferred("documents")
     lineage = Deferred("lineage")
     listing = Deferred("listing")
+    provenance = Deferred("provenance")
     recipes = Deferred("recipes")
     remove = Deferred("remove")
+    skeleton = Deferred("skeleton")
     stages = Deferred("stages")
     registering = Deferred("register")
 
@@ -229,6 +245,38 @@ class Collection:
     def describe(self, spec: str, text: str, *, version: str | None = None) -> VersionInfo:
         """Give a version another description."""
         return attest.describe(self._context, spec, text, kind=self._kind, version=version)
+
+    def card(self, spec: str, *, version: str | None = None) -> DocumentDetail:
+        """The newest card of a model, or datasheet of a dataset, checked.
+
+        Raises:
+            InvalidInput: recipes have none.
+        """
+        return documents.read_document(self._context, spec, kind=self._kind, version=version)
+
+    def set_card(
+        self, spec: str, text: str, *, version: str | None = None, what: str = "the text", sign: bool | None = None
+    ) -> VersionInfo:
+        """Put another card or datasheet in place of the one that holds; the record stays as it is.
+
+        Raises:
+            PachaError: its front matter can't be read; ``what`` names the text in the message.
+        """
+        return documents.set_document(self._context, spec, text, kind=self._kind, version=version, what=what, sign=sign)
+
+    def card_skeleton(
+        self, spec: str, *, version: str | None = None, progress: Progress | None = None
+    ) -> tuple[str, tuple[str, ...]]:
+        """A card or datasheet to begin with, filled with what the registry knows; and what could not be looked at."""
+        return skeleton.skeleton(self._context, spec, kind=self._kind, version=version, progress=progress)
+
+    def provenance(
+        self, spec: str, *, version: str | None = None, direction: str = "up", depth: int | None = None
+    ) -> dict[str, Any]:
+        """The lineage of a version as PROV-JSON; see ``provenance.prov_json``."""
+        return provenance.prov_json(
+            self._context, self.lineage(spec, version=version, direction=direction, depth=depth)
+        )
 
     def history(self, name: str) -> Sequence[HistoryEntry]:
         """Who moved which version to which stage or alias, when, why; oldest first."""

@@ -39,7 +39,7 @@ def diff(context: Context, a: str, b: str, *, kind: Kind) -> Difference:
             {key: getattr(shown[0], key) for key in _SHOWN}, {key: getattr(shown[1], key) for key in _SHOWN}
         ),
         metrics=_differing(shown[0].metrics, shown[1].metrics),
-        values=_differing(_values(shown[0]), _values(shown[1])),
+        values=_differing_values(_values(shown[0]), _values(shown[1])),
         added=tuple(sorted(files[1].keys() - common)),
         removed=tuple(sorted(files[0].keys() - common)),
         changed=tuple(changed),
@@ -51,6 +51,11 @@ def diff(context: Context, a: str, b: str, *, kind: Kind) -> Difference:
 
 def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     return {key: (a.get(key), b.get(key)) for key in dict.fromkeys([*a, *b]) if a.get(key) != b.get(key)}
+
+
+def _differing_values(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """As above, but types count: ``true`` is not 1, nor 1 the same as 1.0."""
+    return {key: (a.get(key), b.get(key)) for key in dict.fromkeys([*a, *b]) if repr(a.get(key)) != repr(b.get(key))}
 
 
 def _values(shown: VersionDetail) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pacha_git.registry.results import LineageEdge, LineageGraph, LineageNode
 from pacha_git.schema.record import Edge, Target
 from pacha_git.store import records, runs
 
-FORMATS: Final = ("tree", "dot", "mermaid", "json")
+FORMATS: Final = ("tree", "dot", "mermaid", "json", "prov")
 
 
 def lineage(

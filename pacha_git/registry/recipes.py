@@ -98,11 +98,11 @@ def validate(context: Context, text: str) -> list[RecipeProblem]:
     else:
         _, commit = resolve(context, text, kind=Kind.RECIPE)
         recipe = parse_recipe(records.read(context.repo, commit).documents[DOCUMENT])
-    return _problems(recipe) + _unknown_data(context, recipe)
+    return sorted(_problems(recipe) + _unknown_data(context, recipe), key=lambda problem: problem.line)
 
 
 def _problems(recipe: Recipe) -> list[RecipeProblem]:
-    return [RecipeProblem(problem.line or 0, problem.key, problem.message) for problem in recipe.problems]
+    return [RecipeProblem(p.line or 0, p.key, p.message, p.column) for p in recipe.problems]
 
 
 def _unknown_data(context: Context, recipe: Recipe) -> list[RecipeProblem]:
@@ -111,5 +111,5 @@ def _unknown_data(context: Context, recipe: Recipe) -> list[RecipeProblem]:
         try:
             resolve(context, str(wish.spec), kind=Kind.DATASET)
         except NotFound as error:
-            found.append(RecipeProblem(0, wish.relation, error.message))
+            found.append(RecipeProblem(wish.line or 0, wish.key, error.message))
     return found

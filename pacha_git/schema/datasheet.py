@@ -46,7 +46,7 @@ def steps(value: Any) -> str:
 _SECTIONS: Final = (
     SectionRule(
         "Motivation",
-        ("dataset description", "dataset summary", "curation rationale", "purpose", "uses"),
+        ("dataset description", "dataset summary", "curation rationale", "purpose"),
         ("purpose", "creators", "funding"),
         "For what purpose was it made, by whom, and who paid for it?",
     ),

@@ -97,6 +97,9 @@ def parse_document(data: bytes, rules: DocumentRules) -> Document:
         before = data[: error.start]
         line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
         return Document(data.decode("utf-8", "replace"), problems=(Problem(line, "", "not UTF-8", column),))
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        return Document(text, problems=(Problem(line, "", "a NUL character, which no text has"),))
     head = parse_front_matter(text)
     found = tuple(_moved(section, head.body_line - 1) for section in sections(head.body))
     problems = [*head.problems, *_field_problems(head, rules)]

@@ -33,10 +33,15 @@ _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """An edge to a dataset that a recipe asks for: ``train_data`` is trained-on, ``validation_data`` evaluated-on."""
+    """An edge to a dataset that a recipe asks for: ``train_data`` is trained-on, ``validation_data`` evaluated-on.
+
+    ``key`` and ``line`` say where it asks.
+    """
 
     relation: str
     spec: Spec
+    key: str = ""
+    line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +219,7 @@ def _read_wishes(values: Mapping[str, Any], findings: _Findings) -> Iterator[Wis
         if key not in values:
             continue
         try:
-            yield Wish(relation, _dataset_spec(values[key]))
+            yield Wish(relation, _dataset_spec(values[key]), key, line_of(findings.lines, (key,)))
         except InvalidInput as error:
             findings.add((key,), f'must be a dataset, as in "data:NAME@1.0.0": {error.message}')
 

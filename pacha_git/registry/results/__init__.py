@@ -13,6 +13,7 @@ from pacha_git.registry.results.plain import Json, Progress, plain
 
 if TYPE_CHECKING:
     from pacha_git.registry.results.decisions import Difference, HistoryEntry, StageChange
+    from pacha_git.registry.results.documents import DocumentDetail
     from pacha_git.registry.results.graphs import LineageEdge, LineageGraph, LineageNode
     from pacha_git.registry.results.transfers import RefResult, RemoteStatus, Status, Transfer
     from pacha_git.registry.results.upkeep import (
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _HOME: Final = {
     "Difference": "decisions",
+    "DocumentDetail": "documents",
     "Finding": "upkeep",
     "FsckReport": "upkeep",
     "GcReport": "upkeep",
@@ -51,6 +53,7 @@ _HOME: Final = {
 }
 __all__ = [
     "Difference",
+    "DocumentDetail",
     "Finding",
     "FsckReport",
     "GcReport",

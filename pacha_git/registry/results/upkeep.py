@@ -84,11 +84,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RecipeProblem:
-    """What is wrong with a recipe, and where (line from 1; 0: the file as a whole)."""
+    """What is wrong with a recipe, and where.
+
+    ``line`` counts from 1 (0: the file as a whole), ``column`` too (None where the TOML itself can be read).
+    """
 
     line: int
     key: str
     message: str
+    column: int | None = None
 
     def to_json(self) -> Json:
         """All fields."""

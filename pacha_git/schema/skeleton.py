@@ -1,0 +1,52 @@
+"""Writes a model card or datasheet to begin with: what is known stands in it, what is not is asked for in comments.
+
+It refuses to know where the facts come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pacha_git.schema.document import DocumentRules
+
+
+def write_skeleton(
+    rules: DocumentRules, title: str, metadata: Mapping[str, Any], texts: Mapping[str, Sequence[str]]
+) -> str:
+    """Write it.
+
+    Args:
+        rules: Which sections there are.
+        title: The first heading.
+        metadata: The front matter; what is None or empty is left out.
+        texts: By title of a section its lines of Markdown; of those without any, the question is asked.
+    """
+    import yaml
+
+    known = {key: value for key, value in metadata.items() if value not in (None, "", [], {})}
+    head = yaml.safe_dump(known, sort_keys=False, allow_unicode=True, width=110) if known else ""
+    lines = ["---", *head.splitlines(), "---", "", f"# {title}"]
+    for rule in rules.sections:
+        lines += ["", f"## {rule.title}", ""]
+        said = list(texts.get(rule.title, ()))
+        lines += [*said, *([""] if said else []), f"<!-- {rule.asks} -->"]
+    return "\n".join(lines) + "\n"
+
+
+def bullets(pairs: Sequence[tuple[str, object]]) -> list[str]:
+    """A list of names and values; what is None or empty is left out."""
+    return [f"- **{name}:** {_inline(value)}" for name, value in pairs if value not in (None, "", [], {})]
+
+
+def grid(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """A table of Markdown; nothing if it has no rows."""
+    if not rows:
+        return []
+    lines = [headings, ["---"] * len(headings), *rows]
+    return ["| " + " | ".join("" if cell is None else _inline(cell) for cell in line) + " |" for line in lines]
+
+
+def _inline(value: object) -> str:
+    """A value within a line: it breaks neither line nor table, and opens no tag."""
+    return " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
