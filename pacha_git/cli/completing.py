@@ -1,23 +1,20 @@
-"""Completes a half-typed command line: commands, flags, values of flags, names and versions of the registry.
+"""Completes a half-typed command line: finds out where in it the cursor stands, and hands out what can stand there.
 
-The shells' scripts call the program back with a first word of our own. It refuses to fail: what it can't complete, the
-shell completes as a file name.
+The shells' scripts call the program back with a first word of our own. It refuses to know what a registry has, and to
+fail: what it can't complete, the shell completes as a file name.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pacha_git.cli import output, shells
-from pacha_git.errors import InvalidInput, PachaError
-from pacha_git.names import VERSIONED_KINDS, Kind, Stage
-
-if TYPE_CHECKING:
-    from pacha_git import Registry
+from pacha_git.cli.offers import Blank, offered
+from pacha_git.errors import InvalidInput
 
 WORD: Final = "__complete"
 
@@ -69,8 +66,12 @@ def _unquoted(word: str) -> str:
 
 
 def _already_parted(word: str, breaks: str) -> int:
-    """How much of a word bash takes for words before it: up to the last of its own separators."""
-    return max((word.rfind(mark) + 1 for mark in breaks if not mark.isspace() and mark not in "'\""), default=0)
+    """How much of a word bash takes for words before it: up to the last of its own separators.
+
+    An ``@`` that parts words belongs to the one after it: readline takes that for the name of a host.
+    """
+    marks = [mark for mark in breaks if not mark.isspace() and mark not in "'\""]
+    return max((word.rfind(mark) + (mark != "@") for mark in marks if mark in word), default=0)
 
 
 def candidates(root: Any, typed: Sequence[str]) -> list[str]:
@@ -78,6 +79,9 @@ def candidates(root: Any, typed: Sequence[str]) -> list[str]:
     *before, word = typed
     if "--" in before:
         return []
+    flag, equals, value = word.partition("=")
+    if equals and flag.startswith("--"):
+        return [f"{flag}={offer}" for offer in candidates(root, [*before, flag, value])]
     at = _Place(root)
     for said in before:
         at.pass_over(said)
@@ -89,10 +93,10 @@ class _Place:
 
     def __init__(self, root: Any) -> None:
         self.command = root
-        self.noun = ""
+        self.path: list[str] = []
         self.registry: str | None = None
         self._valued: Any = None
-        self._arguments = 0
+        self._said: list[str] = []
 
     def pass_over(self, said: str) -> None:
         """Go on by one word."""
@@ -106,84 +110,26 @@ class _Place:
         elif hasattr(self.command, "get_command"):
             found = self.command.get_command(None, said)
             if found is not None:
-                self.command, self.noun = found, self.noun or said
+                self.command = found
+                self.path.append(said)
         else:
-            self._arguments += 1
+            self._said.append(said)
 
     def offers(self, word: str) -> Iterable[str]:
         """What can stand here; ``word`` is its half-typed beginning."""
         if self._valued is not None:
-            return _VALUES.get(self._valued.metavar or "", _nothing)(self, word)
+            return offered(self._blank(self._valued, self._valued.opts[-1]), word)
         if word.startswith("-"):
             return [opt for option in self._options() for opt in option.opts]
         if hasattr(self.command, "list_commands"):
             return list(self.command.list_commands(None))
         arguments = [param for param in self.command.params if param.param_type_name == "argument"]
-        if self._arguments < len(arguments) or (arguments and arguments[-1].nargs != 1):
-            argument = arguments[min(self._arguments, len(arguments) - 1)]
-            return _VALUES.get(argument.metavar or "", _nothing)(self, word)
+        if len(self._said) < len(arguments) or (arguments and arguments[-1].nargs != 1):
+            return offered(self._blank(arguments[min(len(self._said), len(arguments) - 1)]), word)
         return []
 
-    def open(self) -> Registry:
-        """The registry that the line means."""
-        from pacha_git import Registry
-
-        return Registry.open(Path(self.registry) if self.registry else None)
+    def _blank(self, param: Any, flag: str = "") -> Blank:
+        return Blank(param.metavar or "", flag, tuple(self.path), tuple(self._said), self.registry)
 
     def _options(self) -> list[Any]:
         return [param for param in self.command.params if param.param_type_name == "option"]
-
-
-def _nothing(at: _Place, word: str) -> Iterable[str]:
-    return []
-
-
-def _stages(at: _Place, word: str) -> Iterable[str]:
-    return [stage.value for stage in Stage]
-
-
-def _specs(at: _Place, word: str) -> Iterable[str]:
-    """Names of the noun's kind (of any, without one); after an ``@`` the versions of that name."""
-    kinds = [Kind.parse(at.noun)] if at.noun in ("model", "data", "recipe") else VERSIONED_KINDS
-    return [spec for kind in kinds for spec in _specs_of(kind, word, at)]
-
-
-def _specs_of(kind: Kind, word: str, at: _Place) -> Iterable[str]:
-    try:
-        collection = at.open().collection(kind)
-        name, sign, _ = word.partition("@")
-        if not sign:
-            return [info.name for info in collection.list()]
-        versions = collection.list(name)
-    except PachaError:
-        return []
-    words = {word for info in versions for word in (info.version, info.stage, *info.aliases)}
-    return [f"{name}@{word}" for word in (*words, "latest")]
-
-
-def _names(at: _Place, word: str) -> Iterable[str]:
-    return [] if "@" in word else _specs(at, word)
-
-
-def _remotes(at: _Place, word: str) -> Iterable[str]:
-    try:
-        return [name for name, _ in at.open().remotes()]
-    except PachaError:
-        return []
-
-
-def _remotes_and_specs(at: _Place, word: str) -> Iterable[str]:
-    return [*_remotes(at, word), *_specs(at, word)]
-
-
-# What stands where: arguments and values of flags are told apart by the word that help shows for them.
-_VALUES: Final[dict[str, Callable[[_Place, str], Iterable[str]]]] = {
-    "SPEC": _specs,
-    "NAME": _names,
-    "STAGE": _stages,
-    "REMOTE": _remotes,
-    "[REMOTE] SPEC": _remotes_and_specs,
-    "SHELL": lambda at, word: list(shells.SCRIPTS),
-    "all|none": lambda at, word: ["all", "none"],
-    "FORMAT": lambda at, word: ["tree", "dot", "mermaid", "json"],
-}

@@ -13,11 +13,14 @@ _pacha_candidates() {
 }
 _pacha() {
     _pacha_candidates
+    # A relation wants a SPEC right after its `=`.
+    [[ ${#COMPREPLY[@]} != 1 || $COMPREPLY != *= ]] || compopt -o nospace
 }
 # git's own completion calls this one for `git pacha`; it adds no space after a word by itself.
 _git_pacha() {
     _pacha_candidates
     COMPREPLY=("${COMPREPLY[@]/%/ }")
+    COMPREPLY=("${COMPREPLY[@]/%= /=}")
 }
 complete -o bashdefault -o default -F _pacha pacha git-pacha
 """
@@ -30,7 +33,9 @@ _pacha() {
     local -a found
     found=(${(f)"$($program @WORD@ words "${(@Q)words[2,CURRENT]}" 2>/dev/null)"})
     if (( $#found )); then
-        compadd -a found
+        local -a ready=(${found:#*=}) going=(${(M)found:#*=})
+        compadd -a ready
+        compadd -S '' -a going
     else
         _files
     fi

@@ -98,5 +98,6 @@ def test_bash_after_git(shell: Shell) -> None:
 
 
 def test_bash_completes_what_it_has_parted_itself() -> None:
-    assert completing._already_parted("a@1.0", " \t\n\"'@><=;|&(:") == 2
+    assert completing._already_parted("a@1.0", " \t\n\"'@><=;|&(:") == 1
+    assert completing._already_parted("from=a:1.0", " \t\n\"'@><=;|&(:") == 7
     assert completing._already_parted("abc", " \t\n@") == 0
