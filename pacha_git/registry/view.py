@@ -27,8 +27,16 @@ from pacha_git.trust.publickey import parse_public
 
 
 def project(stored: Stored) -> Json:
-    """What the catalogue keeps of a record beside the record itself: ``address``, ``size`` in bytes, ``signer_key``."""
-    return {"address": address_of(stored), "size": size_of(stored), "signer_key": _signer_key(stored)}
+    """What the catalogue keeps of a record beside the record itself.
+
+    ``address``, ``size`` in bytes, ``signer_key``, and the names of its ``documents``.
+    """
+    return {
+        "address": address_of(stored),
+        "size": size_of(stored),
+        "signer_key": _signer_key(stored),
+        "documents": sorted(stored.documents),
+    }
 
 
 def size_of(stored: Stored) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
@@ -122,6 +122,15 @@ class Catalogue:
         row = self._answer(lambda c: c.execute("SELECT ref FROM version WHERE oid = ?", (commit,)).fetchone())
         return parse_record_ref(row[0]) if row else None
 
+    def answer(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What other readers of the same file find there once it is up to date; ``work`` may be called again."""
+        return self._answer(work)
+
+    def rows_at(self, refs: Sequence[str]) -> dict[str, Row]:
+        """Versions by their refs."""
+        clause = f"ref IN ({','.join('?' * len(refs))})"
+        return {row.id.ref: row for row in self._answer(lambda c: list(_rows(c, clause, tuple(refs))))}
+
     def totals(self) -> dict[str, tuple[int, int, int]]:
         """Per kind: names, versions, and bytes as registered of those whose bytes are here."""
         here = "v.kind = 'recipe' OR EXISTS (SELECT 1 FROM ref WHERE ref = 'refs/pacha/payload/' || substr(v.ref, 12))"
@@ -177,6 +186,7 @@ class Catalogue:
             "INSERT OR REPLACE INTO ref VALUES (?, ?, ?)",
             [(ref, oid, int(ref in loose)) for ref, oid in changed.items()],
         )
+        connection.executemany("INSERT OR IGNORE INTO unsearched VALUES (?)", [(ref,) for ref in (*changed, *deleted)])
         # Also where nothing else changed: refs that were packed meanwhile are no longer missed among the loose ones.
         connection.execute("UPDATE ref SET loose = 0 WHERE loose = 1")
         connection.executemany("UPDATE ref SET loose = 1 WHERE ref = ?", [(ref,) for ref in loose])
@@ -240,14 +250,9 @@ class Catalogue:
 
 def _rows(connection: sqlite3.Connection, clause: str, values: tuple[Any, ...]) -> Iterator[Row]:
     folds: dict[tuple[str, str], dict[str, Any]] = {}
-    payloads = {
-        ref
-        for (ref,) in connection.execute(
-            "SELECT ref FROM ref WHERE ref > 'refs/pacha/payload/' AND ref < 'refs/pacha/payload0'"
-        )
-    }
-    query = f"SELECT v.*, n.fold FROM version v JOIN name n USING (kind, name) WHERE {clause}"
-    for _, kind, name, version, oid, address, size, _, record, extra, fold in connection.execute(query, values):
+    payload = "EXISTS (SELECT 1 FROM ref r WHERE r.ref = 'refs/pacha/payload/' || substr(v.ref, 12))"
+    query = f"SELECT v.*, n.fold, {payload} FROM version v JOIN name n USING (kind, name) WHERE {clause}"
+    for _, kind, name, version, oid, address, size, _, record, extra, fold, here in connection.execute(query, values):
         if (kind, name) not in folds:
             folds[kind, name] = json.loads(fold)
         folded = folds[kind, name]
@@ -264,7 +269,7 @@ def _rows(connection: sqlite3.Connection, clause: str, values: tuple[Any, ...]) 
             tags=folded["tags"].get(oid, {}),
             description=folded["descriptions"].get(oid),
             removed=oid in folded["removed"],
-            payload=identity.payload_ref in payloads,
+            payload=bool(here),
         )
 
 

@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 FILE: Final = "pacha/index.sqlite"
 _BUSY_SECONDS: Final = 30.0
-_DAMAGED: Final = ("malformed", "no such table", "no such column", "has no column", "not a database")
+_DAMAGED: Final = (
+    "malformed", "no such table", "no such column", "has no column", "not a database", "vtable constructor", "corrupt",
+    "missing row",
+)  # fmt: skip
 
 _TABLES: Final = """
 CREATE TABLE chunk (digest BLOB PRIMARY KEY, oid BLOB NOT NULL) WITHOUT ROWID;
@@ -31,6 +34,7 @@ CREATE TABLE pack (name TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER) WITHOU
 CREATE TABLE damaged (oid BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE ref (ref TEXT PRIMARY KEY, oid TEXT NOT NULL, loose INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX ref_loose ON ref (loose) WHERE loose = 1;
 CREATE TABLE version (
   ref TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, oid TEXT NOT NULL,
   address TEXT NOT NULL, size INTEGER NOT NULL, created_at TEXT NOT NULL, record TEXT NOT NULL,
@@ -46,6 +50,23 @@ CREATE INDEX edge_parent ON edge (parent);
 CREATE TABLE run (
   ref TEXT PRIMARY KEY, oid TEXT NOT NULL, status TEXT NOT NULL, started_at TEXT NOT NULL, said TEXT NOT NULL,
   params TEXT NOT NULL, artifacts TEXT NOT NULL, commits TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE unsearched (ref TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE item (
+  id INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, name TEXT NOT NULL, version TEXT,
+  version_key TEXT, stage TEXT, status TEXT, size INTEGER NOT NULL, file_count INTEGER NOT NULL,
+  created_at TEXT NOT NULL, finished_at TEXT, created_by TEXT NOT NULL, address TEXT, oid TEXT NOT NULL, recipe TEXT,
+  signer TEXT, removed INTEGER NOT NULL, payload TEXT, state TEXT NOT NULL);
+CREATE INDEX item_name ON item (kind, name);
+CREATE INDEX item_stage ON item (stage);
+CREATE INDEX item_order ON item (created_at DESC, kind, name, version_key DESC);
+CREATE TABLE fact (
+  item INTEGER NOT NULL, field TEXT NOT NULL, text TEXT NOT NULL, number REAL,
+  PRIMARY KEY (item, field, text)) WITHOUT ROWID;
+CREATE INDEX fact_number ON fact (field, number);
+CREATE INDEX fact_text ON fact (field, text);
+CREATE VIRTUAL TABLE search USING fts5(
+  name, description, purpose, tags, document, params, metrics, author,
+  tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3');
 """
 
 
@@ -156,7 +177,9 @@ def _build(connection: sqlite3.Connection) -> None:
     try:
         # Another process may have built it while we waited for the lock.
         if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
-            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            # A virtual table takes those with it that it keeps its own things in.
+            tables = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY sql LIKE 'CREATE VIRTUAL%' DESC"
+            for (name,) in connection.execute(tables).fetchall():
                 connection.execute(f'DROP TABLE IF EXISTS "{name}"')
             for statement in _TABLES.split(";\n"):
                 connection.execute(statement)

@@ -1,0 +1,163 @@
+"""Finds versions and runs by words, stage, tags and comparisons, and says of each why it was found.
+
+It asks the store's search and the catalogue, and refuses to know how either is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final, TypeAlias, overload
+
+from pacha_git.errors import InvalidInput
+from pacha_git.names import Kind, Stage
+from pacha_git.registry.context import Context
+from pacha_git.registry.results import Json, VersionInfo
+from pacha_git.registry.results.plain import jsonable, plain
+from pacha_git.registry.run_results import RunInfo
+from pacha_git.registry.run_view import info_of_row as run_info
+from pacha_git.registry.view import info_of_row
+from pacha_git.schema.where import parse_where
+from pacha_git.store.runs import parse_run_ref
+from pacha_git.store.search import Hit, Query, find
+from pacha_git.store.search_index import catch_up
+from pacha_git.trust.publickey import parse_public
+
+WORD_LIMIT: Final = 100
+DEFAULT_LIMIT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Why something was found: a field, and the piece of its text that has it; what words began stands in brackets."""
+
+    field: str
+    snippet: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundVersion(VersionInfo):
+    """A version, and why it was found."""
+
+    matched: tuple[Matched, ...] = ()
+
+    def to_json(self) -> Json:
+        """The keys of a version, and ``matched``."""
+        return plain(self, leave_out=("matched",)) | {"matched": _reasons(self.matched)}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRun(RunInfo):
+    """A run, and why it was found."""
+
+    matched: tuple[Matched, ...] = ()
+
+    def to_json(self) -> Json:
+        """The keys of a run, and ``matched``."""
+        names = [name for name in RunInfo.__slots__ if name != "environment"]
+        return {
+            "kind": Kind.RUN.value,
+            **{name: jsonable(getattr(self, name)) for name in names},
+            "matched": _reasons(self.matched),
+        }
+
+
+Found: TypeAlias = FoundVersion | FoundRun
+
+
+def _reasons(matched: Sequence[Matched]) -> list[Json]:
+    return [{"field": each.field, "snippet": each.snippet} for each in matched]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult(Sequence[Found]):
+    """What was found, best first: as many as were asked for, of ``total`` in all."""
+
+    items: tuple[Found, ...] = ()
+    total: int = 0
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Found]:
+        return iter(self.items)
+
+    @overload
+    def __getitem__(self, at: int) -> Found: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Found]: ...
+    def __getitem__(self, at: int | slice) -> Found | Sequence[Found]:
+        return self.items[at]
+
+    def to_json(self) -> list[Json]:
+        """The items."""
+        return [item.to_json() for item in self.items]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is searched for, as people say it; see ``Registry.search``."""
+
+    words: Sequence[str] = ()
+    kind: str | None = None
+    stage: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    where: str | None = None
+    limit: int | None = DEFAULT_LIMIT
+
+
+def search(context: Context, wanted: Wanted) -> SearchResult:
+    """Search; see ``Registry.search``."""
+    query = _query(context, wanted)
+
+    def work(connection: sqlite3.Connection) -> tuple[list[Hit], int]:
+        catch_up(context.database, context.repo)
+        return find(connection, query)
+
+    hits, total = context.catalogue.answer(work)
+    return SearchResult(tuple(_found(context, hits)), total)
+
+
+def _query(context: Context, wanted: Wanted) -> Query:
+    words = [word for word in wanted.words if word]
+    if len(words) > WORD_LIMIT:
+        raise InvalidInput(f"more than {WORD_LIMIT} words to search for")
+    if wanted.limit is not None and wanted.limit < 0:
+        raise InvalidInput(f"a limit of {wanted.limit}", hint="0 is no limit")
+    return Query(
+        words=words,
+        kind=Kind.parse(wanted.kind) if wanted.kind is not None else None,
+        stage=Stage.parse(wanted.stage).value if wanted.stage is not None else None,
+        tags=dict(wanted.tags),
+        where=parse_where(wanted.where) if wanted.where is not None else None,
+        limit=wanted.limit or None,
+        principal=_principal(context),
+    )
+
+
+def _principal(context: Context) -> Callable[[str], str]:
+    """Names who signed, as ``get`` does: a principal, or the fingerprint of a key that nobody trusts."""
+    public = cache(parse_public)
+
+    @cache
+    def named(signer: str) -> str:
+        key, namespace, at = json.loads(signer)
+        return context.settings.signers.principal_of(public(key), namespace=namespace, at=at) or public(key).fingerprint
+
+    return named
+
+
+def _found(context: Context, hits: Sequence[Hit]) -> Iterator[Found]:
+    rows = context.catalogue.rows_at([hit.ref for hit in hits if hit.kind != Kind.RUN.value])
+    for hit in hits:
+        matched = tuple(Matched(name, text) for name, text in hit.matched)
+        run_id = parse_run_ref(hit.ref)
+        if run_id is None and hit.ref in rows:  # else it went while we looked
+            yield FoundVersion(**info_of_row(context, rows[hit.ref]), matched=matched)
+        elif run_id is not None:
+            for row in context.catalogue.runs(run_id):
+                info = run_info(context, row)
+                yield FoundRun(**{name: getattr(info, name) for name in RunInfo.__slots__}, matched=matched)
