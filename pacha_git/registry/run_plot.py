@@ -20,6 +20,8 @@ _LEGEND_LINE: Final = 20
 _TICKS: Final = 6
 _LOG_FROM: Final = 1000.0
 _MARKS_UP_TO: Final = 40
+_GREATEST: Final = 1e300
+_LEAST: Final = 1e-290
 _CLIP: Final = 105
 # Okabe and Ito's colours, told apart by all kinds of eyes; beyond them the strokes differ.
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8a7f00")
@@ -46,6 +48,7 @@ def draw(curves: Sequence[Curve], metric: str) -> str:
         curves: At least one, with at least one point each.
         metric: What the values are.
     """
+    curves = [Curve(curve.label, [(x, _drawable(y)) for x, y in curve.points]) for curve in curves]
     finite = [point for curve in curves for point in curve.points if math.isfinite(point[1])]
     steps, values = [x for x, _ in finite], [y for _, y in finite]
     logarithmic = bool(values) and min(values) > 0 and max(values) / min(values) >= _LOG_FROM
@@ -71,6 +74,11 @@ def draw(curves: Sequence[Curve], metric: str) -> str:
     return "\n".join(parts) + "\n"
 
 
+def _drawable(value: float) -> float:
+    """A value as an axis can hold it: differences of the very greatest doubles are none."""
+    return max(-_GREATEST, min(_GREATEST, value)) if math.isfinite(value) else math.nan
+
+
 def _text(text: str, limit: int = _CLIP) -> str:
     """Escape a text, clip it, and leave out what XML can't hold."""
     kept = "".join(
@@ -90,10 +98,11 @@ def _log_word(logarithmic: bool) -> str:
 
 def ticks(low: float, high: float, count: int = _TICKS) -> list[float]:
     """Round numbers, about ``count`` of them and at least two, from not above ``low`` to not below ``high``."""
-    if not high > low:
-        margin = abs(low) * 0.1 or 1.0
+    size = max(abs(low), abs(high))
+    if high - low <= size * 1e-12 or size < _LEAST:
+        margin = size * 0.1 if size >= _LEAST else 1.0
         low, high = low - margin, high + margin
-    span = (high / count - low / count) or 5e-324  # divided first: the difference of two doubles may be none
+    span = high / count - low / count
     unit = 10.0 ** math.floor(math.log10(span))
     step = next(unit * factor for factor in (1, 2, 2.5, 5, 10, 20) if unit * factor >= span * 0.999)
     first, last = math.floor(low / step), math.ceil(high / step)
@@ -118,8 +127,8 @@ def _range(at: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
 def _linear(domain: tuple[float, float], pixels: tuple[float, float]) -> _Scale:
     low, high = domain
     start, end = pixels
-    half = high / 2 - low / 2 or 1.0  # halves, for the whole difference may be beyond a double
-    return lambda value: start + (end - start) * ((value / 2 - low / 2) / half)
+    span = high - low or 1.0
+    return lambda value: start + (end - start) * ((value - low) / span)
 
 
 def _scale(domain: tuple[float, float], pixels: tuple[float, float], logarithmic: bool) -> _Scale:
