@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError
 from pacha_git.git.changes import Changes, SharedObjectGone, changing
-from pacha_git.names import REF_ROOT, Kind, Name, Version, VersionId
+from pacha_git.names import REF_ROOT, Kind, Name, VersionId, name_prefix
 from pacha_git.registry.context import DECIDE_LOCK, Context
 from pacha_git.registry.edges import Wish, edges_of, wishes
 from pacha_git.registry.formats import KEY
@@ -232,10 +232,10 @@ def check_free(context: Context, version: VersionId) -> None:
             f"{version.kind.noun} {version.name} {version.version} exists already",
             hint=f"give it another version; git pacha {version.kind.noun} get {version.spec} shows what is there",
         )
-    same = [v for v in records.versions_of(context.repo, version.kind, version.name) if _clash(v, version.version)]
+    same = _same_but_for_build_or_case(context, version)
     if same:
         raise Conflict(
-            f"{version.name} has version {same[0]} already, which SemVer orders the same",
+            f"{version.name} has version {same} already, which SemVer orders the same",
             hint="change more than '+build' or case",
         )
     other = _other_case(context, version.kind, version.name)
@@ -243,8 +243,12 @@ def check_free(context: Context, version: VersionId) -> None:
         raise Conflict(f"there is {other} already, which differs from {version.name} only in case", hint=f"use {other}")
 
 
-def _clash(one: Version, other: Version) -> bool:
-    return one.without_build == other.without_build or str(one).lower() == str(other).lower()
+def _same_but_for_build_or_case(context: Context, version: VersionId) -> str | None:
+    """A version of the name that can't be told apart; compared as text, for a name may have thousands."""
+    prefix = name_prefix(version.kind, version.name)
+    wanted = version.version.without_build.lower()
+    known = (ref[len(prefix) :] for ref in context.repo.refs_below(prefix))
+    return next((text for text in known if text.partition("+")[0].lower() == wanted), None)
 
 
 def _other_case(context: Context, kind: Kind, name: Name) -> str | None:
