@@ -13,7 +13,16 @@ from pacha_git.git.changes import Changes
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import NOTES_ROOT, REGISTRY_REF, Oid, VersionId, parse_notes_ref
 from pacha_git.registry.context import Context
-from pacha_git.registry.items import Item, Where, broken_edge, is_item, parse_item_ref, read_item, read_item_checked
+from pacha_git.registry.items import (
+    Item,
+    Where,
+    broken_edge,
+    differing,
+    is_item,
+    parse_item_ref,
+    read_item,
+    read_item_checked,
+)
 from pacha_git.registry.register import name_clash
 from pacha_git.registry.results import RefResult
 from pacha_git.store import runs
@@ -218,7 +227,7 @@ def vanished_or_moved(before: Mapping[str, Oid], now: Mapping[str, Oid]) -> Iter
     Returns:
         Ref, and what to say of it. (A run may move on; whether it moved back is seen when its commits are here.)
     """
-    for ref, oid in before.items() - now.items():
+    for ref, oid in differing(before, now).items():
         if not is_item(ref) or (ref.startswith(RUNS_ROOT) and ref in now):
             continue
         yield ref, f"{ref} {'moved to ' + now[ref] if ref in now else 'vanished'} there; it was {oid}, and ours stays"

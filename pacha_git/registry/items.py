@@ -172,6 +172,12 @@ def _leads_to(repo: GitRepository, ref: str, tip: Oid, wanted: Oid) -> bool:
     return tip == wanted or (ref.startswith(RUNS_ROOT) and wanted in runs.history(repo, tip))
 
 
+def differing(refs: Mapping[str, Oid], others: Mapping[str, Oid]) -> dict[str, Oid]:
+    """Those of the refs that are missing or elsewhere among the others; there may be hundreds of thousands."""
+    where = others.get
+    return {ref: oid for ref, oid in refs.items() if where(ref) != oid}
+
+
 def refs_here(repo: GitRepository) -> dict[str, Oid]:
     """All refs of ours that travel as records or events: versions, runs, notes."""
     return {ref: oid for root in (*ITEM_ROOTS, NOTES_ROOT) for ref, oid in repo.refs_below(root).items()}

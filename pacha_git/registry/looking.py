@@ -19,7 +19,7 @@ from pacha_git.names import NOTES_ROOT, REGISTRY_REF, Oid
 from pacha_git.registry import remotes
 from pacha_git.registry.arrival import Arrival, inspect, vanished_or_moved
 from pacha_git.registry.context import Context
-from pacha_git.registry.items import ITEM_ROOTS
+from pacha_git.registry.items import ITEM_ROOTS, differing
 from pacha_git.registry.results import Progress
 
 WANTED: Final = (*ITEM_ROOTS, NOTES_ROOT)
@@ -93,8 +93,9 @@ def _look(context: Context, remote: str, progress: Progress | None) -> Look:
     result = Look(remote, there, seen, [], Moved(), Arrival())
     bad = dict(vanished_or_moved(seen, there))
     result.arrival.problems += bad.values()
-    fresh = {r: o for r, o in there.items() - seen.items() if (r.startswith(WANTED) or r == REGISTRY_REF)}
-    fresh = {ref: oid for ref, oid in sorted(fresh.items()) if ref not in bad}
+    differ = differing(there, seen)
+    wanted = [ref for ref in sorted(differ) if ref.startswith(WANTED) or ref == REGISTRY_REF]
+    fresh = {ref: differ[ref] for ref in wanted if ref not in bad}
     if fresh:
         _take(context, result, fresh, progress)
     return result

@@ -25,6 +25,7 @@ from pacha_git.names import (
 )
 from pacha_git.registry.begin import MAIN
 from pacha_git.registry.context import Context
+from pacha_git.registry.items import differing
 from pacha_git.registry.results import RefResult
 from pacha_git.store import runs
 from pacha_git.store.events import ATTESTATIONS, read_attestations
@@ -81,7 +82,7 @@ def plan(context: Context, selection: Selection, there: Mapping[str, Oid]) -> Pl
     left_out = _plan_items(context, selection, there, made)
     _plan_notes(context, selection, there, made)
     removed = _removed(context, selection, there)
-    for ref, commit in selection.payloads.items() - there.items():
+    for ref, commit in differing(selection.payloads, there).items():
         if ref in removed or ref.replace(PAYLOAD_ROOT, REF_ROOT, 1) in left_out:
             continue
         if ref in there:
@@ -104,7 +105,7 @@ def plan(context: Context, selection: Selection, there: Mapping[str, Oid]) -> Pl
 def _plan_items(context: Context, selection: Selection, there: Mapping[str, Oid], made: Plan) -> set[str]:
     """Plan versions and runs; returns what is left out because the remote has something else there."""
     left_out: set[str] = set()
-    for ref, commit in sorted(selection.items.items() - there.items()):
+    for ref, commit in differing(selection.items, there).items():
         if ref not in there or _goes_forward(context, ref, commit, there[ref]):
             made.refs[ref] = commit
         elif not _goes_forward(context, ref, there[ref], commit):
@@ -130,7 +131,7 @@ def _goes_forward(context: Context, ref: str, newer: Oid, older: Oid) -> bool:
 
 
 def _plan_notes(context: Context, selection: Selection, there: Mapping[str, Oid], made: Plan) -> None:
-    for ref, tip in context.repo.refs_below(NOTES_ROOT).items() - there.items():
+    for ref, tip in differing(context.repo.refs_below(NOTES_ROOT), there).items():
         if selection.has_notes(ref):
             made.refs[ref] = tip
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pacha_git.registry import (
         attest,
         begin,
+        bundle,
         check,
         choosing,
         content,
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
         verify,
     )
     from pacha_git.registry import runs as running
+    from pacha_git.registry import search as searching
     from pacha_git.registry.results import (
+        Bundled,
         Finding,
         FsckReport,
         GcReport,
@@ -56,10 +59,12 @@ if TYPE_CHECKING:
     )
     from pacha_git.registry.run import Run
     from pacha_git.registry.runs import Runs
+    from pacha_git.registry.search import SearchResult
     from pacha_git.registry.serve import Serving
 else:
     attest = Deferred("attest")
     begin = Deferred("begin")
+    bundle = Deferred("bundle")
     check = Deferred("check")
     choosing = Deferred("choosing")
     content = Deferred("content")
@@ -72,6 +77,7 @@ else:
     remotes = Deferred("remotes")
     run_start = Deferred("run_start")
     running = Deferred("runs")
+    searching = Deferred("search")
     serve = Deferred("serve")
     standing = Deferred("standing")
     sync = Deferred("sync")
@@ -221,6 +227,35 @@ class Registry:
         """Every problem of a recipe, registered or in a file."""
         return recipes.validate(self._context, str(spec_or_path))
 
+    # Finding ---------------------------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        words: str | Sequence[str] = (),
+        *,
+        kind: str | None = None,
+        stage: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        where: str | None = None,
+        limit: int | None = 100,
+    ) -> SearchResult:
+        """Find versions and runs; best first, each with why it was found.
+
+        Args:
+            words: Each must begin a word of a name, description, card, datasheet, recipe, purpose, tag, parameter or
+                metric; in a sequence one with spaces in it is a phrase.
+            kind: Only model, data, recipe or run.
+            stage: Only versions in this stage.
+            tags: Only what has all of these tags.
+            where: Only what this holds for, as in ``metrics.acc > 0.9 and not stage = archived`` (docs/search.md).
+            limit: At most so many; None or 0 is no limit. ``total`` tells how many there are.
+
+        Raises:
+            InvalidInput: an unknown kind or stage, or a ``where`` that can't be read, with the column.
+        """
+        words = words.split() if isinstance(words, str) else words
+        return searching.search(self._context, searching.Wanted(words, kind, stage, tags or {}, where, limit))
+
     # Other machines ------------------------------------------------------------------------------------------------
 
     def remotes(self) -> list[tuple[str, str]]:
@@ -304,6 +339,33 @@ class Registry:
     def status(self) -> Status:
         """What stands out here, and how this registry stands to its remotes by what was last fetched."""
         return standing.status(self._context)
+
+    def create_bundle(
+        self,
+        file: AnyPath,
+        specs: Sequence[str] = (),
+        payload: str | None = None,
+        *,
+        since: str | None = None,
+        force: bool = False,
+        stage: str | None = None,
+        kind: str | None = None,
+        lineage_payloads: bool = False,
+    ) -> Bundled:
+        """Write versions, the records of their lineage, their events and bytes into one file for a machine far away.
+
+        Stock Git reads it as a bundle. ``since`` (an earlier bundle, or a remote) leaves out what its reader has.
+        """
+        wish = choosing.Wish(tuple(specs), payload, stage, kind, lineage_payloads)
+        return bundle.create(self._context, Path(file), wish, since=since, force=force)
+
+    def import_bundle(self, file: AnyPath, progress: Progress | None = None) -> Transfer:
+        """Take over what a bundle has, if all of it is sound.
+
+        Raises:
+            VerificationFailed: it is not; nothing was taken over.
+        """
+        return bundle.import_(self._context, Path(file), progress)
 
     def serve(
         self,

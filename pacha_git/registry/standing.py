@@ -11,7 +11,7 @@ from pacha_git.git import transport
 from pacha_git.names import NOTES_ROOT, REGISTRY_REF, VERSIONED_KINDS, Oid, parse_notes_ref
 from pacha_git.registry import remotes
 from pacha_git.registry.context import Context
-from pacha_git.registry.items import refs_here
+from pacha_git.registry.items import differing, refs_here
 from pacha_git.registry.results import RemoteStatus, Status
 from pacha_git.store import runs
 from pacha_git.store.events import EVENTS, read_ledger
@@ -50,7 +50,7 @@ def _remote_status(context: Context, name: str, url: str, ours: dict[str, Oid]) 
     ahead = [ref for ref in ours if ref not in theirs]
     behind = [ref for ref in theirs if ref not in ours]
     diverged = []
-    for ref, there in theirs.items() - ours.items():
+    for ref, there in differing(theirs, ours).items():
         if ref not in ours:
             continue
         here = ours[ref]

@@ -22,7 +22,7 @@ from pacha_git.registry.arrival import adopt_items, adopt_notes
 from pacha_git.registry.begin import write_readme
 from pacha_git.registry.choosing import Wish, choose, with_lineage
 from pacha_git.registry.context import Context
-from pacha_git.registry.items import Item, read_item, refs_here
+from pacha_git.registry.items import Item, differing, read_item, refs_here
 from pacha_git.registry.looking import Look, look
 from pacha_git.registry.payloads import Pulled, pull_payloads
 from pacha_git.registry.resilience import Attempts
@@ -77,9 +77,9 @@ def pull(context: Context, remote: str | None, wish: Wish, progress: Progress | 
 def take_over(context: Context, seen: Look) -> None:
     """Let our refs follow what was last seen, as far as it is sound."""
     with context.deciding("pull") as changes:
-        fresh = dict(seen.seen.items() - refs_here(context.repo).items())
+        fresh = differing(seen.seen, refs_here(context.repo))
         adopt_notes(context, changes, fresh, seen.arrival)
-        adopt_items(context, changes, dict(sorted(fresh.items())), seen.arrival)
+        adopt_items(context, changes, fresh, seen.arrival)
 
 
 def _missing(context: Context, wish: Wish) -> list[Item]:
@@ -205,7 +205,7 @@ def push(
         seen = look(context, name, progress)
         seen.raise_problems(_UNTOUCHED)
         ours = refs_here(context.repo)
-        notes = {r: o for r, o in seen.seen.items() - ours.items() if selection.has_notes(r)}
+        notes = {ref: oid for ref, oid in differing(seen.seen, ours).items() if selection.has_notes(ref)}
         if notes:
             with context.deciding("push") as changes:
                 adopt_notes(context, changes, notes, seen.arrival)
