@@ -13,9 +13,9 @@ from typing import Final
 from pacha_git.names import Kind
 
 _NAMED: Final = {
-    Kind.RECIPE: re.compile(r"(?:.*[._-])?recipe\.toml\Z"),
+    Kind.RECIPE: re.compile(r"(?:.*[._-])?recipe\.toml\Z", re.DOTALL),
     Kind.DATASET: re.compile(r"(?:.*[._-])?(?:datasheet|(?:dataset|data)[._-]?card)\.md\Z"),
-    Kind.MODEL: re.compile(r"(?:.*[._-])?(?:model[._-]?)?card\.md\Z"),
+    Kind.MODEL: re.compile(r"(?:.*[._-])?(?:model[._-]?)?card\.md\Z", re.DOTALL),
 }
 _FOLDERS: Final = {"recipes": (Kind.RECIPE, ".toml"), "datasheets": (Kind.DATASET, ".md"), "cards": (Kind.MODEL, ".md")}
 # Lines at the top level of a TOML that no project or lock file has.

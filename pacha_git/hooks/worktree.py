@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from pacha_git.errors import NotFound, PachaError
 from pacha_git.process import CommandFailed, run
+
+_STAGED: Final = ("git", "diff", "--cached", "--raw", "--no-abbrev", "--no-renames", "--diff-filter=ACMT")
+_FILES: Final = (b"100644", b"100755")
 
 
 def read_files(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -38,14 +42,28 @@ def read_staged(suffixes: Sequence[str], inherited: Mapping[str, str]) -> Iterat
         PachaError: the folder lies in no work tree.
     """
     try:
-        listed = run(
-            ["git", "diff", "--cached", "--name-only", "--no-renames", "--diff-filter=ACMT", "-z"], env=inherited
-        ).stdout
+        listed = run([*_STAGED, "-z"], env=inherited).stdout.split(b"\0")
     except CommandFailed as error:
         raise PachaError(
             f"can't read what is staged: {error.message}", hint="run it in a work tree, or name files"
         ) from None
-    for raw in listed.split(b"\0"):
+    wanted: list[tuple[str, bytes]] = []
+    for head, raw in zip(listed[::2], listed[1::2], strict=False):
+        _, mode, _, oid, _ = head.split(b" ")
         path = raw.decode("utf-8", "surrogateescape")
-        if path.lower().endswith(tuple(suffixes)):
-            yield path, run(["git", "cat-file", "blob", f":{path}"], env=inherited).stdout
+        if mode in _FILES and path.lower().endswith(tuple(suffixes)):
+            wanted.append((path, oid))
+    yield from zip((path for path, _ in wanted), _blobs([oid for _, oid in wanted], inherited), strict=True)
+
+
+def _blobs(oids: Sequence[bytes], inherited: Mapping[str, str]) -> Iterator[bytes]:
+    """The bytes of blobs, read by one git for all of them."""
+    if not oids:
+        return
+    said = run(["git", "cat-file", "--batch"], env=inherited, stdin=b"".join(oid + b"\n" for oid in oids)).stdout
+    at = 0
+    for _ in oids:
+        line = said.index(b"\n", at)
+        size = int(said[at:line].rpartition(b" ")[2])
+        yield said[line + 1 : line + 1 + size]
+        at = line + size + 2

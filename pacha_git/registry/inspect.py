@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
 from typing import Final
 
 from pacha_git.formats.facts import Facts
@@ -48,7 +47,7 @@ def inspect_files(files: Sequence[SourceFile]) -> tuple[list[Json], tuple[str, .
 
 def _worth_a_look(files: Sequence[SourceFile]) -> list[SourceFile]:
     if len(files) > _FEW:
-        files = [file for file in files if PurePosixPath(file.path).suffix.lower() in SUFFIXES]
+        files = [file for file in files if "." + file.path.rpartition(".")[2].lower() in SUFFIXES]
     return sorted(files, key=lambda file: -file.size)[:_MOST_FILES]
 
 

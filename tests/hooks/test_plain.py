@@ -151,3 +151,21 @@ def test_words_and_answers(project: Path) -> None:
     strict = git("pacha", "hook", "run", "pacha-card", "--strict", "card.md", check=False)
     assert strict.returncode == 1
     assert "card.md: no section 'Model Details'" in strict.stdout
+
+
+def test_many_staged_files_of_every_kind(project: Path) -> None:
+    install(project)
+    names = [f"{n:03} übung.md" for n in range(300)]
+    for name in names:
+        (project / name).write_text("# Notes\n")
+    (project / "line\nbreak.card.md").write_text("---\nlicense: mit\n---\n")
+    (project / "link.card.md").symlink_to("absent")
+    (project / "empty.card.md").touch()
+    git("add", ".")
+    git("commit", "-m", "x")
+    (project / "line\nbreak.card.md").write_text("---\nlicense: [\n---\n")
+    (project / "empty.card.md").unlink()
+    git("add", ".")
+    refused = git("commit", "-m", "y", check=False)
+    assert refused.returncode == 1
+    assert "line\\nbreak.card.md:3:1: not YAML" in refused.stdout + refused.stderr

@@ -51,8 +51,10 @@ def project(tmp_path: Path, source: tuple[Path, str], monkeypatch: pytest.Monkey
     """Somebody's project, with both hooks installed by pre-commit."""
     if not (WHEELHOUSE / ".filled").exists():
         pytest.skip("no wheelhouse: make .wheelhouse/.filled")
-    for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(WHEELHOUSE), "CONFIG_FILE": os.devnull}.items():
+    offline = {"NO_INDEX": "1", "FIND_LINKS": str(WHEELHOUSE), "CONFIG_FILE": os.devnull, "NO_COMPILE": "1"}
+    for name, value in offline.items():
         monkeypatch.setenv(f"PIP_{name}", value)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setenv("PRE_COMMIT_HOME", str(tmp_path / "pre-commit"))
     folder = tmp_path / "project"
     folder.mkdir()
