@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import blake3
 import pytest
 
 from pacha_git import Ambiguous, InvalidInput, NotFound, Registry
@@ -11,7 +12,7 @@ from tests.making import put, recipe
 
 @pytest.fixture
 def registry(registry_path: Path, tmp_path: Path) -> Registry:
-    """m has 1.2.0, 1.10.0 (staging), 2.0.0 (production, best), 2.1.0-rc.1 and a removed 3.0.0; data m and recipe m have 1.2.0."""
+    """Model m has 1.2.0, 1.10.0 (staging), 2.0.0 (production, best), 2.1.0-rc.1, a removed 3.0.0; others have 1.2.0."""
     registry = Registry.init(registry_path)
     with registry.batch():
         for version in ("1.2.0", "1.10.0", "2.0.0", "2.1.0-rc.1", "3.0.0"):
@@ -29,8 +30,10 @@ def registry(registry_path: Path, tmp_path: Path) -> Registry:
 @pytest.mark.parametrize(
     ("spec", "version"),
     [("m", "2.0.0"), ("m@latest", "2.0.0"), ("m:latest", "2.0.0"), ("m@1.2.0", "1.2.0"), ("m:1.2.0", "1.2.0"),
-     ("m@staging", "1.10.0"), ("m@STAGE", "1.10.0"), ("m@production", "2.0.0"), ("m:prod", "2.0.0"), ("m@best", "2.0.0"),
-     ("m@development", "2.1.0-rc.1"), ("m@2.1.0-rc.1", "2.1.0-rc.1"), ("m@3.0.0", "3.0.0"), ("pacha://m:1.2.0", "1.2.0"),
+     ("m@staging", "1.10.0"), ("m@STAGE", "1.10.0"), ("m@production", "2.0.0"), ("m:prod", "2.0.0"),
+     ("m@best", "2.0.0"),
+     ("m@development", "2.1.0-rc.1"), ("m@2.1.0-rc.1", "2.1.0-rc.1"), ("m@3.0.0", "3.0.0"),
+     ("pacha://m:1.2.0", "1.2.0"),
      ("pacha://m@best", "2.0.0"), ("pacha://model/m@1.2.0", "1.2.0"), ("pacha://models/m@1.2.0", "1.2.0"),
      ("model:m@1.2.0", "1.2.0"), ("models:m", "2.0.0"), ("pacha://m", "2.0.0")],
 )  # fmt: skip
@@ -73,8 +76,6 @@ def test_an_address_that_two_versions_have_is_no_ambiguity(registry: Registry, t
 
 def test_a_beginning_that_two_addresses_have_is_one(registry: Registry, tmp_path: Path) -> None:
     """Found by trying: BLAKE3 of these begins with the same 8 digits."""
-    import blake3
-
     seen: dict[str, bytes] = {}
     with registry.batch():
         for number in range(200_000):
@@ -102,7 +103,7 @@ def test_the_kind_of_a_bare_spec(registry: Registry) -> None:
         with pytest.raises(Ambiguous) as caught:
             registry.resolve(spec)
         assert [each.partition(":")[0] for each in caught.value.candidates] == ["model", "data", "recipe"]
-    with pytest.raises(InvalidInput, match="is a data, a model is wanted|wanted here"):
+    with pytest.raises(InvalidInput, match="a model is wanted here"):
         registry.models.get("data:m")
 
 

@@ -48,7 +48,8 @@ def test_what_git_and_pachaignore_and_exclude_leave_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "left"),
-    [("/a.txt", ["d.tmp", "keep/b.bin", "keep/e.tmp", "skip/c.bin"]), ("keep/*.tmp", ["a.txt", "d.tmp", "keep/b.bin", "skip/c.bin"]),
+    [("/a.txt", ["d.tmp", "keep/b.bin", "keep/e.tmp", "skip/c.bin"]),
+     ("keep/*.tmp", ["a.txt", "d.tmp", "keep/b.bin", "skip/c.bin"]),
      ("**/*.bin", ["a.txt", "d.tmp", "keep/e.tmp"]), ("# comment", sorted(FILES)), ("", sorted(FILES))],
 )  # fmt: skip
 def test_patterns_are_those_of_gitignore(tmp_path: Path, pattern: str, left: list[str]) -> None:
@@ -83,7 +84,7 @@ def test_modes_are_executable_or_not(tmp_path: Path) -> None:
     assert [(file.path, file.mode) for file in find([files]).files] == [("read", "644"), ("run", "755")]
 
 
-@pytest.mark.parametrize("names", [["a", "A"], ["\u00e9", "e\u0301"], ["straße", "STRASSE"], ["x\x7f"], ["d/x", "D/y"]])
+@pytest.mark.parametrize("names", [["a", "A"], ["\u00e9", "e\u0301"], ["straße", "STRASSE"], ["x\x7f"], ["d/x", "D/X"]])
 def test_paths_that_some_file_system_could_not_tell_apart(tmp_path: Path, names: list[str]) -> None:
     with pytest.raises(InvalidInput):
         find([folder(tmp_path / "f", dict.fromkeys(names, b""))])
