@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from pacha_git.errors import NotFound, PachaError
 
@@ -68,7 +68,8 @@ def run(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    stdin: bytes | None = None,
+    stdin: bytes | IO[bytes] | None = None,
+    stdout: IO[bytes] | None = None,
     timeout: float | None = None,
 ) -> Completed:
     """Run a program to its end.
@@ -77,21 +78,25 @@ def run(
         argv: The program and its arguments.
         cwd: Where it runs.
         env: What to add to the clean environment.
-        stdin: What it reads; nothing if None.
+        stdin: What it reads: bytes, or a file from where it stands; nothing if None.
+        stdout: A file that it writes to, instead of into our memory.
         timeout: Seconds after which it is killed.
 
     Raises:
         CommandFailed: it ended with another status than 0, or was killed for its time.
         NotFound: there is no such program.
     """
+    data = stdin if isinstance(stdin, bytes) else None
+    file: Any = None if data is not None else stdin or subprocess.DEVNULL
     try:
-        done = subprocess.run(
+        done: subprocess.CompletedProcess[bytes] = subprocess.run(
             list(argv),
             cwd=cwd,
             env=clean_environment(env),
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
+            input=data,
+            stdin=file,
+            stdout=stdout or subprocess.PIPE,
+            stderr=subprocess.PIPE,
             timeout=timeout,
             check=False,
         )
@@ -101,8 +106,8 @@ def run(
         raise CommandFailed(argv, -1, f"no answer within {timeout} s") from None
     stderr = done.stderr.decode("utf-8", "replace")
     if done.returncode:
-        raise CommandFailed(argv, done.returncode, stderr, done.stdout)
-    return Completed(done.stdout, stderr)
+        raise CommandFailed(argv, done.returncode, stderr, done.stdout or b"")
+    return Completed(done.stdout or b"", stderr)
 
 
 def _not_installed(program: str, error: FileNotFoundError) -> PachaError:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from isal import isal_zlib
 
@@ -29,8 +28,7 @@ _STORED_BLOCK: Final = 65_535
 _LONGEST_HEAD: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """An object ready to be appended to a pack.
 
     Attributes:

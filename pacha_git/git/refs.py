@@ -6,12 +6,10 @@ Reading is our own: a look-up among 100,000 packed refs is a bisection, with no 
 
 from __future__ import annotations
 
-import ctypes
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pacha_git.errors import Conflict, Corrupt, PachaError
 from pacha_git.git.packedrefs import PackedRefs
@@ -30,8 +28,7 @@ _SYNC_LATER: Final = ("-c", "core.fsync=none")
 _MANY: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class RefUpdate:
+class RefUpdate(NamedTuple):
     """One step of a transaction: ``old`` is what must stand there now (None: nothing), ``new`` None deletes.
 
     With ``new`` equal to ``old`` nothing moves, but the transaction fails if the ref is not at ``old``.
@@ -165,6 +162,8 @@ class Refs:
 
 def sync_file_system(path: Path) -> None:
     """Make everything that was written to the file system of ``path`` durable."""
+    import ctypes
+
     descriptor = os.open(path, os.O_RDONLY)
     try:
         if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0:

@@ -7,8 +7,7 @@ lacks it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pacha_git.errors import InvalidInput
 from pacha_git.names import Oid
@@ -53,8 +52,7 @@ def merge_notes(ours: Mapping[Oid, bytes], theirs: Mapping[Oid, bytes]) -> dict[
     return {oid: note for oid, note in merged.items() if note}
 
 
-@dataclass(frozen=True, slots=True)
-class MergeCommit:
+class MergeCommit(NamedTuple):
     """What stands in the commit that merges notes; two peers who merge the same tips make the same commit.
 
     Attributes:

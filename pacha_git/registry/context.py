@@ -9,19 +9,20 @@ import contextlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pacha_git.git.changes import Changes, changing
 from pacha_git.git.repo import GitRepository
 from pacha_git.registry.identity import Acting, acting_now
 from pacha_git.registry.signing import Signing
-from pacha_git.store.catalogue import Catalogue
-from pacha_git.store.database import Database
 from pacha_git.store.events import Author
-from pacha_git.store.index import DedupIndex
 from pacha_git.store.records import Stored
 from pacha_git.store.settings import StoredSettings, read_settings
-from pacha_git.store.tidying import tidy
+
+if TYPE_CHECKING:
+    from pacha_git.git.changes import Changes
+    from pacha_git.store.catalogue import Catalogue
+    from pacha_git.store.database import Database
+    from pacha_git.store.index import DedupIndex
 
 DECIDE_LOCK: Final = "pacha/decide.lock"
 
@@ -41,9 +42,7 @@ class Context:
     def __init__(self, path: Path, project: Callable[[Stored], dict[str, Any]]) -> None:
         self._project = project
         self.repo = GitRepository(path)
-        self.database = Database(path)
-        self.index = DedupIndex(self.database)
-        self.repo.settle = lambda: tidy(self.repo, self.index)
+        self.repo.settle = self._settle
         # Reading them is what finds a folder that is no registry, or one of a newer format.
         self._settings = read_settings(self.repo)
 
@@ -51,6 +50,11 @@ class Context:
     def path(self) -> Path:
         """The registry's folder."""
         return self.repo.path
+
+    def _settle(self) -> None:
+        from pacha_git.store.tidying import tidy
+
+        tidy(self.repo, self.index)
 
     @property
     def settings(self) -> StoredSettings:
@@ -64,9 +68,27 @@ class Context:
         """The UUID of this registry."""
         return self.settings.settings.registry
 
+    # What a command seldom needs is loaded when it does: to load all of it takes as long as to answer.
+
+    @cached_property
+    def database(self) -> Database:
+        """The file of caches."""
+        from pacha_git.store.database import Database
+
+        return Database(self.path)
+
+    @cached_property
+    def index(self) -> DedupIndex:
+        """What is known to be stored."""
+        from pacha_git.store.index import DedupIndex
+
+        return DedupIndex(self.database)
+
     @cached_property
     def catalogue(self) -> Catalogue:
         """The searchable projection."""
+        from pacha_git.store.catalogue import Catalogue
+
         return Catalogue(self.repo, self.database, self._project)
 
     @cached_property
@@ -83,6 +105,8 @@ class Context:
     @contextlib.contextmanager
     def deciding(self, reason: str) -> Iterator[Changes]:
         """Changes that depend on the events read within: on this machine one decides after the other."""
+        from pacha_git.git.changes import changing
+
         with changing(self.repo, reason) as changes:
             changes.lock(self.path / DECIDE_LOCK)
             yield changes

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.registry import gitconfig
 from pacha_git.schema.grammar import check_identity, time_text
 
 
-@dataclass(frozen=True, slots=True)
-class Acting:
+class Acting(NamedTuple):
     """Someone doing something now: ``Name <email>``, and seconds since 1970."""
 
     identity: str

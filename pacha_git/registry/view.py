@@ -6,7 +6,7 @@ It builds values and refuses to know who asks for them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pacha_git.errors import InvalidInput, VerificationFailed
 from pacha_git.ledger.attestations import Attestations
@@ -20,10 +20,12 @@ from pacha_git.registry.signing import COMMIT_NAMESPACE, EVENT_NAMESPACE
 from pacha_git.schema.event import Event, signed_part
 from pacha_git.schema.kinds import KINDS
 from pacha_git.schema.record import Edge
-from pacha_git.store.catalogue import Row, SignerNote
 from pacha_git.store.events import read_attestations, read_ledger
 from pacha_git.store.records import Stored
 from pacha_git.trust.publickey import parse_public
+
+if TYPE_CHECKING:
+    from pacha_git.store.catalogue import Row, SignerNote
 
 
 def project(stored: Stored) -> Json:

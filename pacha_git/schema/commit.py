@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import blake3
 
@@ -32,8 +31,7 @@ _ARMORED: Final = re.compile(
 _OID_LINE: Final = re.compile(rb"(tree|parent) ([0-9a-f]{40})\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedCommit:
+class ParsedCommit(NamedTuple):
     """A commit object taken apart.
 
     Attributes:

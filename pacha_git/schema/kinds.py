@@ -6,9 +6,8 @@ A new kind is a new declaration here, not a subclass elsewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 from pacha_git.errors import InvalidInput
 from pacha_git.names import Kind
@@ -30,8 +29,7 @@ RELATIONS: Final[Mapping[str, Kind | None]] = MappingProxyType(
 """Each relation, and the kind of a target that does not say its own; None = the kind of what carries the edge."""
 
 
-@dataclass(frozen=True, slots=True)
-class KindDeclaration:
+class KindDeclaration(NamedTuple):
     """What makes a kind.
 
     Attributes:

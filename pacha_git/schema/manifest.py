@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import blake3
 
@@ -49,8 +48,7 @@ _OID: Final = re.compile(r"[0-9a-f]{40}\Z")
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class FileLine:
+class FileLine(NamedTuple):
     """One file of a payload.
 
     Attributes:
@@ -69,7 +67,10 @@ class FileLine:
     blake3: str
     stored: str
     parts: tuple[tuple[Oid, int], ...] | None = None
-    extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, hash=False)
+    extra: Mapping[str, Any] = _NOTHING
+
+    def __hash__(self) -> int:
+        return hash(self[:-1])
 
     def as_json(self) -> dict[str, Any]:
         """The line as a value for canonical JSON."""
@@ -87,7 +88,7 @@ class FileLine:
 
     def without_parts(self) -> FileLine:
         """The line as a record lists it."""
-        return replace(self, parts=None)
+        return self._replace(parts=None)
 
 
 def file_line_of_json(value: Any) -> FileLine:

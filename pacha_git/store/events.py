@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pacha_git.errors import Corrupt
-from pacha_git.git.changes import Changes
 from pacha_git.git.refs import RefUpdate
 from pacha_git.git.repo import GitRepository
 from pacha_git.ledger.attestations import Attestations, fold_attestations
@@ -20,6 +19,9 @@ from pacha_git.names import NOTES_ROOT, Kind, Oid, notes_ref
 from pacha_git.schema.event import Envelope, Event, Statement, compose, signed_part, with_signature
 from pacha_git.schema.record import Target
 from pacha_git.store.notes import merge_tips, read_note, read_notes, write_notes
+
+if TYPE_CHECKING:
+    from pacha_git.git.changes import Changes
 
 EVENTS: Final = "_events"
 ATTESTATIONS: Final = "_attestations"

@@ -6,13 +6,11 @@ It knows the tree and the ref; what stands in the bytes is the schema's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import blake3
 
 from pacha_git.errors import Corrupt, NotFound
-from pacha_git.git.changes import Changes
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.trees import FILE_MODE, parse_tree
 from pacha_git.names import (
@@ -29,14 +27,16 @@ from pacha_git.names import (
 from pacha_git.schema.commit import RECORD_FILE, check_record_commit, record_commit, record_tree, split_commit
 from pacha_git.schema.record import Record, Target, decode_record, encode_record
 
+if TYPE_CHECKING:
+    from pacha_git.git.changes import Changes
+
 Signer = Callable[[bytes], str]
 """Makes the armored signature over the bytes of a commit."""
 
 _DOCUMENT_LIMIT: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A record as it lies in the repository: its commit, value, documents, and the signature if there is one."""
 
     commit: Oid

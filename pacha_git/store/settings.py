@@ -5,25 +5,25 @@ It knows the commit and its two files; what a policy means is for the verbs that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pacha_git.errors import Corrupt, NotFound
-from pacha_git.git.changes import Changes
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.trees import FILE_MODE, parse_tree
 from pacha_git.names import REGISTRY_REF, ROOT_COMMIT, ROOT_REF, Oid
 from pacha_git.schema.commit import SYSTEM_IDENTITY, commit_bytes, split_commit, tree_bytes
 from pacha_git.schema.settings import Settings, parse_settings
-from pacha_git.trust.signers import Signers
+
+if TYPE_CHECKING:
+    from pacha_git.git.changes import Changes
+    from pacha_git.trust.signers import Signers
 
 SETTINGS_FILE: Final = "registry.toml"
 SIGNERS_FILE: Final = "allowed_signers"
 _LIMIT: Final = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSettings:
+class StoredSettings(NamedTuple):
     """The settings as they stand at a commit."""
 
     commit: Oid
@@ -34,6 +34,8 @@ class StoredSettings:
     @property
     def signers(self) -> Signers:
         """Who may sign."""
+        from pacha_git.trust.signers import Signers  # few commands ask who is trusted
+
         return Signers.parse(self.signers_file)
 
 

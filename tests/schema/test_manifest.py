@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import blake3
@@ -164,7 +163,7 @@ def test_a_file_cannot_have_the_address_of_a_list() -> None:
 
 
 def test_the_address_does_not_depend_on_how_files_are_stored() -> None:
-    chunked = replace(CHUNKED, stored="blob", parts=((Oid("f" * 40), 5),))
+    chunked = CHUNKED._replace(stored="blob", parts=((Oid("f" * 40), 5),))
     assert list_address([CHUNKED, line("a")]) == list_address([line("a"), chunked])
 
 
