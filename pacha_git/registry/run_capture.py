@@ -19,6 +19,7 @@ from pacha_git.errors import PachaError
 from pacha_git.process import run
 
 _INSTALLED: Final = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info\Z")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40,64}\Z")
 _GPU_SECONDS: Final = 10
 _WORDS: Final = 1000
 _WORD_LENGTH: Final = 2000
@@ -76,12 +77,15 @@ def code_state(folder: Path) -> dict[str, Any] | None:
         ``commit``, ``branch`` (None: detached) and ``dirty``; None if it is no work tree, or has no commit yet.
     """
     try:
-        inside, commit = _git(folder, "rev-parse", "--is-inside-work-tree", "HEAD").split()
-        status = _git(folder, "status", "--porcelain", "--ignore-submodules=none")
-        branch = _git(folder, "branch", "--show-current").strip()
-    except (PachaError, ValueError):
+        lines = _git(folder, "status", "--porcelain=v2", "--branch", "--ignore-submodules=none").splitlines()
+    except PachaError:
         return None
-    return {"commit": commit, "branch": branch or None, "dirty": bool(status.strip())} if inside == "true" else None
+    head = dict(line[len("# branch.") :].split(" ", 1) for line in lines if line.startswith("# branch."))
+    commit, branch = head.get("oid", ""), head.get("head")
+    if not _COMMIT.match(commit):
+        return None
+    dirty = any(not line.startswith("#") for line in lines)
+    return {"commit": commit, "branch": None if branch == "(detached)" else branch, "dirty": dirty}
 
 
 def code_diff(folder: Path) -> bytes:

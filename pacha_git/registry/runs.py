@@ -159,7 +159,7 @@ class Runs:
         wanted = dict.fromkeys(find_run(self._context, run_id) for run_id in run_ids)
         if len(wanted) < 2:
             raise InvalidInput("compare takes two or more runs", hint="git pacha run compare ID ID …")
-        rows = {run_id: row for run_id in wanted for row in self._context.catalogue.runs(run_id)}
+        rows = {row.said["id"]: row for row in self._context.catalogue.runs(wanted)}
         found = [info_of_row(self._context, rows[run_id]) for run_id in wanted]
         return run_compare.compare(found, run_compare.goals_of(self._context, rows.values()))
 

@@ -55,7 +55,7 @@ def _around(error: UnicodeEncodeError) -> str:
 
 
 def write_plain(value: Any) -> bytes:
-    """Write a value known to have no floats, no large integers, only ASCII keys; quicker than ``encode``, and equal."""
+    """Write a value whose keys are ASCII and whose numbers ``_check_leaf`` lets by; quicker than ``encode``, and equal."""
     return _WRITER.encode(value).encode("utf-8")
 
 
@@ -141,7 +141,8 @@ def _check_leaf(leaf: Any) -> bool:
     if isinstance(leaf, float):
         if not math.isfinite(leaf):
             raise ValueError("a number that is not finite")
-        return False
+        # Within these bounds Python and ECMAScript write a double alike: the shortest digits, and no exponent.
+        return 1e-4 <= abs(leaf) < 1e16 and not leaf.is_integer()
     raise ValueError(f"JSON has no {type(leaf).__name__}")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
@@ -109,9 +109,9 @@ class Catalogue:
         )
         return [version for (ref,) in found if (version := parse_record_ref(ref)) is not None]
 
-    def runs(self, run_id: str | None = None) -> list[runs_catalogue.RunRow]:
-        """Every run, oldest first; or the one."""
-        return self._answer(lambda connection: runs_catalogue.rows(connection, run_id))
+    def runs(self, run_ids: Collection[str] | None = None) -> list[runs_catalogue.RunRow]:
+        """Every run, oldest first; or those with these ids."""
+        return self._answer(lambda connection: runs_catalogue.rows(connection, run_ids))
 
     def child_runs(self, commit: Oid) -> list[str]:
         """The ids of the runs that had a record commit as input."""

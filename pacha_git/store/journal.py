@@ -65,8 +65,7 @@ def prepare(folder: Path) -> None:
             if not free:
                 raise _closed(folder)
             _mark(folder, _YES)
-        sync_folder(folder)
-        sync_folder(folder.parent)
+        sync_folder(folder.parent)  # what is in the folder is brought to the disk with the first file of a writer
     except FileNotFoundError:
         raise _closed(folder) from None
     except OSError as error:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound
-from pacha_git.git.changes import Changes
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.trees import FILE_MODE, parse_tree
 from pacha_git.names import PAYLOAD_ROOT, REF_ROOT, Oid
@@ -29,6 +28,9 @@ from pacha_git.schema.run import (
     run_target,
     run_tree,
 )
+
+if TYPE_CHECKING:
+    from pacha_git.git.changes import Changes
 
 RUNS_ROOT: Final = f"{REF_ROOT}runs/"
 RUN_PAYLOADS_ROOT: Final = f"{PAYLOAD_ROOT}runs/"
@@ -225,12 +227,19 @@ def _check_forward(repo: GitRepository, ref: str, chain: Sequence[Oid]) -> None:
 
 def history(repo: GitRepository, commit: Oid) -> Iterator[Oid]:
     """The commits of a run from one back to its first, taking their own word."""
+    yield commit
+    yield from earlier(repo, read(repo, commit))
+
+
+def earlier(repo: GitRepository, stored: StoredRun) -> Iterator[Oid]:
+    """The commits of a run before one, newest first."""
+    first, parents = stored.record.parents, list(stored.parents)
     for _ in range(CHAIN_LIMIT):
-        stored = read(repo, commit)
-        yield commit
-        if stored.is_first or not stored.parents:
+        if parents == first or len(parents) != 1:
             return
-        commit = stored.parents[0]
+        # The inputs are the same in every commit, so of the earlier ones the parents are enough.
+        yield parents[0]
+        parents = list(split_commit(repo.read_as(parents[0], "commit")).parents)
 
 
 def _files(repo: GitRepository, commit: Oid, tree: Oid) -> tuple[bytes, bytes]:

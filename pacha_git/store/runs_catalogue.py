@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pacha_git.errors import PachaError
 from pacha_git.git.repo import GitRepository
@@ -18,6 +18,8 @@ from pacha_git.schema.canonical import json_number
 from pacha_git.schema.manifest import FileLine, decode_manifest
 from pacha_git.schema.run import ARTIFACTS
 from pacha_git.store import runs
+
+_FEW: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def row_of(repo: GitRepository, stored: runs.StoredRun) -> RunRow:
     """The row of a run, by reading it."""
     said = stored.record.model_dump(exclude={"environment": True, "content": {"files"}})
     params = {key: jsonable(value) for key, value in stored.params.items()}
-    commits = tuple(runs.history(repo, stored.commit))
+    commits = (stored.commit, *runs.earlier(repo, stored))
     return RunRow(stored.commit, said, params, tuple(artifacts_of(repo, stored)), commits)
 
 
@@ -95,16 +97,19 @@ def forget(connection: sqlite3.Connection, ref: str) -> None:
     connection.execute("DELETE FROM run WHERE ref = ?", (ref,))
 
 
-def rows(connection: sqlite3.Connection, run_id: str | None = None) -> list[RunRow]:
-    """All runs, oldest first; or the one."""
-    query = "SELECT oid, said, params, artifacts, commits FROM run"
-    if run_id is not None:
-        found = connection.execute(f"{query} WHERE ref = ?", (runs.run_ref(run_id),))
+def rows(connection: sqlite3.Connection, run_ids: Collection[str] | None = None) -> list[RunRow]:
+    """All runs, oldest first; or those with these ids."""
+    query = "SELECT ref, oid, said, params, artifacts, commits FROM run"
+    if run_ids is not None and len(run_ids) <= _FEW:
+        query += f" WHERE ref IN ({', '.join('?' * len(run_ids))})"
+        found = connection.execute(query, [runs.run_ref(run_id) for run_id in run_ids]).fetchall()
     else:
-        found = connection.execute(f"{query} ORDER BY started_at, ref")
+        found = connection.execute(f"{query} ORDER BY started_at, ref").fetchall()
+    wanted = {runs.run_ref(run_id) for run_id in run_ids} if run_ids is not None else None
     return [
         RunRow(Oid(oid), json.loads(said), json.loads(params), tuple(json.loads(artifacts)), _oids(commits))
-        for oid, said, params, artifacts, commits in found
+        for ref, oid, said, params, artifacts, commits in found
+        if wanted is None or ref in wanted
     ]
 
 
