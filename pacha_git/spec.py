@@ -109,7 +109,7 @@ class Spec:
         if kind is None or self.kind is kind:
             return self
         if self.kind is not None:
-            raise InvalidInput(f"{self} is a {self.kind.noun}, a {kind.noun} is wanted here")
+            raise InvalidInput(f"{self} is a {self.kind.value}, a {kind.value} is wanted here")
         return replace(self, kind=kind)
 
 

@@ -163,7 +163,20 @@ def _write_rows(params: Iterable[Any], formatter: Any) -> None:
                 formatter.write_dl(rows)
 
 
-class Command(TyperCommand):
+class _Placed:
+    """Reads words, and lets every error say at which command it met it: a flag without its value does not."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read the words of one command."""
+        try:
+            return super().parse_args(ctx, args)  # type: ignore[misc]
+        except typer.TyperException as error:
+            if getattr(error, "ctx", None) is None:
+                error.ctx = ctx  # type: ignore[attr-defined]
+            raise
+
+
+class Command(_Placed, TyperCommand):
     """A command with the global flags."""
 
     def __init__(self, name: str | None, **settings: Any) -> None:
@@ -178,7 +191,7 @@ class Command(TyperCommand):
         _write_rows(self.params, formatter)
 
 
-class Group(TyperGroup):
+class Group(_Placed, TyperGroup):
     """A noun: a group with the global flags that suggests the nearest verb.
 
     A verb is made of its function when it is asked for: to make the twenty of a noun takes 12 ms.

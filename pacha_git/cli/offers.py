@@ -159,5 +159,5 @@ _OFFERS: Final[dict[str, Callable[[Blank, str], Iterable[str]]]] = {
     "KIND": lambda blank, word: [kind.noun for kind in VERSIONED_KINDS],
     "SHELL": lambda blank, word: shells.SCRIPTS,
     "all|none": lambda blank, word: ("all", "none"),
-    "FORMAT": lambda blank, word: ("dot", "json", "mermaid", "tree"),
+    "FORMAT": lambda blank, word: ("dot", "json", "mermaid", "prov", "tree"),
 }

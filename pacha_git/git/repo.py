@@ -79,6 +79,7 @@ class GitRepository:
             )
         if (path / "config").is_file():
             _check_layout(path)  # which says it better than git's refusal to begin anew
+            _check_bare(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -241,6 +242,12 @@ def _check_layout(path: Path) -> None:
             f"{path} keeps its refs in a reftable; registries use files",
             hint=f"git -C {path} refs migrate --ref-format=files",
         )
+
+
+def _check_bare(path: Path) -> None:
+    """Refuse the ``.git`` of a work tree: made bare, it would let go of its files."""
+    if re.search(r"(?im)^\s*(bare\s*=\s*false|worktree\s*=)", (path / "config").read_text("utf-8", "replace")):
+        raise PachaError(f"{path} belongs to a work tree", hint="name a folder that does not exist yet")
 
 
 def _loose_path(objects: Path, oid: Oid) -> Path:

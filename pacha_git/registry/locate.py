@@ -53,8 +53,7 @@ def _from_config() -> Path | None:
         return None
     if not said:
         return None
-    path = Path(said)
-    return path if path.is_absolute() else _repository_root() / path
+    return Path(os.path.normpath(_repository_root() / said))
 
 
 def _repository_root() -> Path:

@@ -90,6 +90,8 @@ def _fold(path: str) -> str:
 
 
 def _clash(one: str, other: str) -> InvalidInput:
+    if one == other:
+        return InvalidInput(f"two files would have the path {one!r} in one version", hint="rename one of them")
     return InvalidInput(
         f"{one!r} and {other!r} can't both be in one version: on some systems they are the same path",
         hint="rename one of them",

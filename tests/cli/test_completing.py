@@ -29,7 +29,7 @@ def offered(*words: str) -> list[str]:
         (("--registry", "model", "da"), ["data"]),
         (("model", "stage", "x", "--tar"), ["--target"]),
         (("model", "stage", "x", "-t", "p"), ["production"]),
-        (("model", "lineage", "x", "--format", ""), ["dot", "json", "mermaid", "tree"]),
+        (("model", "lineage", "x", "--format", ""), ["dot", "json", "mermaid", "prov", "tree"]),
         (("completion", ""), ["bash", "fish", "zsh"]),
         (("push", "--payload", ""), ["all", "none"]),
         (("model", "register", "--", "--js"), []),

@@ -53,6 +53,15 @@ def test_json_anywhere_in_an_error(pacha: Run, place: int, flags: tuple[str, ...
     assert ended.error["code"] == "not_found"
 
 
+@pytest.mark.parametrize(
+    "words", [("model", "get", "x", "--json", "-v"), ("--json", "model", "--registry"), ("gc", "--json", "--grace")]
+)
+def test_json_where_the_value_of_a_flag_is_missing(pacha: Run, words: tuple[str, ...]) -> None:
+    ended = pacha(*words)
+    assert (ended.code, ended.out, ended.error["code"]) == (2, "", "usage")
+    assert ended.error["message"].endswith("requires an argument")
+
+
 @pytest.mark.parametrize("place", range(4))
 def test_registry_anywhere(pacha: Run, tmp_path: Path, place: int) -> None:
     ended = pacha(*with_at(("model", "get", "absent"), place, "--registry", str(tmp_path / "here")))
