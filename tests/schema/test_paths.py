@@ -80,7 +80,7 @@ def test_paths_that_some_system_takes_for_one_are_refused(paths: list[str]) -> N
     if paths == ["\u1e9b\u0323", "\u1e69"]:
         # These differ until folding is normalised once more.
         assert paths[0].casefold() != paths[1]
-    with pytest.raises(InvalidInput, match="can't both be|two files would have the path"):
+    with pytest.raises(InvalidInput, match=r"can't both be|two files would have the path"):
         check_paths(paths)
 
 
