@@ -40,6 +40,15 @@ Remote: TypeAlias = Annotated[
 Payload: TypeAlias = Annotated[
     str | None, typer.Option("--payload", metavar="all|none", help="Move all payloads, or none.")
 ]
+OnlyStage: TypeAlias = Annotated[
+    str | None, typer.Option("--stage", metavar="STAGE", help="Only versions in this stage.")
+]
+OnlyKind: TypeAlias = Annotated[
+    str | None, typer.Option("--kind", metavar="KIND", help="Only model, data, recipe or run.")
+]
+LineagePayloads: TypeAlias = Annotated[
+    bool, typer.Option("--lineage-payloads", help="Also the payloads of everything that these come from.")
+]
 
 
 def versioned(spec: str, version: str | None) -> str:
@@ -49,6 +58,17 @@ def versioned(spec: str, version: str | None) -> str:
         InvalidInput: the SPEC names a different version already.
     """
     return spec if version is None else str(parse_spec(spec).with_version(version))
+
+
+def payload_choice(word: str | None) -> str | None:
+    """Read ``--payload``.
+
+    Raises:
+        InvalidInput: it is neither all nor none.
+    """
+    if word not in (None, "all", "none"):
+        raise InvalidInput(f"--payload takes all or none, not {word!r}", hint="as in --payload none")
+    return word
 
 
 def path(text: str) -> Path:

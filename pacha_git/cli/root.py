@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
         "push": "sync:push",
         "status": "sync:status",
         "settings": "settings:app",
+        "bundle": "bundle:app",
         "serve": "serve:serve",
     },
     "Trust": {

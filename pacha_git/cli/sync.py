@@ -13,7 +13,7 @@ from pacha_git.cli.progress import progress
 from pacha_git.cli.spoken import ref_in_words, refs_in_words
 from pacha_git.cli.tables import sheet, strong, table
 from pacha_git.cli.units import counted, place, size
-from pacha_git.errors import Conflict, InvalidInput, PachaError
+from pacha_git.errors import Conflict, PachaError
 from pacha_git.names import parse_record_ref
 
 if TYPE_CHECKING:
@@ -23,12 +23,6 @@ _WENT: Final = ("new", "updated", "would be sent")
 _Words = Annotated[
     list[str] | None,
     typer.Argument(metavar="[REMOTE] SPEC", help="A remote, then versions; without versions, all records and events."),
-]
-
-_Stage = Annotated[str | None, typer.Option("--stage", metavar="STAGE", help="Only versions in this stage.")]
-_Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only model, data, recipe or run.")]
-_LineagePayloads = Annotated[
-    bool, typer.Option("--lineage-payloads", help="Also the payloads of everything that these come from.")
 ]
 
 
@@ -48,7 +42,7 @@ def clone(
 
     target = flags.path(path) if path is not None else registry_path(ctx)
     with progress(ctx) as report:
-        made = Registry.clone(url, target, payload=_payload(payload) or "none", progress=report)
+        made = Registry.clone(url, target, payload=flags.payload_choice(payload) or "none", progress=report)
     stats = made.stats()
     said = f"Cloned {counted(stats.versions, 'version')} into {place(made.path)}"
     output.tell(ctx, {"path": str(made.path), "versions": stats.versions}, said)
@@ -60,16 +54,16 @@ def fetch(ctx: typer.Context, remote: flags.Remote = None) -> None:
     Nothing here changes; `status` tells what is new there.
     """
     with progress(ctx) as report:
-        _report(ctx, registry(ctx).fetch(remote, progress=report), "Fetched from")
+        report_transfer(ctx, registry(ctx).fetch(remote, progress=report), "Fetched from")
 
 
 def pull(
     ctx: typer.Context,
     words: _Words = None,
     payload: flags.Payload = None,
-    stage: _Stage = None,
-    kind: _Kind = None,
-    lineage_payloads: _LineagePayloads = False,
+    stage: flags.OnlyStage = None,
+    kind: flags.OnlyKind = None,
+    lineage_payloads: flags.LineagePayloads = False,
 ) -> None:
     """Take over what a remote has.
 
@@ -80,18 +74,24 @@ def pull(
     remote, specs = _parted(words, opened.remotes())
     with progress(ctx) as report:
         done = opened.pull(
-            remote, specs, _payload(payload), report, stage=stage, kind=kind, lineage_payloads=lineage_payloads
+            remote,
+            specs,
+            flags.payload_choice(payload),
+            report,
+            stage=stage,
+            kind=kind,
+            lineage_payloads=lineage_payloads,
         )
-    _report(ctx, done, "Pulled from")
+    report_transfer(ctx, done, "Pulled from")
 
 
 def push(
     ctx: typer.Context,
     words: _Words = None,
     payload: flags.Payload = None,
-    stage: _Stage = None,
-    kind: _Kind = None,
-    lineage_payloads: _LineagePayloads = False,
+    stage: flags.OnlyStage = None,
+    kind: flags.OnlyKind = None,
+    lineage_payloads: flags.LineagePayloads = False,
     dry_run: flags.DryRun = False,
 ) -> None:
     """Send what a remote lacks.
@@ -103,9 +103,16 @@ def push(
     remote, specs = _parted(words, opened.remotes())
     with progress(ctx) as report:
         done = opened.push(
-            remote, specs, _payload(payload), dry_run, report, stage=stage, kind=kind, lineage_payloads=lineage_payloads
+            remote,
+            specs,
+            flags.payload_choice(payload),
+            dry_run,
+            report,
+            stage=stage,
+            kind=kind,
+            lineage_payloads=lineage_payloads,
         )
-    _report(ctx, done, "Would push to" if dry_run else "Pushed to")
+    report_transfer(ctx, done, "Would push to" if dry_run else "Pushed to")
 
 
 def _parted(words: list[str] | None, remotes: list[tuple[str, str]]) -> tuple[str | None, list[str]]:
@@ -116,13 +123,13 @@ def _parted(words: list[str] | None, remotes: list[tuple[str, str]]) -> tuple[st
     return None, list(words or [])
 
 
-def _payload(word: str | None) -> str | None:
-    if word not in (None, "all", "none"):
-        raise InvalidInput(f"--payload takes all or none, not {word!r}", hint="as in --payload none")
-    return word
+def report_transfer(ctx: typer.Context, done: Transfer, verb: str) -> None:
+    """Say what a transfer did.
 
-
-def _report(ctx: typer.Context, done: Transfer, verb: str) -> None:
+    Raises:
+        Conflict: something there is another than here.
+        PachaError: something was refused.
+    """
     for warning in done.warnings:
         output.notice(ctx, f"Warning: {warning}")
     every = invocation(ctx).verbose or done.dry_run

@@ -17,7 +17,7 @@ from pacha_git.git.changes import changing
 from pacha_git.git.credentials import masked
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import REGISTRY_REF
-from pacha_git.registry import remotes, sending
+from pacha_git.registry import bundle, remotes, sending
 from pacha_git.registry.arrival import adopt_items, adopt_notes
 from pacha_git.registry.begin import write_readme
 from pacha_git.registry.choosing import Wish, choose, with_lineage
@@ -162,6 +162,10 @@ def _clone_into(
     url: str, path: Path, wish: Wish, *, progress: Progress | None, project: Callable[[Stored], dict[str, Any]]
 ) -> None:
     repo = GitRepository.create(path)
+    if Path(url).is_file():
+        bundle.adopt_registry(repo, Path(url))
+        bundle.import_(Context(path, project), Path(url), progress)
+        return
     transport.add_remote(repo, "origin", _absolute(url))
     _adopt_registry(repo, url)
     context = Context(path, project)

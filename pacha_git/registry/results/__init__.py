@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pacha_git.registry.results.decisions import Difference, HistoryEntry, StageChange
     from pacha_git.registry.results.documents import DocumentDetail
     from pacha_git.registry.results.graphs import LineageEdge, LineageGraph, LineageNode
-    from pacha_git.registry.results.transfers import RefResult, RemoteStatus, Status, Transfer
+    from pacha_git.registry.results.transfers import Bundled, RefResult, RemoteStatus, Status, Transfer
     from pacha_git.registry.results.upkeep import (
         Finding,
         FsckReport,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pacha_git.registry.results.versions import NameInfo, Registered, VersionDetail, VersionInfo
 
 _HOME: Final = {
+    "Bundled": "transfers",
     "Difference": "decisions",
     "DocumentDetail": "documents",
     "Finding": "upkeep",
@@ -52,6 +53,7 @@ _HOME: Final = {
     "VersionInfo": "versions",
 }
 __all__ = [
+    "Bundled",
     "Difference",
     "DocumentDetail",
     "Finding",

@@ -45,6 +45,23 @@ class Transfer:
 
 
 @dataclass(frozen=True, slots=True)
+class Bundled:
+    """What a bundle has: its refs, how many versions and runs (their lineage too) and payloads, its bytes on disk."""
+
+    file: str
+    bytes: int
+    refs: tuple[str, ...]
+    versions: int
+    payloads: int
+    since: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> Json:
+        """``{file, bytes, refs, versions, payloads, since}``."""
+        return plain(self, leave_out=("warnings",))
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteStatus:
     """How this registry stands to one remote, by what was last fetched."""
 

@@ -1,0 +1,205 @@
+"""Takes versions across an air gap: into one file that stock Git reads too, and out of it with every check of a pull.
+
+It knows what belongs into such a file and what becomes of its refs; the file itself is git.bundles'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from pacha_git.errors import Conflict, Corrupt, NotFound, PachaError, VerificationFailed
+from pacha_git.git import bundles, transport
+from pacha_git.git.bundles import Header
+from pacha_git.git.changes import changing
+from pacha_git.git.repo import GitRepository
+from pacha_git.git.side import passing
+from pacha_git.names import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, REGISTRY_REF, ROOT_REF, Oid
+from pacha_git.registry import remotes
+from pacha_git.registry.arrival import Arrival, adopt_items, adopt_notes, inspect
+from pacha_git.registry.begin import MAIN, write_readme
+from pacha_git.registry.choosing import Wish, choose
+from pacha_git.registry.context import Context
+from pacha_git.registry.items import Item, is_item, read_item
+from pacha_git.registry.looking import OBJECT_LIMIT, WANTED
+from pacha_git.registry.payloads import check_arrived, hold_arrived
+from pacha_git.registry.planning import Selection
+from pacha_git.registry.results import Bundled, Progress, RefResult, Transfer
+from pacha_git.registry.sending import select
+from pacha_git.store.events import read_attestations
+from pacha_git.store.settings import settings_at, write_root
+
+_HEAD: Final = "HEAD"
+
+
+def create(context: Context, file: Path, wish: Wish, *, since: str | None = None, force: bool = False) -> Bundled:
+    """Write a bundle: versions, the records of their whole lineage, the events of their names, their bytes.
+
+    Args:
+        context: The registry.
+        file: Where to.
+        wish: Which; nothing named means everything.
+        since: What its reader has: an earlier bundle, or a remote as it was last seen.
+        force: Replace what is there.
+
+    Raises:
+        Conflict: the file is there already.
+        NotFound: nothing answers to the wish, bytes that it names are not here, or ``since`` is nothing that is known.
+    """
+    if file.exists() and not force:
+        raise Conflict(f"{file} exists already", hint="--force replaces it")
+    known = _known(context, since)
+    selection = select(context, wish)
+    thin = _thin(context, wish, selection)
+    if thin and wish.is_selective:
+        raise NotFound(
+            f"the bytes of {thin[0].label} are not here" + (f" (and of {len(thin) - 1} more)" if thin[1:] else ""),
+            hint=f"git pacha pull {thin[0].label}; or --payload none",
+        )
+    refs = _refs(context, selection)
+    size = bundles.write(context.repo, file, refs, known=known)
+    return Bundled(
+        file=str(file),
+        bytes=size,
+        refs=tuple(sorted(refs)),
+        versions=len(selection.items),
+        payloads=len(selection.payloads),
+        since=since,
+        warnings=tuple(f"the bytes of {item.label} are not here, and so not in it" for item in thin),
+    )
+
+
+def _known(context: Context, since: str | None) -> list[Oid]:
+    """Commits that the reader has."""
+    if since is None:
+        return []
+    if since in transport.remotes(context.repo):
+        seen = remotes.seen(context, since)
+        if not seen:
+            raise NotFound(f"nothing was ever seen of {since}", hint=f"git pacha fetch {since}")
+        return list(seen.values())
+    if not Path(since).exists():
+        raise NotFound(f"{since} is neither a bundle nor a remote", hint="--since names an earlier bundle, or a remote")
+    header = bundles.read_header(Path(since))
+    return [*header.refs.values(), *header.needs]
+
+
+def _thin(context: Context, wish: Wish, selection: Selection) -> list[Item]:
+    """Things whose bytes the wish is for and that are not here, though nobody removed them."""
+    if wish.payload == "none":
+        return []
+    wanted = selection.items if wish.lineage_payloads or not wish.is_selective else choose(context, wish)
+    items = (read_item(context.repo, ref, commit) for ref, commit in wanted.items())
+    return [
+        item
+        for item in items
+        if item.payload_commit is not None
+        and selection.payloads.get(item.payload_ref) != item.payload_commit
+        and not _is_removed(context, item)
+    ]
+
+
+def _is_removed(context: Context, item: Item) -> bool:
+    version = item.version
+    return version is not None and item.commit in read_attestations(context.repo, version.kind, version.name).removed
+
+
+def _refs(context: Context, selection: Selection) -> dict[str, Oid]:
+    notes = {ref: tip for ref, tip in context.repo.refs_below(NOTES_ROOT).items() if selection.has_notes(ref)}
+    always = {ref: context.repo.ref(ref) for ref in (ROOT_REF, REGISTRY_REF, MAIN)}
+    always[_HEAD] = always[MAIN]  # a plain `git clone` of the file shows the README
+    return {**selection.items, **selection.payloads, **notes, **{ref: oid for ref, oid in always.items() if oid}}
+
+
+# Import ---------------------------------------------------------------------------------------------------------------
+
+
+def import_(context: Context, file: Path, progress: Progress | None = None) -> Transfer:
+    """Take over what a bundle has, once all of it is found sound.
+
+    Returns:
+        What became of each ref; a version that is another here is in conflict, and ours stays.
+
+    Raises:
+        NotFound: there is no such file, or it builds upon an earlier bundle that was not imported.
+        VerificationFailed: it is damaged, or something in it is not sound; nothing was taken over.
+    """
+    header = bundles.read_header(file)
+    arrival = Arrival()
+    with passing(context.repo) as side:
+        bundles.unbundle(side, file, header)
+        if side.largest() > OBJECT_LIMIT:
+            raise Corrupt(f"{file} has an object of over {OBJECT_LIMIT >> 20} MiB", hint="nothing of it was kept")
+        fresh = {ref: oid for ref, oid in sorted(header.refs.items()) if _is_fresh(context, ref, oid)}
+        inspect(context, side.repo, fresh, {}, arrival)
+        items = _with_payloads(context, header, arrival) if not arrival.problems else []
+        sound = check_arrived(side, items, arrival, progress)
+        _raise_problems(file, arrival)
+        with context.deciding(f"bundle import {file.name}") as changes:
+            changes.take_in(side.packs)
+            adopt_notes(context, changes, fresh, arrival)
+            adopt_items(context, changes, fresh, arrival)
+            sound.items = [item for item in sound.items if _is_ours(context, item)]
+            hold_arrived(context, changes, side, sound, arrival)
+    return Transfer(tuple(arrival.results), bytes=file.stat().st_size, payloads=len(sound.items), remote=file.name)
+
+
+def adopt_registry(repo: GitRepository, file: Path) -> None:
+    """Take over the settings of a bundle that is to be cloned.
+
+    Raises:
+        PachaError: it has none.
+    """
+    header = bundles.read_header(file)
+    settings = header.refs.get(REGISTRY_REF)
+    if settings is None:
+        raise PachaError(f"{file} is no bundle of a registry", hint="git pacha bundle create makes one")
+    with passing(repo) as side, changing(repo, "clone") as changes:
+        bundles.unbundle(side, file, header)
+        settings_at(side.repo, settings)
+        changes.take_in(side.only([settings]))
+        write_root(repo, changes)
+        write_readme(repo, changes)
+        changes.move(REGISTRY_REF, settings, None)
+
+
+def _is_fresh(context: Context, ref: str, oid: Oid) -> bool:
+    return (ref.startswith(WANTED) or ref == REGISTRY_REF) and context.repo.ref(ref) != oid
+
+
+def _with_payloads(context: Context, header: Header, arrival: Arrival) -> list[Item]:
+    """Things whose bytes come with the bundle and are not here."""
+    found: list[Item] = []
+    for ref, oid in sorted(header.refs.items()):
+        record = ref.replace(PAYLOAD_ROOT, REF_ROOT, 1)
+        if not ref.startswith(PAYLOAD_ROOT) or not is_item(record) or context.repo.ref(ref) == oid:
+            continue
+        item = arrival.checked.get(record) or _item_here(context, header.refs, record)
+        if item is None:
+            arrival.results.append(RefResult(ref, "skipped", "bytes of no version that is here or in it"))
+        elif item.payload_commit != oid:
+            arrival.refuse(ref, "these bytes are not those that its record says")
+        else:
+            found.append(item)
+    return found
+
+
+def _item_here(context: Context, refs: Mapping[str, Oid], record: str) -> Item | None:
+    commit = context.repo.ref(record)
+    if commit is None or refs.get(record, commit) != commit:
+        return None
+    return read_item(context.repo, record, commit)
+
+
+def _is_ours(context: Context, item: Item) -> bool:
+    """Whether our record is the one that the bytes belong to, and its bytes were not removed."""
+    return context.repo.ref(item.ref) in (item.commit, *item.chain) and not _is_removed(context, item)
+
+
+def _raise_problems(file: Path, arrival: Arrival) -> None:
+    if arrival.problems:
+        more = f" (and {len(arrival.problems) - 1} more)" if arrival.problems[1:] else ""
+        raise VerificationFailed(
+            f"{file}: {arrival.problems[0]}{more}", hint="nothing of it was taken over; ask who made it"
+        )
