@@ -55,7 +55,7 @@ def _around(error: UnicodeEncodeError) -> str:
 
 
 def write_plain(value: Any) -> bytes:
-    """Write a value of ASCII keys and such numbers as ``_check_leaf`` lets by; quicker than ``encode``, and equal."""
+    """Write a value of ASCII keys and of numbers that ``_check_leaf`` lets by; quicker than ``encode``, and equal."""
     return _WRITER.encode(value).encode("utf-8")
 
 
