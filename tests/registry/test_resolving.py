@@ -10,10 +10,11 @@ from pacha_git.names import Kind
 from tests.making import put, recipe
 
 
-@pytest.fixture
-def registry(registry_path: Path, tmp_path: Path) -> Registry:
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     """Model m has 1.2.0, 1.10.0 (staging), 2.0.0 (production, best), 2.1.0-rc.1, a removed 3.0.0; others have 1.2.0."""
-    registry = Registry.init(registry_path)
+    tmp_path = tmp_path_factory.mktemp("resolving")
+    registry = Registry.init(tmp_path / "registry.git")
     with registry.batch():
         for version in ("1.2.0", "1.10.0", "2.0.0", "2.1.0-rc.1", "3.0.0"):
             registry.models.register("m", put(tmp_path / "m", version.encode()), version=version)

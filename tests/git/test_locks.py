@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from pacha_git.errors import PachaError
+from pacha_git.git import locks
+from tests.making import put, python
+
+
+def test_shared_holders_don_t_wait_for_one_another_and_an_exclusive_one_does(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "lock"
+    with locks.shared(path), locks.shared(path), locks.exclusive(path, wait=False) as free:
+        assert not free
+    with locks.exclusive(path, wait=False) as free:
+        assert free
+
+
+def test_who_waits_goes_on_when_the_holder_leaves(tmp_path: Path) -> None:
+    path, order = tmp_path / "lock", []
+
+    def wait() -> None:
+        with locks.shared(path):
+            order.append("second")
+
+    with locks.exclusive(path):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(0.05)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    script = "import sys, time; from pathlib import Path; from pacha_git.git import locks\n"
+    script += "with locks.exclusive(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    program = python(script, path)
+    assert program.stdout is not None
+    assert program.stdout.readline() == "held\n"
+    with locks.exclusive(path, wait=False) as free:
+        assert not free
+    program.kill()
+    program.communicate()
+    with locks.exclusive(path, wait=False) as free:
+        assert free
+
+
+def test_a_lock_that_was_removed_while_one_waited_is_taken_anew(tmp_path: Path) -> None:
+    path, got = tmp_path / "lock", threading.Event()
+
+    def wait() -> None:
+        with locks.exclusive(path):
+            assert path.exists()
+            got.set()
+
+    with locks.exclusive(path):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        time.sleep(0.05)
+        path.unlink()
+    thread.join()
+    assert got.is_set()
+
+
+def test_a_lock_that_can_t_be_made_is_an_error_for_people(tmp_path: Path) -> None:
+    with pytest.raises(PachaError, match="can't lock") as caught, locks.shared(put(tmp_path / "file") / "lock"):
+        pass
+    assert caught.value.hint
