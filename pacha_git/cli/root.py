@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
         "recipe": "recipe:app",
         "run": "run:app",
         "cat": "reading:cat_any",
+        "search": "search:search",
     },
     "Between machines": {
         "remote": "remote:app",

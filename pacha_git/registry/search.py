@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Final, TypeAlias, overload
+from typing import TYPE_CHECKING, Final, TypeAlias, overload
 
 from pacha_git.errors import InvalidInput
 from pacha_git.names import Kind, Stage
@@ -18,13 +18,12 @@ from pacha_git.registry.context import Context
 from pacha_git.registry.results import Json, VersionInfo
 from pacha_git.registry.results.plain import jsonable, plain
 from pacha_git.registry.run_results import RunInfo
-from pacha_git.registry.run_view import info_of_row as run_info
 from pacha_git.registry.view import info_of_row
 from pacha_git.schema.where import parse_where
-from pacha_git.store.runs import parse_run_ref
-from pacha_git.store.search import Hit, Query, find
-from pacha_git.store.search_index import catch_up
-from pacha_git.trust.publickey import parse_public
+from pacha_git.store.search import Hit, Query, find, is_behind
+
+if TYPE_CHECKING:
+    from pacha_git.trust.publickey import PublicKey
 
 WORD_LIMIT: Final = 100
 DEFAULT_LIMIT: Final = 100
@@ -114,7 +113,10 @@ def search(context: Context, wanted: Wanted) -> SearchResult:
     query = _query(context, wanted)
 
     def work(connection: sqlite3.Connection) -> tuple[list[Hit], int]:
-        catch_up(context.database, context.repo)
+        if is_behind(connection):
+            from pacha_git.store.search_index import catch_up  # reads records: most searches find all entered
+
+            catch_up(context.database, context.repo)
         return find(connection, query)
 
     hits, total = context.catalogue.answer(work)
@@ -140,7 +142,12 @@ def _query(context: Context, wanted: Wanted) -> Query:
 
 def _principal(context: Context) -> Callable[[str], str]:
     """Names who signed, as ``get`` does: a principal, or the fingerprint of a key that nobody trusts."""
-    public = cache(parse_public)
+
+    @cache
+    def public(key: str) -> PublicKey:
+        from pacha_git.trust.publickey import parse_public  # most searches ask for no signer
+
+        return parse_public(key)
 
     @cache
     def named(signer: str) -> str:
@@ -151,13 +158,19 @@ def _principal(context: Context) -> Callable[[str], str]:
 
 
 def _found(context: Context, hits: Sequence[Hit]) -> Iterator[Found]:
+    run_ids = [hit.ref.rpartition("/")[2] for hit in hits if hit.kind == Kind.RUN.value]
     rows = context.catalogue.rows_at([hit.ref for hit in hits if hit.kind != Kind.RUN.value])
+    runs = _runs(context, run_ids) if run_ids else {}
     for hit in hits:
         matched = tuple(Matched(name, text) for name, text in hit.matched)
-        run_id = parse_run_ref(hit.ref)
-        if run_id is None and hit.ref in rows:  # else it went while we looked
+        run = runs.get(hit.ref.rpartition("/")[2])
+        if hit.ref in rows:
             yield FoundVersion(**info_of_row(context, rows[hit.ref]), matched=matched)
-        elif run_id is not None:
-            for row in context.catalogue.runs(run_id):
-                info = run_info(context, row)
-                yield FoundRun(**{name: getattr(info, name) for name in RunInfo.__slots__}, matched=matched)
+        elif run is not None:  # else it went while we looked
+            yield FoundRun(**{name: getattr(run, name) for name in RunInfo.__slots__}, matched=matched)
+
+
+def _runs(context: Context, run_ids: Sequence[str]) -> dict[str, RunInfo]:
+    from pacha_git.registry.run_view import info_of_row as info_of_run  # loads what few searches find
+
+    return {row.said["id"]: info_of_run(context, row) for row in context.catalogue.runs(run_ids)}

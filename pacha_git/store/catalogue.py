@@ -31,6 +31,7 @@ from pacha_git.store.database import Database, is_damage
 from pacha_git.store.events import read_attestations, read_ledger
 
 T = TypeVar("T")
+_FEW: Final = 500
 _ROOTS: Final = (REF_ROOT, NOTES_ROOT)
 
 
@@ -128,8 +129,16 @@ class Catalogue:
 
     def rows_at(self, refs: Sequence[str]) -> dict[str, Row]:
         """Versions by their refs."""
-        clause = f"ref IN ({','.join('?' * len(refs))})"
-        return {row.id.ref: row for row in self._answer(lambda c: list(_rows(c, clause, tuple(refs))))}
+
+        def work(connection: sqlite3.Connection) -> dict[str, Row]:
+            found: dict[str, Row] = {}
+            for start in range(0, len(refs), _FEW):
+                few = tuple(refs[start : start + _FEW])
+                clause = f"ref IN ({', '.join('?' * len(few))})"
+                found |= {row.id.ref: row for row in _rows(connection, clause, few)}
+            return found
+
+        return self._answer(work)
 
     def totals(self) -> dict[str, tuple[int, int, int]]:
         """Per kind: names, versions, and bytes as registered of those whose bytes are here."""

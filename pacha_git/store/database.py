@@ -55,7 +55,7 @@ CREATE TABLE item (
   id INTEGER PRIMARY KEY, ref TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, name TEXT NOT NULL, version TEXT,
   version_key TEXT, stage TEXT, status TEXT, size INTEGER NOT NULL, file_count INTEGER NOT NULL,
   created_at TEXT NOT NULL, finished_at TEXT, created_by TEXT NOT NULL, address TEXT, oid TEXT NOT NULL, recipe TEXT,
-  signer TEXT, removed INTEGER NOT NULL, payload TEXT, state TEXT NOT NULL);
+  signer TEXT, payload TEXT, state TEXT NOT NULL, description TEXT NOT NULL);
 CREATE INDEX item_name ON item (kind, name);
 CREATE INDEX item_stage ON item (stage);
 CREATE INDEX item_order ON item (created_at DESC, kind, name, version_key DESC);

@@ -14,15 +14,16 @@ from typing import Any, Final
 from pacha_git.names import Kind
 from pacha_git.schema.where import Expression, Value, comparisons, holds
 from pacha_git.schema.where_fields import contains
-from pacha_git.store.search_item import TEXTS
-from pacha_git.store.search_where import PAYLOAD, Condition, condition
+from pacha_git.store.search_where import Condition, condition
 
+TEXTS: Final = ("name", "description", "purpose", "tags", "document", "params", "metrics", "author")
 _WEIGHTS: Final = {"name": 10, "description": 4, "purpose": 3, "tags": 5, "document": 1, "params": 2, "metrics": 2,
                    "author": 2}  # fmt: skip
 _BEGIN, _END = "\x02", "\x03"
 _SNIPPET_WORDS: Final = 12
 TOKENIZE: Final = "tokenize = 'unicode61 remove_diacritics 2'"
 _WEIGHED: Final = 20_000
+_AMONG: Final = "i.id IN (SELECT rowid FROM search WHERE search MATCH ?)"
 _NEWEST: Final = "i.created_at DESC, i.kind, i.name, i.version_key DESC"
 _TOKEN: Final = re.compile(r"[^\W_]")
 _DOCUMENTS: Final = {Kind.MODEL.value: "card", Kind.DATASET.value: "datasheet", Kind.RECIPE.value: "recipe"}
@@ -64,17 +65,24 @@ class Hit:
     matched: tuple[tuple[str, str], ...]
 
 
-def match_text(words: Sequence[str]) -> str | None:
-    """Words as FTS5 reads them, every one quoted; None if there is nothing in them that a text could contain."""
+def match_text(words: Sequence[str], *, whole: bool = False) -> str | None:
+    """Words as FTS5 reads them, every one quoted; None if there is nothing in them that a text could contain.
+
+    Args:
+        words: What a person typed.
+        whole: Whether they must be words as they are, or only begin some.
+    """
+    star = "" if whole else " *"
     clean = [word.encode("utf-8", "ignore").decode().replace("\0", " ") for word in words]
-    return " ".join(f'"{word.replace(chr(34), chr(34) * 2)}" *' for word in clean if _TOKEN.search(word)) or None
+    return " ".join(f'"{word.replace(chr(34), chr(34) * 2)}"{star}' for word in clean if _TOKEN.search(word)) or None
 
 
 def find(connection: sqlite3.Connection, query: Query) -> tuple[list[Hit], int]:
     """The best hits, and how many there are in all.
 
-    With words by bm25, a name counting most and a card least; without, the newest first. Where words fit more than
-    20,000 things, those that have them in the name come first, and then the newest: weighing so many takes too long.
+    What has the words whole comes before what has words that begin so; then by bm25, a name counting most and a card
+    least; then the newest. Where words fit more than 20,000 things, those with the words in the name come first, and
+    then the newest: weighing so many takes too long.
     """
     match = match_text(query.words)
     if query.words and match is None:
@@ -82,10 +90,10 @@ def find(connection: sqlite3.Connection, query: Query) -> tuple[list[Hit], int]:
     _lend_functions(connection, query.principal)
     parts = _kept(query)
     if match is not None:
-        parts.append(Condition("i.id IN (SELECT rowid FROM search WHERE search MATCH ?)", (match,)))
+        parts.append(Condition(_AMONG, (match,)))
     kept = Condition.joined(" AND ", parts)
     total = connection.execute(f"SELECT count(*) FROM item i WHERE {kept.sql}", kept.values).fetchone()[0]
-    found = connection.execute(*_ranked(kept, match, total, -1 if query.limit is None else query.limit)).fetchall()
+    found = connection.execute(*_ranked(kept, query, total)).fetchall()
     why = _texts_that_match(connection, match, [number for number, _, _ in found])
     return [
         Hit(ref, kind, (*_named(kind, why.get(number, ())), *_facts_that_match(connection, query, number)))
@@ -93,20 +101,26 @@ def find(connection: sqlite3.Connection, query: Query) -> tuple[list[Hit], int]:
     ], total
 
 
-def _ranked(kept: Condition, match: str | None, total: int, limit: int) -> tuple[str, list[Any]]:
+def _ranked(kept: Condition, query: Query, total: int) -> tuple[str, list[Any]]:
     """The query for hits in their order, and its values."""
+    match, limit = match_text(query.words), -1 if query.limit is None else query.limit
     what = "SELECT i.id, i.ref, i.kind FROM item i"
     if match is None:
         return f"{what} WHERE {kept.sql} ORDER BY {_NEWEST} LIMIT ?", [*kept.values, limit]
     if total > _WEIGHED:
-        named = "i.id IN (SELECT rowid FROM search WHERE search MATCH ?) DESC"
         values = [*kept.values, f"{{name}} : ({match})", limit]
-        return f"{what} WHERE {kept.sql} ORDER BY {named}, {_NEWEST} LIMIT ?", values
+        return f"{what} WHERE {kept.sql} ORDER BY {_AMONG} DESC, {_NEWEST} LIMIT ?", values
     rank = f"bm25(search, {', '.join(str(_WEIGHTS[text]) for text in TEXTS)})"
-    query = (
-        f"{what} JOIN search s ON s.rowid = i.id WHERE search MATCH ? AND {kept.sql} ORDER BY {rank}, {_NEWEST} LIMIT ?"
+    return (
+        f"{what} JOIN search s ON s.rowid = i.id WHERE search MATCH ? AND {kept.sql}"
+        f" ORDER BY {_AMONG} DESC, {rank}, {_NEWEST} LIMIT ?",
+        [match, *kept.values, match_text(query.words, whole=True), limit],
     )
-    return query, [match, *kept.values, limit]
+
+
+def is_behind(connection: sqlite3.Connection) -> bool:
+    """Whether something changed that was not entered yet (see ``search_index``)."""
+    return connection.execute("SELECT 1 FROM unsearched LIMIT 1").fetchone() is not None
 
 
 def _lend_functions(connection: sqlite3.Connection, principal: Principal) -> None:
@@ -131,7 +145,7 @@ def _kept(query: Query) -> list[Condition]:
     if query.where is not None:
         parts.append(condition(query.where))
     if query.where is None or all(each.field.name != "payload" for each in comparisons(query.where)):
-        parts.append(Condition("i.removed = 0", ()))
+        parts.append(Condition("i.payload IS NOT 'removed'", ()))
     return parts
 
 
@@ -190,13 +204,8 @@ def values_of(
             "SELECT text, number FROM fact WHERE item = ? AND field = ? ORDER BY text", (number, name)
         ):
             found.setdefault(name, []).append(Value(text, value))
-    cursor = connection.execute(
-        f"SELECT i.*, {PAYLOAD} AS payload_state, s.description AS description"
-        " FROM item i JOIN search s ON s.rowid = i.id WHERE i.id = ?",
-        (number,),
-    )
+    cursor = connection.execute("SELECT *, oid AS 'commit' FROM item WHERE id = ?", (number,))
     row: dict[str, Any] = dict(zip([column[0] for column in cursor.description], cursor.fetchone(), strict=True))
-    row |= {"payload": row["payload_state"], "commit": row["oid"]}
     row["signed_by"] = principal(row["signer"]) if row["signer"] else None
     for name in names & row.keys():
         if row[name] is not None:

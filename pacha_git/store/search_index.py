@@ -15,45 +15,49 @@ from typing import Any
 
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.git.repo import GitRepository
-from pacha_git.names import Kind, parse_notes_ref, parse_record_ref
+from pacha_git.names import PAYLOAD_ROOT, REF_ROOT, Kind, parse_notes_ref, parse_payload_ref, parse_record_ref
 from pacha_git.store.database import Database
 from pacha_git.store.events import read_attestations
-from pacha_git.store.runs import parse_run_ref
+from pacha_git.store.runs import parse_run_payload_ref, parse_run_ref, run_payload_ref, run_ref
 from pacha_git.store.search_item import NOTHING_SAID, Said, enter, leave, run_at, run_entry, version_entry
 
 
 def catch_up(database: Database, repo: GitRepository) -> None:
     """Enter what changed since the last search."""
-    if database.connection.execute("SELECT 1 FROM unsearched LIMIT 1").fetchone() is None:
-        return
     with database.writing() as connection:
-        refs = [ref for (ref,) in connection.execute("SELECT ref FROM unsearched ORDER BY ref")]
         names: dict[tuple[Kind, str], list[str]] = {}
-        for ref in refs:
+        run_ids: set[str] = set()
+        for (ref,) in connection.execute("SELECT ref FROM unsearched ORDER BY ref"):
             with suppress(InvalidInput):  # a ref that breaks the grammar is fsck's business
-                _sort(connection, ref, names)
+                _sort(ref, names, run_ids)
         for (kind, name), changed in names.items():
             _take_name(connection, repo, kind, name, changed)
+        for run_id in sorted(run_ids):
+            _take_run(connection, run_id)
         connection.execute("DELETE FROM unsearched")
 
 
-def _sort(connection: sqlite3.Connection, ref: str, names: dict[tuple[Kind, str], list[str]]) -> None:
-    """Enter a run; note under its name what else changed."""
-    version = parse_record_ref(ref)
+def _sort(ref: str, names: dict[tuple[Kind, str], list[str]], run_ids: set[str]) -> None:
+    """Note what has to be looked at for a ref: versions by their name, or a run."""
+    version = parse_record_ref(ref) or parse_payload_ref(ref)
     if version is not None:
-        names.setdefault((version.kind, version.name), []).append(ref)
+        names.setdefault((version.kind, version.name), []).append(version.ref)
         return
     notes = parse_notes_ref(ref)
     if notes is not None:
         names.setdefault((notes[0], notes[1]), [])
         return
-    run_id = parse_run_ref(ref)
+    run_id = parse_run_ref(ref) or parse_run_payload_ref(ref)
     if run_id is not None:
-        row = run_at(connection, run_id)
-        if row is None:
-            leave(connection, ref)
-        else:
-            enter(connection, run_entry(row))
+        run_ids.add(run_id)
+
+
+def _take_run(connection: sqlite3.Connection, run_id: str) -> None:
+    row = run_at(connection, run_id)
+    if row is None:
+        leave(connection, run_ref(run_id))
+    else:
+        enter(connection, run_entry(row, here=_is_here(connection, run_payload_ref(run_id))))
 
 
 def _take_name(
@@ -80,7 +84,14 @@ def _take_name(
 def _version_row(connection: sqlite3.Connection, ref: str) -> dict[str, Any] | None:
     columns = ("ref", "oid", "address", "size", "record", "extra")
     found = connection.execute(f"SELECT {', '.join(columns)} FROM version WHERE ref = ?", (ref,)).fetchone()
-    return None if found is None else dict(zip(columns, found, strict=True))
+    if found is None:
+        return None
+    payload = PAYLOAD_ROOT + ref.removeprefix(REF_ROOT)
+    return dict(zip(columns, found, strict=True)) | {"here": _is_here(connection, payload)}
+
+
+def _is_here(connection: sqlite3.Connection, ref: str) -> bool:
+    return connection.execute("SELECT 1 FROM ref WHERE ref = ?", (ref,)).fetchone() is not None
 
 
 def _said(connection: sqlite3.Connection, repo: GitRepository, kind: Kind, name: str) -> Mapping[str, Said]:

@@ -19,11 +19,11 @@ from pacha_git.schema.where_fields import version_key
 from pacha_git.store import records
 from pacha_git.store.runs import RUNS_ROOT
 from pacha_git.store.runs_catalogue import RunRow, rows
+from pacha_git.store.search import TEXTS
 
-TEXTS: Final = ("name", "description", "purpose", "tags", "document", "params", "metrics", "author")
 _COLUMNS: Final = (
     "ref", "kind", "name", "version", "version_key", "stage", "status", "size", "file_count", "created_at",
-    "finished_at", "created_by", "address", "oid", "recipe", "signer", "removed", "payload", "state",
+    "finished_at", "created_by", "address", "oid", "recipe", "signer", "payload", "state", "description",
 )  # fmt: skip
 _WORDS: Final = {"NaN": None, "Infinity": float("inf"), "-Infinity": float("-inf")}
 _FACT_TEXT_LIMIT: Final = 4096
@@ -55,7 +55,14 @@ class Entry:
 
 
 def version_entry(repo: GitRepository, row: Mapping[str, Any], said: Said, state: str) -> Entry:
-    """A version, from its row in the catalogue (``ref, oid, address, size, record, extra``) and what was said since."""
+    """A version, from its row in the catalogue and what was said since.
+
+    Args:
+        repo: Where its documents are.
+        row: ``ref, oid, address, size, record, extra``, and ``here``: whether its payload is.
+        said: What was said.
+        state: By which it is known whether something else is said later.
+    """
     record, extra = json.loads(row["record"]), json.loads(row["extra"])
     tags = {key: value for key, value in {**record["tags"], **said.tags}.items() if value is not None}
     document = _document(repo, row["oid"], record["kind"], extra) if said.document is None else said.document
@@ -67,12 +74,13 @@ def version_entry(repo: GitRepository, row: Mapping[str, Any], said: Said, state
         "version_key": version_key(record["version"]), "stage": said.stage, "size": row["size"],
         "file_count": content["file_count"] if content is not None else 1, "created_at": record["created_at"],
         "created_by": record["created_by"], "address": row["address"], "oid": row["oid"],
-        "signer": _signer(extra, record["created_at"], said), "removed": int(said.removed), "state": state,
-        "payload": _payload_ref(row["ref"]) if content is not None else None,
+        "signer": _signer(extra, record["created_at"], said), "state": state,
+        "payload": "removed" if said.removed else "here" if content is None or row["here"] else "thin",
+        "description": record["description"] if said.description is None else said.description,
     }  # fmt: skip
     texts = {
         "name": " ".join([record["name"], record["version"], *said.aliases]),
-        "description": record["description"] if said.description is None else said.description,
+        "description": columns["description"],
         "purpose": record.get("purpose") or "",
         "tags": lines(tags),
         "document": document,
@@ -83,8 +91,8 @@ def version_entry(repo: GitRepository, row: Mapping[str, Any], said: Said, state
     return Entry(columns, [*facts, *(("alias", Value(alias)) for alias in said.aliases)], texts)
 
 
-def run_entry(row: RunRow) -> Entry:
-    """A run, as its newest commit has it."""
+def run_entry(row: RunRow, *, here: bool) -> Entry:
+    """A run, as its newest commit has it; ``here`` is whether its payload is."""
     said = row.said
     metrics = {name: summary["last"] for name, summary in said["metrics"].items()}
     params = dict(flat(row.params))
@@ -94,7 +102,7 @@ def run_entry(row: RunRow) -> Entry:
         "size": content["size"] if content else 0, "file_count": content["file_count"] if content else 0,
         "created_at": said["started_at"], "finished_at": said["finished_at"], "created_by": said["by"],
         "address": content["address"] if content else None, "oid": row.commit, "recipe": _recipe_of(said),
-        "removed": 0, "state": "", "payload": _payload_ref(RUNS_ROOT + said["id"]) if content else None,
+        "state": "", "payload": None if content is None else "here" if here else "thin", "description": "",
     }  # fmt: skip
     texts = {
         "name": said["id"],
@@ -112,10 +120,6 @@ def run_entry(row: RunRow) -> Entry:
 def _recipe_of(said: Mapping[str, Any]) -> str | None:
     targets = (edge["target"] for edge in said["inputs"])
     return next((f"{t['name']}@{t['version']}" for t in targets if t["kind"] == Kind.RECIPE.value), None)
-
-
-def _payload_ref(ref: str) -> str:
-    return ref.replace("refs/pacha/", "refs/pacha/payload/", 1)
 
 
 def _document(repo: GitRepository, oid: str, kind: str, extra: Mapping[str, Any]) -> str:
@@ -210,4 +214,4 @@ def leave(connection: sqlite3.Connection, ref: str) -> None:
 
 def run_at(connection: sqlite3.Connection, run_id: str) -> RunRow | None:
     """The row of a run in the catalogue."""
-    return next(iter(rows(connection, run_id)), None)
+    return next(iter(rows(connection, [run_id])), None)

@@ -12,16 +12,12 @@ from typing import Any, Final
 from pacha_git.schema.where import Comparison, Every, Expression, Not
 from pacha_git.schema.where_fields import Operand, Type, version_key
 
-PAYLOAD: Final = (
-    "CASE WHEN i.removed THEN 'removed' WHEN i.payload IS NULL OR EXISTS (SELECT 1 FROM ref WHERE ref = i.payload)"
-    " THEN 'here' ELSE 'thin' END"
-)
 # Field → the SQL of its text, and of its number.
 _COLUMNS: Final = {
     "kind": "i.kind", "name": "i.name", "version": "i.version", "stage": "i.stage", "status": "i.status",
     "created_at": "i.created_at", "finished_at": "i.finished_at", "created_by": "i.created_by", "address": "i.address",
-    "commit": "i.oid", "recipe": "i.recipe", "payload": PAYLOAD, "signed_by": "pacha_signer(i.signer)",
-    "description": "(SELECT c1 FROM search_content WHERE id = i.id)", "size": "i.size",
+    "commit": "i.oid", "recipe": "i.recipe", "payload": "i.payload", "signed_by": "pacha_signer(i.signer)",
+    "description": "i.description", "size": "i.size",
     "file_count": "i.file_count",
 }  # fmt: skip
 _NEGATED: Final = {"!=": "=", "!~": "~", "not in": "in"}
