@@ -49,6 +49,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
         "stats": "upkeep:stats",
         "fsck": "upkeep:fsck",
         "gc": "upkeep:gc",
+        "evict": "evict:evict",
         "reindex": "upkeep:reindex",
         "doctor": "upkeep:doctor",
     },

@@ -21,13 +21,12 @@ from pacha_git.registry.arrival import Arrival, adopt_items, adopt_notes, inspec
 from pacha_git.registry.begin import MAIN, write_readme
 from pacha_git.registry.choosing import Wish, choose
 from pacha_git.registry.context import Context
-from pacha_git.registry.items import Item, is_item, read_item
+from pacha_git.registry.items import Item, is_item, is_removed, read_item
 from pacha_git.registry.looking import OBJECT_LIMIT, WANTED
 from pacha_git.registry.payloads import check_arrived, hold_arrived
 from pacha_git.registry.planning import Selection
 from pacha_git.registry.results import Bundled, Progress, RefResult, Transfer
 from pacha_git.registry.sending import select
-from pacha_git.store.events import read_attestations
 from pacha_git.store.settings import settings_at, write_root
 
 _HEAD: Final = "HEAD"
@@ -96,13 +95,8 @@ def _thin(context: Context, wish: Wish, selection: Selection) -> list[Item]:
         for item in items
         if item.payload_commit is not None
         and selection.payloads.get(item.payload_ref) != item.payload_commit
-        and not _is_removed(context, item)
+        and not is_removed(context.repo, item)
     ]
-
-
-def _is_removed(context: Context, item: Item) -> bool:
-    version = item.version
-    return version is not None and item.commit in read_attestations(context.repo, version.kind, version.name).removed
 
 
 def _refs(context: Context, selection: Selection) -> dict[str, Oid]:
@@ -194,7 +188,7 @@ def _item_here(context: Context, refs: Mapping[str, Oid], record: str) -> Item |
 
 def _is_ours(context: Context, item: Item) -> bool:
     """Whether our record is the one that the bytes belong to, and its bytes were not removed."""
-    return context.repo.ref(item.ref) in (item.commit, *item.chain) and not _is_removed(context, item)
+    return context.repo.ref(item.ref) in (item.commit, *item.chain) and not is_removed(context.repo, item)
 
 
 def _raise_problems(file: Path, arrival: Arrival) -> None:

@@ -24,6 +24,7 @@ from pacha_git.names import (
 )
 from pacha_git.schema.record import Content, Target
 from pacha_git.store import records, runs
+from pacha_git.store.events import read_attestations
 from pacha_git.store.runs import RUNS_ROOT, StoredRun, parse_run_ref, run_payload_ref, run_ref
 from pacha_git.store.tree import payload_commit_oid
 
@@ -128,6 +129,12 @@ def _run(stored: StoredRun) -> Item:
         own=stored.target,
         version=None,
     )
+
+
+def is_removed(repo: GitRepository, item: Item) -> bool:
+    """Whether somebody removed its bytes for good."""
+    version = item.version
+    return version is not None and item.commit in read_attestations(repo, version.kind, version.name).removed
 
 
 def ref_of_target(target: Target) -> str:

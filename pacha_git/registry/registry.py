@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         choosing,
         content,
         doctor,
+        evict,
         garbage,
         keys,
         listing,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from pacha_git.registry import search as searching
     from pacha_git.registry.results import (
         Bundled,
+        Evicted,
         Finding,
         FsckReport,
         GcReport,
@@ -69,6 +71,7 @@ else:
     choosing = Deferred("choosing")
     content = Deferred("content")
     doctor = Deferred("doctor")
+    evict = Deferred("evict")
     garbage = Deferred("garbage")
     keys = Deferred("keys")
     listing = Deferred("listing")
@@ -426,6 +429,14 @@ class Registry:
     def gc(self, dry_run: bool = False, grace_days: float | None = None, progress: Progress | None = None) -> GcReport:
         """Free what nothing holds and has been so for ``grace_days``."""
         return garbage.gc(self._context, dry_run=dry_run, grace_days=grace_days, progress=progress)
+
+    def evict(self, specs: Sequence[str]) -> list[Evicted]:
+        """Drop local bytes of versions once a remote says that it has the same; ``pull`` gets them back.
+
+        Raises:
+            PachaError: no remote has the bytes of one of them; nothing was dropped.
+        """
+        return evict.evict(self._context, specs)
 
     def doctor(self) -> list[Finding]:
         """Look for what is unhealthy about the folder, and mend what can be mended without a loss."""

@@ -22,12 +22,11 @@ from pacha_git.registry.arrival import adopt_items, adopt_notes
 from pacha_git.registry.begin import write_readme
 from pacha_git.registry.choosing import Wish, choose, with_lineage
 from pacha_git.registry.context import Context
-from pacha_git.registry.items import Item, differing, read_item, refs_here
+from pacha_git.registry.items import Item, differing, is_removed, read_item, refs_here
 from pacha_git.registry.looking import Look, look
 from pacha_git.registry.payloads import Pulled, pull_payloads
 from pacha_git.registry.resilience import Attempts
 from pacha_git.registry.results import Progress, RefResult, Transfer
-from pacha_git.store.events import read_attestations
 from pacha_git.store.records import Stored
 from pacha_git.store.settings import settings_at, write_root
 
@@ -100,13 +99,8 @@ def _pull_from(
     """Pull those of the bytes that a remote has."""
     there = seen.there if name == seen.remote else transport.list_refs(context.repo, name)
     having = [item for item in wanted if there.get(item.payload_ref) == item.payload_commit]
-    having = [item for item in having if not _removed(context, item)]
+    having = [item for item in having if not is_removed(context.repo, item)]
     pull_payloads(context, name, having, seen.arrival, pulled, progress)
-
-
-def _removed(context: Context, item: Item) -> bool:
-    version = item.version
-    return version is not None and item.commit in read_attestations(context.repo, version.kind, version.name).removed
 
 
 def _say_missing(context: Context, seen: Look, wish: Wish, rest: Sequence[Item], attempts: Attempts) -> None:
@@ -121,7 +115,7 @@ def _say_missing(context: Context, seen: Look, wish: Wish, rest: Sequence[Item],
     item = next((item for item in rest if item.ref in named), None)
     if item is None:
         return
-    if _removed(context, item):
+    if is_removed(context.repo, item):
         assert item.version is not None
         hint = f"git pacha {item.version.kind.noun} get {item.version.spec}"
         raise NotFound(f"the bytes of {item.label} were removed", hint=hint)

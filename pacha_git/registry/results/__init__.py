@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pacha_git.registry.results.graphs import LineageEdge, LineageGraph, LineageNode
     from pacha_git.registry.results.transfers import Bundled, RefResult, RemoteStatus, Status, Transfer
     from pacha_git.registry.results.upkeep import (
+        Evicted,
         Finding,
         FsckReport,
         GcReport,
@@ -31,6 +32,7 @@ _HOME: Final = {
     "Bundled": "transfers",
     "Difference": "decisions",
     "DocumentDetail": "documents",
+    "Evicted": "upkeep",
     "Finding": "upkeep",
     "FsckReport": "upkeep",
     "GcReport": "upkeep",
@@ -56,6 +58,7 @@ __all__ = [
     "Bundled",
     "Difference",
     "DocumentDetail",
+    "Evicted",
     "Finding",
     "FsckReport",
     "GcReport",

@@ -69,6 +69,24 @@ class GcReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Evicted:
+    """What was dropped here because ``remote`` has it; ``size`` as registered.
+
+    ``version`` is None for a run, ``remote`` for what was removed and nobody is to have.
+    """
+
+    kind: str
+    name: str
+    version: str | None
+    size: int
+    remote: str | None
+
+    def to_json(self) -> Json:
+        """All fields."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing ``doctor`` looked at: ``ok``, ``fixed`` or ``problem``, and what to do."""
 
