@@ -111,15 +111,23 @@ def _plan_items(context: Context, selection: Selection, there: Mapping[str, Oid]
         elif not _goes_forward(context, ref, there[ref], commit):
             made.conflicts.append(RefResult(ref, "conflict", f"here {commit}, there {there[ref]}"))
             left_out.add(ref)
-    queue = [selection.items[ref] for ref in left_out]
+    queue = list(left_out)
     while queue:
-        for child in context.catalogue.children(queue.pop()):
-            if child.ref in selection.items and child.ref not in left_out:
-                left_out.add(child.ref)
-                made.refs.pop(child.ref, None)
-                made.conflicts.append(RefResult(child.ref, "skipped", "it comes from a version in conflict"))
-                queue.append(selection.items[child.ref])
+        for ref in _descendants(context, queue.pop(), selection):
+            if ref in selection.items and ref not in left_out:
+                left_out.add(ref)
+                made.refs.pop(ref, None)
+                made.conflicts.append(RefResult(ref, "skipped", "it comes from a version in conflict"))
+                queue.append(ref)
     return left_out
+
+
+def _descendants(context: Context, ref: str, selection: Selection) -> Iterator[str]:
+    """The refs of the versions and runs that come from what a ref leads to; of a run, from any of its commits."""
+    tip = selection.items[ref]
+    for commit in runs.history(context.repo, tip) if ref.startswith(RUNS_ROOT) else [tip]:
+        yield from (child.ref for child in context.catalogue.children(commit))
+        yield from map(runs.run_ref, context.catalogue.child_runs(commit))
 
 
 def _goes_forward(context: Context, ref: str, newer: Oid, older: Oid) -> bool:

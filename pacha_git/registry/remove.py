@@ -89,6 +89,9 @@ def _refuse_if_needed(context: Context, version: VersionId, commit: Oid) -> None
     children = context.catalogue.children(commit)
     if children:
         raise Conflict(f"{children[0]} comes from {version}", hint=f"remove {children[0]} first")
+    runs = context.catalogue.child_runs(commit)
+    if runs:
+        raise Conflict(f"run {runs[0]} worked with {version}, and runs stay", hint="-m REASON removes its bytes")
 
 
 def _drop_notes(context: Context, changes: Changes, version: VersionId, commit: Oid, what: str) -> None:

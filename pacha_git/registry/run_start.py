@@ -16,7 +16,7 @@ import blake3
 
 from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.git.changes import changing
-from pacha_git.names import Address, Kind, Oid
+from pacha_git.names import Address, Kind, Oid, VersionId
 from pacha_git.registry import run_capture
 from pacha_git.registry.context import Context
 from pacha_git.registry.identity import acting_now
@@ -74,6 +74,9 @@ def start(
         if diff:
             _keep_diff(code, folder)
         with changing(context.repo, f"start run {values['id']}") as changes:
+            for target in [edge.target for edge in inputs]:  # none of them may be undone meanwhile
+                version = VersionId.parse(Kind(target.kind), target.name, target.version or "")
+                changes.hold(version.ref, Oid(target.commit))
             runs.write(changes, make_run(values), params, None, context.signing.signer(None, COMMIT_NAMESPACE))
             return attach(context, values["id"], own=own, background=own)
     except BaseException:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pacha_git import Registry
-from tests.making import git
+from tests.making import git, put, refs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = REPOSITORY / "examples"
@@ -134,3 +134,22 @@ def test_runs_made_on_two_machines_offline_meet_in_one_registry(registry: Regist
         assert machine.runs.best("digits-sgd", "val/loss").run.id == live.id
         assert [len(machine.runs.series(run_id)["val/loss"]) for run_id in (*ids, live.id)] == [1, 1, 1]
         assert machine.fsck().problems == ()
+
+
+def test_what_comes_of_a_conflict_is_not_pushed(registry: Registry, tmp_path: Path) -> None:
+    hub = tmp_path / "hub.git"
+    git(hub, "init", "--bare", "-q")
+    other = Registry.init(tmp_path / "other.git")
+    for machine, text in ((registry, b"here"), (other, b"there")):
+        machine.datasets.register("tx", put(tmp_path / "tx.csv", text), version="1.0.0")
+        machine.add_remote("origin", str(hub))
+    other.push()
+    with registry.run(data="tx@1.0.0") as run:
+        registry.models.register("m", put(tmp_path / "m.bin"), version="1.0.0", run=run)
+    registry.runs.start(recipe="digits-sgd@1.0.0").finish()
+    pushed = registry.push()
+    assert {result.ref for result in pushed.conflicts} == {"refs/pacha/datasets/tx/1.0.0"}, pushed
+    runs = [ref for ref in refs(hub) if ref.startswith("refs/pacha/runs/")]
+    assert len(runs) == 1
+    assert f"refs/pacha/runs/{run.id}" not in runs
+    assert "refs/pacha/models/m/1.0.0" not in refs(hub)

@@ -341,3 +341,10 @@ def test_the_list_needs_no_side_index(registry: Registry, recipe: str) -> None:
     for file in (registry.path / "pacha").glob("index.sqlite*"):
         file.unlink()
     assert Registry.open(registry.path).runs.list() == before
+
+
+def test_what_a_run_worked_with_is_not_undone(registry: Registry, recipe: str) -> None:
+    run = registry.run(recipe=recipe)
+    with pytest.raises(Conflict, match=f"run {run.id} worked with"):
+        registry.recipes.remove(recipe, unpushed=True)
+    run.finish()
