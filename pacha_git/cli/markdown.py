@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pacha_git.cli import output
 from pacha_git.cli.sheets import values
+
+# What is drawn takes time in the square of a paragraph's length; what is longer is shown as it is.
+_LONGEST: Final = 128 << 10
 
 
 def draw(text: str, metadata: Mapping[str, Any]) -> str:
@@ -19,6 +22,8 @@ def draw(text: str, metadata: Mapping[str, Any]) -> str:
     """
     from pacha_git.schema.frontmatter import parse_front_matter
 
+    if len(text) > _LONGEST:
+        return text
     body = parse_front_matter(text).body if metadata else text
     head = output.clean(values(metadata)) if metadata else ""
     return f"{head}\n\n{_drawn(body)}" if head else _drawn(body)

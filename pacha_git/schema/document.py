@@ -113,7 +113,7 @@ def parse_document(data: bytes, rules: DocumentRules) -> Document:
 
 
 def _moved(section: Section, lines: int) -> Section:
-    return Section(section.level, section.title, section.line + lines, section.text)
+    return Section(section.level, section.title, section.line + lines, section.says)
 
 
 def _field_problems(head: FrontMatter, rules: DocumentRules) -> Iterator[Problem]:
@@ -137,7 +137,7 @@ def words_of(title: str) -> str:
 
 
 def _missing(found: Sequence[Section], values: Mapping[str, Any], rules: DocumentRules) -> Iterator[str]:
-    said = {words_of(section.title) for section in found if section.text}
+    said = {words_of(section.title) for section in found if section.says}
     for rule in rules.sections:
         named = {words_of(rule.title), *rule.headings} & said
         if not named and not any(values.get(key) for key in rule.fields):

@@ -6,7 +6,6 @@ is no heading.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
-_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
+_LONGEST_TITLE: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,41 +25,68 @@ class Section:
         level: 1 to 6.
         title: As written, without marks.
         line: From 1, in the text that was read.
-        text: What stands below it, comments and lower headings left out; "" if nothing does.
+        says: Whether anything but comments and headings stands below it.
     """
 
     level: int
     title: str
     line: int
-    text: str
+    says: bool
 
 
 def sections(text: str) -> list[Section]:
-    """Every section, in order."""
+    """Every section, in order; time is linear in the text."""
     lines = text.splitlines()
     heads = _headings(text)
-    found = []
-    for at, (level, title, begin, after) in enumerate(heads):
-        below = next((start for other, _, start, _ in heads[at + 1 :] if other <= level), len(lines))
-        inner = {line for _, _, start, end in heads[at + 1 :] if start < below for line in range(start, end)}
-        said = "\n".join(line for number, line in enumerate(lines[after:below], after) if number not in inner)
-        found.append(Section(level, title, begin + 1, _COMMENT.sub("", said).strip()))
-    return found
+    ends = [*(start for _, _, start, _ in heads[1:]), len(lines)]
+    found: list[Section] = []
+    # Deeper sections speak for those above them: per level, whether anything was said since a heading of it or above.
+    said = [False] * 8
+    for (level, title, start, after), end in reversed(list(zip(heads, ends, strict=False))):
+        own = bool(without_comments("\n".join(lines[after:end])).strip())
+        says = own or any(said[level + 1 :])
+        found.append(Section(level, title, start + 1, says))
+        said[level + 1 :] = [False] * (7 - level)
+        said[level] |= says
+    return found[::-1]
+
+
+def without_comments(text: str) -> str:
+    """The text less its HTML comments; one without an end is text."""
+    kept: list[str] = []
+    at = 0
+    while (begin := text.find("<!--", at)) >= 0 and (end := text.find("-->", begin + 4)) >= 0:
+        kept.append(text[at:begin])
+        at = end + 3
+    return "".join([*kept, text[at:]])
 
 
 def _headings(text: str) -> list[tuple[int, str, int, int]]:
     """Level, title, first line and the line after, from 0."""
-    tokens = _parser().parse(text)
     found = []
-    for token, inline in pairwise(tokens):
+    for token, inline in pairwise(_blocks().parse(text)):
         if token.type == "heading_open" and token.map and token.level == 0:
-            title = "".join(child.content for child in inline.children or ()).strip()
-            found.append((int(token.tag[1]), title, token.map[0], token.map[1]))
+            found.append((int(token.tag[1]), _plain(inline.content), token.map[0], token.map[1]))
     return found
 
 
+def _plain(title: str) -> str:
+    if title.replace(" ", "").isalnum():
+        return title
+    [inline] = _spans().parseInline(title[:_LONGEST_TITLE])
+    return "".join(child.content for child in inline.children or ()).strip()
+
+
 @cache
-def _parser() -> MarkdownIt:
+def _blocks() -> MarkdownIt:
+    """Reads blocks alone: what stands within paragraphs takes time in the square of its length."""
     from markdown_it import MarkdownIt  # 30 ms to load
 
-    return MarkdownIt("commonmark", {"maxNesting": 32})
+    return MarkdownIt("commonmark", {"maxNesting": 32}).disable("inline")
+
+
+@cache
+def _spans() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +162,21 @@ def test_what_json_has_no_word_for() -> None:
 def test_no_text(data: bytes, said: str) -> None:
     [problem] = parse_document(data, CARD).problems
     assert said in str(problem)
+
+
+N = 200_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# a\n" * (N // 4), "[" * N, "![" * (N // 2), "*a " * (N // 3), "_a" * (N // 2), "# x\n" + "<!--" * (N // 4),
+        "# " + "[" * N, "> " * (N // 2), "---\na: [" + "a," * (N // 2) + "a]\n---\n",
+        "---\n" + "".join(f"k{n}: 1\n" for n in range(15_000)) + "---\n", "<" * N, "[a](b " * (N // 6),
+    ],
+    ids=lambda text: text[:6],
+)  # fmt: skip
+def test_no_text_takes_long(text: str) -> None:
+    begin = time.perf_counter()
+    card(text)
+    assert time.perf_counter() - begin < 15
