@@ -38,6 +38,17 @@ def adopt(
     output.tell(ctx, opened.settings(), f"The settings of {remote} are ours now.")
 
 
+def publish(
+    ctx: typer.Context,
+    remote: Annotated[str, typer.Argument(metavar="REMOTE", help="The remote that gets our settings.")],
+) -> None:
+    """Give a remote our settings, where its own led to them."""
+    opened = registry(ctx)
+    opened.publish_settings(remote)
+    output.tell(ctx, opened.settings(), f"{remote} has our settings now.")
+
+
 app = noun("settings", "Settings that the registry shares with its remotes.", alone=_show_if_alone)
 verb(app, "show", show)
 verb(app, "adopt", adopt)
+verb(app, "publish", publish)

@@ -53,7 +53,8 @@ def verify(
 
 
 def _line(result: Verification) -> str:
-    signer = f"signed by {result.signer}" if result.signer else "unsigned"
+    rejected = any("signature" in problem or "signed by" in problem for problem in result.problems)
+    signer = f"signed by {result.signer}" if result.signer else "signed by nobody trusted" if rejected else "unsigned"
     payload = {True: "every byte checked", False: "bytes altered", None: "bytes not here, record alone checked"}
     line = f"{'ok ' if result.ok else 'BAD'}  {spec_of(result)}: {signer}, {payload[result.payload_ok]}"
     return "\n".join(map(output.one_line, [line, *(f"       {problem}" for problem in result.problems)]))

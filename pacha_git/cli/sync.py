@@ -203,7 +203,8 @@ def _remote(remote: RemoteStatus) -> str:
     rows = [(word, ref_in_words(ref)) for word, refs in groups for ref in refs]
     lines = ["  " + line for line in table(("", ""), rows).split("\n")[1:]] if rows else ["  in step"]
     if remote.settings_differ:
-        lines.append(f"  settings differ: git pacha settings adopt {remote.remote}")
+        then = "publish" if remote.settings_older else "adopt"
+        lines.append(f"  settings differ: git pacha settings {then} {remote.remote}")
     return "\n".join(lines)
 
 

@@ -416,6 +416,15 @@ class Registry:
         """Take over a remote's settings; ``prefer`` (ours, theirs) settles what both changed."""
         return remotes.adopt_settings(self._context, remote, prefer)
 
+    def publish_settings(self, remote: str) -> None:
+        """Give a remote our settings, such as a signer trusted since, if its own led to them.
+
+        Raises:
+            Conflict: it has settings that ours don't know of.
+            RemoteError: it can't be reached, or refused.
+        """
+        remotes.publish_settings(self._context, remote)
+
     # Keeping ---------------------------------------------------------------------------------------------------------
 
     def fsck(self, fast: bool = False, progress: Progress | None = None) -> FsckReport:

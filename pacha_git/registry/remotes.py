@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound
-from pacha_git.git import fetching, transport
+from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound, RemoteError
+from pacha_git.git import fetching, pushing, transport
 from pacha_git.git.credentials import masked
 from pacha_git.git.refs import RefUpdate
 from pacha_git.git.repo import GitRepository
@@ -160,6 +160,37 @@ def adopt_settings(context: Context, remote: str, prefer: str | None) -> dict[st
                 message=f"adopt the settings of {remote}\n",
             )
     return show_settings(context)
+
+
+def publish_settings(context: Context, remote: str) -> None:
+    """Give a remote our settings, if its own led to them.
+
+    Raises:
+        NotFound: no such remote.
+        Conflict: it has settings that ours don't know of.
+        RemoteError: it can't be reached, or refused.
+    """
+    name, ours = chosen(context, remote), context.settings.commit
+    there = transport.list_refs(context.repo, name).get(REGISTRY_REF)
+    if there is not None and there not in _history(context, ours):
+        raise Conflict(
+            f"{name} has settings that ours don't know of",
+            hint=f"git pacha fetch {name}; git pacha settings adopt {name}",
+        )
+    if there != ours:
+        pushed, _ = pushing.push(context.repo, name, {REGISTRY_REF: ours})
+        for refused in (result for result in pushed if not result.ok):
+            raise RemoteError(f"{name} refused the settings: {refused.summary}", hint="may you write there?")
+    last = tracking(name, REGISTRY_REF)
+    context.repo.refs.update([RefUpdate(last, ours, context.repo.ref(last))])
+
+
+def settings_stand(context: Context, theirs: Oid | None) -> str:
+    """How a remote's settings stand to ours: equal (or not known), older (they led to ours), or other."""
+    ours = context.settings.commit
+    if theirs is None or theirs == ours:
+        return "equal"
+    return "older" if theirs in _history(context, ours) else "other"
 
 
 def _history(context: Context, commit: Oid) -> dict[Oid, None]:

@@ -69,7 +69,8 @@ def _remote_status(context: Context, name: str, url: str, ours: dict[str, Oid]) 
         ahead=tuple(sorted(ahead)),
         behind=tuple(sorted(behind)),
         diverged=tuple(sorted(diverged)),
-        settings_differ=settings is not None and settings != context.repo.ref(REGISTRY_REF),
+        settings_differ=remotes.settings_stand(context, settings) != "equal",
+        settings_older=remotes.settings_stand(context, settings) == "older",
         fetched=bool(theirs) or settings is not None or transport.was_empty(context.repo, name),
     )
 

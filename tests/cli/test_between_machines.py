@@ -114,6 +114,43 @@ def test_settings(here: Run, there: Run, hub: Path) -> None:
     assert there("settings", "adopt", "origin").code == 0
 
 
+def test_a_signer_trusted_after_the_first_push_gets_around(here: Run, there: Run, tmp_path: Path) -> None:
+    assert here("push").code == 0
+    assert there("clone", tmp_path / "hub.git").code == 0
+    made = here("key", "generate", "--json").json
+    assert here("key", "trust", f"{made['path']}.pub", "--as", "ada@example.org").code == 0
+    assert here("sign", "m@1.0.0").code == 0
+    assert here("push").code == 0
+    assert "git pacha settings publish origin" in here("status").out
+    assert here("settings", "publish", "origin", "--json").json == here("settings", "--json").json
+    assert "settings differ" not in here("status").out
+    assert there("pull").code == 0
+    refused = there("verify", "m@1.0.0")
+    assert refused.code == 5
+    assert "signed by nobody trusted" in refused.out
+    assert "git pacha settings adopt origin" in there("status").out
+    assert there("settings", "adopt", "origin").code == 0
+    assert there("verify", "m@1.0.0", "--json").json["results"][0]["signer"] == "ada@example.org"
+
+
+def test_settings_of_others_are_not_pushed_away(here: Run, there: Run, tmp_path: Path) -> None:
+    assert here("push").code == 0
+    assert there("clone", tmp_path / "hub.git").code == 0
+    for side, name in ((here, "one"), (there, "two")):
+        made = side("key", "generate", name, "--json").json
+        assert side("key", "trust", f"{made['path']}.pub", "--as", f"{name}@example.org").code == 0
+    assert here("settings", "publish", "origin").code == 0
+    refused = there("settings", "publish", "origin")
+    assert refused.code == 4
+    assert "settings adopt" in refused.err
+    assert there("fetch").code == 0
+    assert there("settings", "adopt", "origin").code == 0
+    assert there("settings", "publish", "origin").code == 0
+    assert here("fetch").code == 0
+    assert here("settings", "adopt", "origin").code == 0
+    assert len(here("settings", "--json").json["allowed_signers"]) == 2
+
+
 @pytest.mark.parametrize("there_already", [True, False])
 def test_a_folder_is_a_remote_wherever_one_stands(
     at: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, there_already: bool

@@ -71,6 +71,7 @@ class RemoteStatus:
     behind: tuple[str, ...] = ()
     diverged: tuple[str, ...] = ()
     settings_differ: bool = False
+    settings_older: bool = False
     fetched: bool = False
 
     def to_json(self) -> Json:
