@@ -5,6 +5,7 @@ Whatever a person types reaches SQL as a bound value. It refuses to know what a 
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -92,13 +93,16 @@ def find(connection: sqlite3.Connection, query: Query) -> tuple[list[Hit], int]:
     if match is not None:
         parts.append(Condition(_AMONG, (match,)))
     kept = Condition.joined(" AND ", parts)
-    total = connection.execute(f"SELECT count(*) FROM item i WHERE {kept.sql}", kept.values).fetchone()[0]
-    found = connection.execute(*_ranked(kept, query, total)).fetchall()
+    fitting = [number for (number,) in connection.execute(f"SELECT i.id FROM item i WHERE {kept.sql}", kept.values)]
+    if len(fitting) <= _WEIGHED:
+        # Those that fit are known: what may have been slow to find out is not asked again.
+        kept = Condition("i.id IN (SELECT value FROM json_each(?))", (json.dumps(fitting),))
+    found = connection.execute(*_ranked(kept, query, len(fitting))).fetchall()
     why = _texts_that_match(connection, match, [number for number, _, _ in found])
     return [
         Hit(ref, kind, (*_named(kind, why.get(number, ())), *_facts_that_match(connection, query, number)))
         for number, ref, kind in found
-    ], total
+    ], len(fitting)
 
 
 def _ranked(kept: Condition, query: Query, total: int) -> tuple[str, list[Any]]:
