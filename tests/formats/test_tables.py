@@ -119,7 +119,8 @@ def test_numbers_that_are_none(without_arrow: None) -> None:
     ("data", "path"),
     [
         (b"", "a.csv"), (b"\n\n", "a.csv"), (b"\xff\xfe\n1\n", "a.csv"), (b"{", "a.jsonl"), (b"[1]\n", "a.jsonl"),
-        (b"[" * 100_000, "a.jsonl"), (b"nonsense", "a.csv.gz"), (gzip.compress(CSV.encode(), mtime=0)[:-20], "a.csv.gz"),
+        (b"[" * 100_000, "a.jsonl"), (b"nonsense", "a.csv.gz"),
+        (gzip.compress(CSV.encode(), mtime=0)[:-20], "a.csv.gz"),
     ],
 )  # fmt: skip
 def test_what_is_no_table(data: bytes, path: str, arrow: bool, monkeypatch: pytest.MonkeyPatch) -> None:

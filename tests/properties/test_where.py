@@ -150,4 +150,3 @@ def test_where_finds_what_python_finds(rows: list[Thing], said: list[tuple[str, 
                 assert (ref in found) == expected(thing) == holds(where, values), (text, thing)
             assert total == len(found)
         connection.close()
-
