@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from pacha_git.errors import Conflict, InvalidInput, PachaError
 from pacha_git.registry import run_owner
@@ -22,7 +22,10 @@ from pacha_git.schema.params import encode_params
 from pacha_git.schema.paths import check_paths
 from pacha_git.store import journal, runs, sources
 from pacha_git.store.journal import JournalWriter
-from pacha_git.store.journal_reader import staged
+from pacha_git.store.journal_reader import read_journal, staged
+
+_TAGS_LIMIT: Final = 256 << 10
+_SURELY_FITS: Final = 128 << 10
 
 
 class Run:
@@ -69,7 +72,9 @@ class Run:
 
     def set(self, *, params: Mapping[str, Any] | None = None, tags: Mapping[str, str] | None = None) -> None:
         """Add parameters and tags, over those of the same names; raises as ``log``."""
-        note = {"params": encode_params(params or {}).decode("utf-8"), "tags": check_tags(tags or {})}
+        checked = check_tags(tags or {})
+        note = {"params": encode_params(params or {}).decode("utf-8"), "tags": checked}
+        _check_room(self._context, self.id, params or {}, checked)
         self._writer.note({key: value for key, value in note.items() if value})
 
     def note(self, **values: Any) -> None:
@@ -158,12 +163,30 @@ def _how_it_ended(error: BaseException | None) -> tuple[str, str | None]:
     return "failed", f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
+def _check_room(context: Context, run_id: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    """Check that all parameters and tags together can be sealed: what is logged must never keep a run from its end.
+
+    Raises:
+        InvalidInput: they are too large.
+    """
+    folder = journal_folder(context, run_id)
+    size = sum(file.stat().st_size for file in folder.glob(f"*{journal.FILE_SUFFIX}"))
+    begun = runs.read_run(context.repo, run_id)
+    if size + len(begun.params_bytes) + len(str(params)) + len(str(tags)) < _SURELY_FITS:
+        return
+    logged = read_journal(folder)
+    encode_params({**begun.params, **logged.params, **params})
+    check_tags({**begun.record.tags, **logged.tags, **tags})
+
+
 def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Check that tags are texts by text.
 
     Raises:
-        InvalidInput: one is not.
+        InvalidInput: one is not, or all together are larger than 256 KiB.
     """
+    if sum(len(str(key)) + len(str(value)) for key, value in tags.items()) > _TAGS_LIMIT:
+        raise InvalidInput(f"the tags are larger than {_TAGS_LIMIT} bytes", hint="keep what is large as an artifact")
     for key, value in tags.items():
         if not isinstance(key, str) or not isinstance(value, str) or not key:
             raise InvalidInput(f"tag {key!r} is no text: {value!r}", hint="as in team=fraud")

@@ -5,17 +5,17 @@ It reports through the caller and repairs nothing. The list it works through is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import Kind, Oid, VersionId
 from pacha_git.schema.record import Target
-from pacha_git.schema.run import SERIES_PATH
+from pacha_git.schema.run import SERIES_PATH, RunRecord
 from pacha_git.store import records, runs
 from pacha_git.store.payload_check import check_payload
 from pacha_git.store.payload_reader import Payload
-from pacha_git.store.series import decode_series
+from pacha_git.store.series import decode_series, summaries
 
 
 def check_run(repo: GitRepository, ref: str, commit: Oid) -> runs.StoredRun:
@@ -73,16 +73,20 @@ def check_run_payload(repo: GitRepository, ref: str, commit: Oid, *, fast: bool 
     stands = repo.ref(runs.run_ref(run_id or ""))
     if run_id is None or stands is None:
         return
-    content = runs.read(repo, stands).record.content
-    if content is None:
+    record = runs.read(repo, stands).record
+    if record.content is None:
         return
-    check_payload(repo, commit, content, fast=fast)
+    check_payload(repo, commit, record.content, fast=fast)
     if not fast:
-        for block in _series(repo, Payload(repo, content)):
-            decode_series(block)
+        _check_points(record, Payload(repo, record.content))
 
 
-def _series(repo: GitRepository, payload: Payload) -> Iterator[bytes]:
-    for line in payload.lines:
-        if line.path == SERIES_PATH:
-            yield b"".join(payload.blocks(line))
+def _check_points(record: RunRecord, payload: Payload) -> None:
+    """The summaries of a run must be those of its points."""
+    lines = [line for line in payload.lines if line.path == SERIES_PATH]
+    found = summaries(decode_series(b"".join(payload.blocks(lines[0])))) if lines else {}
+    told = record.model_dump()
+    if any(found.get(name) != summary for name, summary in told["metrics"].items()):
+        raise Corrupt(f"the summaries of run {record.id} are not those of its points")
+    if len(found) != len(told["metrics"]) + told.get("metrics_left_out", 0):
+        raise Corrupt(f"run {record.id} has other metrics than its summaries")

@@ -178,6 +178,20 @@ def test_what_can_not_begin(registry: Registry, recipe: str) -> None:
     assert not (registry.path / "pacha/runs").exists() or not list((registry.path / "pacha/runs").iterdir())
 
 
+def test_parameters_that_add_up_to_too_much_are_refused_before_they_keep_the_run_from_its_end(
+    registry: Registry,
+) -> None:
+    run = registry.run(params={"a": "x" * 500_000})
+    run.set(params={"b": "x" * 400_000})
+    with pytest.raises(InvalidInput, match="larger"):
+        run.set(params={"c": "x" * 400_000})
+    with pytest.raises(InvalidInput, match="tags"):
+        run.set(tags={"t": "x" * 300_000})
+    run.finish()
+    kept = registry.runs.get(run.id).params
+    assert {name: len(value) for name, value in kept.items()} == {"a": 500_000, "b": 400_000}
+
+
 def test_no_identity_and_nothing_begins(registry: Registry, no_identity: Path) -> None:
     with pytest.raises(PachaError, match="Git does not know who you are"):
         registry.run()
