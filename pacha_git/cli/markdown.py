@@ -34,7 +34,7 @@ def _drawn(body: str) -> str:
     from rich.console import Console
     from rich.markdown import Markdown
 
-    document = Markdown(body, hyperlinks=False)
+    document = Markdown(body, hyperlinks=False, code_theme="ansi_dark")
     # rich leaves out what is HTML; read without it, a tag is text like any other.
     document.parsed = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).parse(body)
     console = Console(file=io.StringIO(), force_terminal=True, highlight=False, width=_width())

@@ -77,7 +77,7 @@ def register(context: Context, wanted: Wanted, progress: Progress | None = None)
     asked = wishes(wanted.lineage, wanted.data, wanted.recipe, wanted.run)
     edges_of(context, version, asked)  # what can't be is said before the bytes are read
     inspected, notices = inspect_files(found.files)
-    found = replace(found, notices=(*found.notices, *notices, *document_notices(wanted.kind, documents)))
+    found = replace(found, notices=(*found.notices, *notices, *_document_notices(wanted, documents)))
     values = _values(wanted, version, acting) | ({KEY: inspected} if inspected else {})
     for attempt in range(_ATTEMPTS):
         try:
@@ -207,16 +207,18 @@ def read_documents(kind: Kind, path: Path | None) -> dict[str, bytes]:
     return {what: data}
 
 
-def document_notices(kind: Kind, documents: Mapping[str, bytes]) -> list[str]:
+def _document_notices(wanted: Wanted, documents: Mapping[str, bytes]) -> list[str]:
     """What is wrong with a card or datasheet, and what it says nothing of; it is registered as it is."""
-    from pacha_git.schema.documents import check_document  # most versions are registered without one
+    if not documents:
+        return []
+    from pacha_git.registry.documents import place  # most versions are registered without one
+    from pacha_git.schema.documents import check_document
 
-    said: list[str] = []
-    for name, data in documents.items():
-        document = check_document(kind, data)
-        said += [f"Warning: {name}: {problem}" for problem in document.problems]
-        if document.missing:
-            said.append(f"{name} says nothing yet on {', '.join(document.missing)}")
+    [data] = documents.values()
+    document = check_document(wanted.kind, data)
+    said = [f"Warning: {place(str(wanted.document), problem)}" for problem in document.problems]
+    if document.missing:
+        said.append(f"{wanted.document} says nothing yet on {', '.join(document.missing)}")
     return said
 
 

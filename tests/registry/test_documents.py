@@ -92,7 +92,7 @@ def test_registering_with_a_bad_card_warns_and_loses_nothing(registry: Registry,
     (tmp_path / "m.bin").write_bytes(b"weights, and more")
     (tmp_path / "card.md").write_text("---\nlicense: [\n---\n# Uses\n\nMany.\n")
     done = registry.models.register("m", tmp_path / "m.bin", version="1.0.0", card=tmp_path / "card.md")
-    assert any("card.md: line 3, column 1: not YAML" in notice for notice in done.notices)
+    assert any("card.md:3:1: not YAML" in notice for notice in done.notices)
     assert any("says nothing yet on Model Details" in notice for notice in done.notices)
     found = registry.models.card("m")
     assert found.text == "---\nlicense: [\n---\n# Uses\n\nMany.\n"
