@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +45,9 @@ def install(
 
 def run(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="HOOK", help="pacha-recipe, pacha-card, or pre-commit (both).")],
+    name: Annotated[
+        str, typer.Argument(metavar="HOOK", help="pacha-recipe, pacha-card, pre-commit (both), or pre-receive.")
+    ],
     files: Annotated[
         list[str] | None, typer.Argument(metavar="FILE", help="Files to check; without any, what is staged.")
     ] = None,
@@ -51,8 +55,12 @@ def run(
 ) -> None:
     """Check recipes, model cards and datasheets, as a hook does.
 
-    Files that are none of these are passed by.
+    Files that are none of these are passed by. On a server, pre-receive checks that a push leaves versions, runs and
+    events as they are.
     """
+    if name == "pre-receive":
+        _receive(ctx)
+        return
     from pacha_git.hooks.checks import run_hook
 
     checked = run_hook(name, files or (), strict=strict, inherited=invocation(ctx).inherited)
@@ -74,6 +82,18 @@ def run(
         else f"{counted(len(bad), 'document')} can't be committed as they are",
         hint="correct what stands above, then stage it again",
     )  # fmt: skip
+
+
+def _receive(ctx: typer.Context) -> None:
+    from pacha_git.hooks.receive import parse_moves, refusals
+
+    told = {**os.environ, **invocation(ctx).inherited}
+    refused = refusals(Path(told.get("GIT_DIR", ".")), parse_moves(sys.stdin.buffer), told)
+    lines = [f"{ref}: {why}" for ref, why in refused.items()]
+    if refused:
+        for line in lines[:20]:
+            output.notice(ctx, output.one_line(line))
+        raise PachaError(f"{counted(len(refused), 'ref')} may not move like that", hint="git pacha pull, then push")
 
 
 verb(app, "install", install)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,7 +14,7 @@ import typer
 from pacha_git.cli import flags, output
 from pacha_git.cli.invocation import invocation, registry
 from pacha_git.cli.units import place
-from pacha_git.errors import InvalidInput
+from pacha_git.errors import Conflict, InvalidInput
 
 if TYPE_CHECKING:
     from pacha_git.registry.serve import Serving
@@ -39,6 +41,8 @@ def serve(
         raise InvalidInput(f"there is no port {port}", hint="0 to 65535")
     token = _token(token_file)
     opened = registry(ctx)
+    if writable:
+        _guard(opened.path)
     verbose = invocation(ctx).verbose
     serving = opened.serve(
         host=host,
@@ -55,6 +59,15 @@ def serve(
     output.show(ctx, serving.to_json(), lambda: _said(serving, place(opened.path)))
     output.flush()
     serving.run()
+
+
+def _guard(path: Path) -> None:
+    """Let pushes leave versions, runs and events as they are; a hook that its owner put there stays instead of ours."""
+    from pacha_git.hooks.install import SERVER_SHIMS, install
+
+    with suppress(Conflict):
+        install(path, shims=SERVER_SHIMS)
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
 def _token(file: str | None) -> str | None:

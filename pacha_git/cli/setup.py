@@ -16,6 +16,9 @@ def init(
     path: Annotated[
         str | None, typer.Argument(metavar="PATH", help="Where; by default the registry that other commands would use.")
     ] = None,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="For a server: group permissions, and a hook that keeps what is pushed.")
+    ] = False,
 ) -> None:
     """Make a registry.
 
@@ -23,10 +26,18 @@ def init(
     """
     from pacha_git import Registry
 
-    made = Registry.init(flags.path(path) if path is not None else registry_path(ctx))
+    made = Registry.init(flags.path(path) if path is not None else registry_path(ctx), shared=shared)
+    if shared:
+        from pacha_git.hooks.install import SERVER_SHIMS, install
+
+        install(made.path, shims=SERVER_SHIMS)
     said = (
         f"Made an empty registry in {place(made.path)}"
         if made.created
         else f"There is a registry in {place(made.path)} already."
     )
+    if shared:
+        said += (
+            "\nPushes to it are checked where git-pacha is on PATH. docs/servers.md says how to put it on the network."
+        )
     output.tell(ctx, {"path": str(made.path), "created": made.created}, said)

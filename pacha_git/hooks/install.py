@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,7 @@ from pacha_git.errors import Conflict, NotFound, PachaError
 from pacha_git.process import CommandFailed, run
 
 SHIMS: Final = ("pre-commit",)
+SERVER_SHIMS: Final = ("pre-receive",)
 _OURS: Final = b"git-pacha hook run"
 
 
@@ -41,11 +43,12 @@ class Installed:
         return {"path": str(self.path), "changed": self.changed, "former": former, "shared": self.shared}
 
 
-def install(folder: Path, *, force: bool = False) -> list[Installed]:
-    """Put every shim into the repository that a folder lies in.
+def install(folder: Path, *, force: bool = False, shims: Sequence[str] = SHIMS) -> list[Installed]:
+    """Put shims into the repository that a folder lies in.
 
     Args:
         folder: A work tree or anything in it, or a bare repository.
+        shims: Which; those for who commits, or ``SERVER_SHIMS``.
         force: Replace a hook of somebody else's; it is kept beside ours, as ``NAME.former``.
 
     Raises:
@@ -56,7 +59,7 @@ def install(folder: Path, *, force: bool = False) -> list[Installed]:
     hooks, shared = _hooks_folder(folder)
     try:
         hooks.mkdir(parents=True, exist_ok=True)
-        return [_install(hooks / name, shared=shared, force=force) for name in SHIMS]
+        return [_install(hooks / name, shared=shared, force=force) for name in shims]
     except OSError as error:
         raise PachaError(f"can't write {error.filename or hooks}: {error.strerror}") from None
 

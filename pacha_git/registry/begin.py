@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +17,17 @@ from pacha_git.git.repo import GitRepository
 from pacha_git.names import REGISTRY_REF
 from pacha_git.schema.commit import SYSTEM_IDENTITY, commit_bytes, tree_bytes
 from pacha_git.schema.settings import encode_settings, new_settings
+from pacha_git.store.database import Database
+from pacha_git.store.index import DedupIndex
 from pacha_git.store.settings import read_settings, write_root, write_settings
+from pacha_git.store.soundness import Soundness
 
 MAIN: Final = "refs/heads/main"
+_SERVER: Final = {
+    "receive.unpackLimit": "1",
+    "receive.denyDeleteCurrent": "refuse",
+    "transfer.hideRefs": "refs/remotes",
+}
 _README: Final = b"""\
 # A pacha registry
 
@@ -47,9 +56,12 @@ def init(path: Path, *, shared: bool) -> bool:
         PachaError: the folder can't be made, has other things in it, or is a registry of a newer format.
     """
     repo = GitRepository.create(path, shared=shared)
+    if shared:
+        _open_to_group(repo)
     if repo.ref(REGISTRY_REF) is not None:
         read_settings(repo)
         return False
+    repo.vouch = Soundness(repo, DedupIndex(Database(path)), set()).remembering
     with changing(repo, "init") as changes:
         write_root(repo, changes)
         write_settings(
@@ -65,6 +77,16 @@ def init(path: Path, *, shared: bool) -> bool:
         write_readme(repo, changes)
     sync_file_system(path)  # the folder itself, and what `git init` put into it without an fsync
     return True
+
+
+def _open_to_group(repo: GitRepository) -> None:
+    """Set up what a server needs beyond what every registry has: pushes stay packs, and the group may write."""
+    for key, value in _SERVER.items():
+        repo.git("config", "--local", key, value)
+    for folder in (repo.path / "pacha", repo.path / "pacha/side"):
+        folder.mkdir(exist_ok=True)
+        with suppress(PermissionError):  # somebody else's, who did the same
+            folder.chmod(0o2775)
 
 
 def write_readme(repo: GitRepository, changes: Changes) -> None:

@@ -135,6 +135,11 @@ def commit_seconds(repo: GitRepository, tip: Oid) -> int:
     return int(seconds[0])
 
 
+def only_gains(repo: GitRepository, older: Oid, newer: Oid) -> bool:
+    """Whether every line of an older notes commit is in a newer one."""
+    return _covers(repo, note_blobs(repo, newer), note_blobs(repo, older))
+
+
 def _covers(repo: GitRepository, wider: Mapping[Oid, Oid], narrower: Mapping[Oid, Oid]) -> bool:
     """Whether no line of the narrower notes is missing in the wider ones (a deletion upstream must not win)."""
     for annotated, blob in narrower.items():

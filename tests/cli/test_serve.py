@@ -98,6 +98,12 @@ def test_a_token_is_made_and_printed_once(serving: Callable[..., Any], there: Ru
         subprocess.run(["git", "-C", str(there("init", "--json").json["path"]), "config", "http.extraHeader",
                         f"Authorization: Bearer {token}"], check=True)  # fmt: skip
         assert there("push").code == 0
+        clone = str(there("init", "--json").json["path"])
+        forced = subprocess.run(
+            ["git", "-C", clone, "push", "--force", "origin", ":refs/pacha/models/m/1.0.0"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert "a version never changes, and never goes" in forced.stderr
         code, out, err = served.end()
         assert code == 0
         assert token not in out + err

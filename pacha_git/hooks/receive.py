@@ -1,0 +1,164 @@
+"""What a server refuses of a push, so that what was promised there stays: versions never move, events only grow.
+
+It decides by the refs that a push would move and by objects that are still in quarantine; it moves nothing. Whether a
+record is sound it refuses to know: whoever pulls checks that.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pacha_git.errors import InvalidInput, PachaError
+from pacha_git.git.repo import GitRepository
+from pacha_git.names import (
+    NOTES_ROOT,
+    PAYLOAD_ROOT,
+    REF_ROOT,
+    REGISTRY_REF,
+    ROOT_COMMIT,
+    ROOT_REF,
+    TMP_ROOT,
+    Oid,
+    parse_notes_ref,
+)
+from pacha_git.registry.items import is_item, is_removed, parse_item_ref, read_item, read_item_checked
+from pacha_git.store.notes import descends, only_gains
+from pacha_git.store.runs import RUNS_ROOT
+
+PRE_RECEIVE: Final = "pre-receive"
+_ABSENT: Final = "0" * 40
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a push would do to one ref: None stands for nothing there."""
+
+    ref: str
+    old: Oid | None
+    new: Oid | None
+
+
+def parse_moves(lines: Iterable[bytes]) -> list[Move]:
+    """Read what Git tells a pre-receive hook: old SP new SP ref.
+
+    Raises:
+        InvalidInput: it is something else.
+    """
+    moves: list[Move] = []
+    for line in lines:
+        old, _, rest = line.decode("utf-8", "surrogateescape").rstrip("\n").partition(" ")
+        new, _, ref = rest.partition(" ")
+        if len(old) != len(_ABSENT) or len(new) != len(_ABSENT) or not ref:
+            raise InvalidInput("a pre-receive hook reads OLD NEW REF on each line", hint="Git calls it")
+        moves.append(Move(ref, None if old == _ABSENT else Oid(old), None if new == _ABSENT else Oid(new)))
+    return moves
+
+
+def refusals(folder: Path, moves: Iterable[Move], environment: Mapping[str, str]) -> dict[str, str]:
+    """Which refs may not move as a push wants it, and why.
+
+    Args:
+        folder: The repository that is pushed to.
+        moves: What the push would do.
+        environment: What Git told its hook: where the new objects are.
+    """
+    host = GitRepository(folder)
+    found: dict[str, str] = {}
+    with _with_quarantine(host, environment) as objects:
+        for move in moves:
+            try:
+                why = _why_not(host, objects, move)
+            except PachaError as error:
+                why = error.message
+            if why:
+                found[move.ref] = why
+    return found
+
+
+@contextmanager
+def _with_quarantine(host: GitRepository, environment: Mapping[str, str]) -> Iterator[GitRepository]:
+    """What can be read once the push is done: the repository's objects, and those that just came."""
+    quarantine = environment.get("GIT_QUARANTINE_PATH") or environment.get("GIT_OBJECT_DIRECTORY")
+    if quarantine is None:
+        yield host
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        for part in ("objects/info", "objects/pack", "refs"):
+            (path / part).mkdir(parents=True)
+        (path / "HEAD").write_text("ref: refs/heads/main\n")
+        (path / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
+        stores = (host.objects.absolute(), (host.path / quarantine).absolute())
+        (path / "objects/info/alternates").write_text("".join(f"{store}\n" for store in stores))
+        yield GitRepository(path)
+
+
+def _why_not(host: GitRepository, objects: GitRepository, move: Move) -> str:
+    if move.ref.startswith(PAYLOAD_ROOT):
+        return _payload(host, objects, move)
+    if move.ref.startswith(NOTES_ROOT):
+        return _notes(objects, move)
+    if move.ref == ROOT_REF:
+        return "" if move.new == ROOT_COMMIT else f"it is {ROOT_COMMIT} in every registry"
+    if move.ref == REGISTRY_REF:
+        return _settings(objects, move)
+    if not move.ref.startswith(REF_ROOT) or move.ref.startswith(TMP_ROOT):
+        return ""
+    if not is_item(move.ref):
+        return "no ref of the format"
+    parse_item_ref(move.ref)
+    return _run(objects, move) if move.ref.startswith(RUNS_ROOT) else _record(move)
+
+
+def _record(move: Move) -> str:
+    return "" if move.old is None else "a version never changes, and never goes"
+
+
+def _run(objects: GitRepository, move: Move) -> str:
+    if move.new is None:
+        return "a run never goes"
+    came = read_item_checked(objects, move.ref, move.new)
+    return "" if move.old is None or move.old in came.chain else "a run only goes on from where it is"
+
+
+def _notes(objects: GitRepository, move: Move) -> str:
+    if parse_notes_ref(move.ref) is None:
+        return "no ref of the format"
+    if move.new is None:
+        return "events never go"
+    if move.old is None or only_gains(objects, move.old, move.new):
+        return ""
+    return "events that are here are missing there: pull first"
+
+
+def _settings(objects: GitRepository, move: Move) -> str:
+    if move.new is None:
+        return "a registry keeps its settings"
+    return (
+        "" if move.old is None or descends(objects, move.new, move.old) else "others changed the settings: adopt them"
+    )
+
+
+def _payload(host: GitRepository, objects: GitRepository, move: Move) -> str:
+    """Bytes come once, go when they were removed, and are replaced if they are not what their record says."""
+    ref = move.ref.replace(PAYLOAD_ROOT, REF_ROOT, 1)
+    if not is_item(ref):
+        return "no ref of the format"
+    parse_item_ref(ref)
+    record = host.ref(ref)
+    if record is None:
+        return ""  # bytes come before the record that promises them
+    item = read_item(objects, ref, record)
+    removed = is_removed(host, item)
+    if move.new is None:
+        return "" if removed or move.old != item.payload_commit else "bytes go only once they were removed: rm -m"
+    if removed:
+        return "these bytes were removed"
+    if move.new == item.payload_commit or ref.startswith(RUNS_ROOT):
+        return ""
+    return "these bytes are not those that the record says"
