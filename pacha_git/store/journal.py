@@ -17,21 +17,24 @@ import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from struct import Struct
 from typing import Any, Final
-from zlib import crc32
 
 from pacha_git.errors import Conflict, PachaError
 from pacha_git.git import locks
 from pacha_git.git.packfiles import sync_folder
 from pacha_git.schema.params import metric_name, metric_value, step_value
-
-FRAME: Final = Struct("<II")
-POINTS: Final = Struct("<cqq")
-POINT: Final = Struct("<Id")
-ONE: Final = Struct("<cqqId")
-SESSION, NAME, NOTE, VALUES = b"S", b"M", b"J", b"P"
-NO_STEP: Final = -(2**63)
+from pacha_git.store.journal_frames import (
+    NAME,
+    NO_STEP,
+    NOTE,
+    ONE,
+    POINT,
+    POINTS,
+    SESSION,
+    VALUES,
+    framed,
+    frames,
+)
 
 OPEN: Final = "open"
 LOCK: Final = "lock"
@@ -139,7 +142,7 @@ class JournalWriter:
             raise _unwritable(self._folder, error) from None
         self._sync = _Sync(self._fd, self._background)
         self._finalizer = weakref.finalize(self, self._sync.end)
-        self._append(_frame(SESSION))
+        self._append(framed(SESSION))
 
     def points(self, metrics: Mapping[str, Any], step: Any = None) -> None:
         """Append one value for each metric; all of them, or none if it raises.
@@ -170,12 +173,12 @@ class JournalWriter:
                 body = ONE.pack(VALUES, step, now, *pairs[0])
             else:
                 body = POINTS.pack(VALUES, step, now) + b"".join([POINT.pack(*pair) for pair in pairs])
-            self._append(FRAME.pack(len(body), crc32(body)) + body)
+            self._append(framed(body))
 
     def _name(self, name: str) -> int:
         """Give a metric its number in this file."""
         number = len(self._names)
-        self._append(_frame(NAME + number.to_bytes(4, "little") + metric_name(name).encode("utf-8")))
+        self._append(framed(NAME + number.to_bytes(4, "little") + metric_name(name).encode("utf-8")))
         self._names[name] = number
         return number
 
@@ -185,12 +188,14 @@ class JournalWriter:
         if self._generation != _born:
             self._be_born()
         with self._lock:
-            self._append(_frame(body))
+            self._append(framed(body))
 
     def _append(self, data: bytes) -> None:
         try:
             written = _write(self._fd, data)
         except OSError as error:
+            if self._fd < 0:
+                raise _let_go(self._folder) from None
             raise _unwritable(self._folder, error) from None
         if written != len(data):
             os.ftruncate(self._fd, self._size)
@@ -216,14 +221,17 @@ class JournalWriter:
                 self._finalizer()
 
 
-def _frame(body: bytes) -> bytes:
-    return FRAME.pack(len(body), crc32(body)) + body
-
-
 def _closed(folder: Path) -> Conflict:
     return Conflict(
         f"run {folder.name} is sealed: nothing can be logged to it any more",
         hint="start another: git pacha run start",
+    )
+
+
+def _let_go(folder: Path) -> Conflict:
+    return Conflict(
+        f"run {folder.name} was ended or let go of here: nothing is logged to it any more",
+        hint="if it has not ended, go on with it: registry.run(resume=ID)",
     )
 
 
@@ -250,20 +258,6 @@ def _take_file(folder: Path) -> tuple[int, int]:
 
 def _sound_length(data: bytes) -> int:
     return max((end for _, end in frames(data)), default=0)
-
-
-def frames(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """The frames of a journal file up to the first that is torn: body, and where it ends."""
-    at, size = 0, len(data)
-    unpack, head = FRAME.unpack_from, FRAME.size
-    while at + head <= size:
-        length, checksum = unpack(data, at)
-        end = at + head + length
-        body = data[at + head : end]
-        if end > size or not length or crc32(body) != checksum:
-            return
-        yield body, end
-        at = end
 
 
 class _Sync:

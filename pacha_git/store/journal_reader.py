@@ -15,11 +15,12 @@ from typing import Any, Final
 
 from pacha_git.errors import PachaError
 from pacha_git.schema.params import decode_params
-from pacha_git.store.journal import FILE_SUFFIX, NAME, NO_STEP, NOTE, ONE, POINT, POINTS, SESSION, STAGED, frames
+from pacha_git.store.journal import FILE_SUFFIX, STAGED
+from pacha_git.store.journal_frames import NAME, NO_STEP, NOTE, ONE, POINT, POINTS, SESSION, VALUES, frames
 from pacha_git.store.series import Series
 
 _ONE_LENGTH: Final = ONE.size
-_S, _M, _J = SESSION[0], NAME[0], NOTE[0]
+_S, _M, _J, _P = SESSION[0], NAME[0], NOTE[0], VALUES[0]
 _Appenders = tuple[Callable[[int], None], Callable[[int], None], Callable[[float], None]]
 
 
@@ -82,14 +83,14 @@ def _read_file(data: bytes, notes: list[dict[str, Any]]) -> dict[str, Series]:
     named: dict[int, _Appenders] = {}
     one, points, point = ONE.unpack, POINTS.unpack_from, POINT.iter_unpack
     for body, _ in frames(data):
-        if len(body) == _ONE_LENGTH and body[0] == 80:
+        if len(body) == _ONE_LENGTH and body[0] == _P:
             _, step, at, number, value = one(body)
             if number in named:
                 add_step, add_time, add_value = named[number]
                 add_step(step)
                 add_time(at)
                 add_value(value)
-        elif body[0] == 80:
+        elif body[0] == _P:
             _, step, at = points(body)
             for number, value in point(body[POINTS.size :]):
                 if number in named:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pacha_git.errors import Conflict, InvalidInput, PachaError
+from pacha_git.errors import Conflict, InvalidInput
 from pacha_git.store import journal
 from pacha_git.store.journal import JournalWriter, closing, prepare
 from pacha_git.store.journal_reader import read_journal
@@ -210,7 +210,7 @@ def test_a_journal_that_is_gone_takes_nothing(folder: Path, tmp_path: Path) -> N
 def test_after_close_nothing_is_written_to_whatever_has_the_number_of_the_file_now(folder: Path) -> None:
     writer = JournalWriter(folder)
     writer.close()
-    with pytest.raises(PachaError):
+    with pytest.raises(Conflict, match="let go"):
         writer.points({"loss": 1.0}, 0)
     writer.close()
 
