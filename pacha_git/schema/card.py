@@ -100,7 +100,7 @@ _SECTIONS: Final = (
     ),
     SectionRule(
         "Ethical Considerations",
-        ("ethics", "bias risks and limitations", "risks", "bias", "environmental impact"),
+        ("ethics", "bias risks and limitations", "risks", "bias"),
         ("ethical_considerations",),
         "Which data is sensitive, who could be harmed and how, what was done against it.",
     ),

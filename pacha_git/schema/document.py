@@ -132,8 +132,8 @@ def _shown(value: Any) -> str:
 
 
 def words_of(title: str) -> str:
-    """A heading as it is compared: words in lower case."""
-    return " ".join(_WORDS.findall(title.lower()))
+    """A heading as it is compared: words in lower case, without the ``[optional]`` of the Hub's templates."""
+    return " ".join(_WORDS.findall(title.lower())).removesuffix(" optional")
 
 
 def _missing(found: Sequence[Section], values: Mapping[str, Any], rules: DocumentRules) -> Iterator[str]:

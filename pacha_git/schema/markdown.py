@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 _LONGEST_TITLE: Final = 400
+_PLACEHOLDER: Final = "more information needed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Section:
         level: 1 to 6.
         title: As written, without marks.
         line: From 1, in the text that was read.
-        says: Whether anything but comments and headings stands below it.
+        says: Whether anything but comments, placeholders and headings stands below it.
     """
 
     level: int
@@ -43,12 +44,18 @@ def sections(text: str) -> list[Section]:
     # Deeper sections speak for those above them: per level, whether anything was said since a heading of it or above.
     said = [False] * 8
     for (level, title, start, after), end in reversed(list(zip(heads, ends, strict=False))):
-        own = bool(without_comments("\n".join(lines[after:end])).strip())
+        own = _says_something("\n".join(lines[after:end]))
         says = own or any(said[level + 1 :])
         found.append(Section(level, title, start + 1, says))
         said[level + 1 :] = [False] * (7 - level)
         said[level] |= says
     return found[::-1]
+
+
+def _says_something(text: str) -> bool:
+    """Whether there is more than comments and what the Hub's templates put where nothing was written yet."""
+    lines = without_comments(text).splitlines()
+    return any(line.strip() and _PLACEHOLDER not in line.lower() for line in lines)
 
 
 def without_comments(text: str) -> str:

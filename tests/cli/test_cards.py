@@ -119,6 +119,17 @@ def test_datasheets(at: Run, tmp_path: Path) -> None:
     assert at("data", "get", "d", "--json").json["datasheet"] == text
 
 
+def test_from_stdin_and_signed(model: Run, registry_path: Path, shell: Run) -> None:
+    assert model("key", "generate").code == 0
+    done = shell("git-pacha", "--registry", registry_path, "model", "card", "m@1.0.0", "--set", "-", "--sign",
+                 input=CARD.encode())  # fmt: skip
+    assert done.code == 0, done
+    assert model("model", "card", "m").out == CARD
+    commit = model("model", "get", "m", "--json").json["commit"]
+    notes = shell("git", "-C", registry_path, "notes", "--ref=pacha/models/m/_attestations", "show", commit)
+    assert "BEGIN SSH SIGNATURE" in notes.out
+
+
 def test_what_files_say_is_shown(at: Run, tmp_path: Path) -> None:
     golden = REPOSITORY / "tests" / "golden" / "formats"
     done = at("model", "register", "m", golden / "state.pt", golden / "tiny.gguf", "-v", "1.0.0")

@@ -79,6 +79,16 @@ def test_the_template_of_the_hub_is_complete() -> None:
         "Testing Data, Factors & Metrics", "Results", "Environmental Impact",
     ]  # fmt: skip
     assert card(filled(titles)).missing == ()
+    blank = "".join(f"## {title}\n\n<!-- ask -->\n\n- **By:** [More Information Needed]\n\n" for title in titles)
+    assert card(blank).missing == tuple(MITCHELL)
+
+
+def test_the_template_of_the_hub_for_datasets() -> None:
+    titles = [
+        "Dataset Description", "Uses", "Dataset Structure", "Source Data", "Annotations [optional]",
+        "Dataset Sources [optional]", "Dataset Card Contact",
+    ]  # fmt: skip
+    assert parse_document(filled(titles).encode(), DATASHEET).missing == ()
 
 
 @pytest.mark.parametrize(
