@@ -109,7 +109,7 @@ def read_zip(source: Source) -> Facts | None:
 def _refusing() -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError) as error:
         raise Damaged(f"its zip directory can't be read: {error}") from None
 
 
