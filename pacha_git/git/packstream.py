@@ -7,7 +7,7 @@ parts of.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import Final, NamedTuple
@@ -20,6 +20,8 @@ from pacha_git.git.packwriter import PackWriter
 
 Known = Callable[[Sequence[bytes]], Mapping[bytes, bytes]]
 """BLAKE3 digests → the raw oid of each that is stored and safe to rely on."""
+Held = Callable[[Mapping[bytes, bytes]], Set[bytes]]
+"""Raw oid → BLAKE3 digest of chunks that nobody knew by digest; the oids that are stored and safe all the same."""
 Span = tuple[int, int]
 Tap = Callable[[memoryview], object]
 """Sees the bytes of the stream in order, one window after the other, in another thread."""
@@ -66,14 +68,16 @@ class PackStream:
     Args:
         writer: The pack that new chunks go to.
         known: Says what is stored already; called in the thread that iterates, once for each window.
+        held: Asked about what ``known`` does not know, where that may have forgotten something; as often.
         threads: How many hash and compress; reading, cutting and writing are done by the thread that iterates.
 
     Memory: about four windows, what two of them compress to, and some 200 bytes for each new chunk.
     """
 
-    def __init__(self, writer: PackWriter, known: Known, *, threads: int = THREADS) -> None:
+    def __init__(self, writer: PackWriter, known: Known, *, held: Held | None = None, threads: int = THREADS) -> None:
         self._writer = writer
         self._known = known
+        self._held = held
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "pack-prepare")
         # Digest → oid of what is new; None while it is being prepared. Writing goes in order, so it is there in time.
@@ -130,8 +134,9 @@ class PackStream:
 
     def _write(self, batch: _Batch) -> Iterator[Stored]:
         prepared = [entry for job in batch.preparing for entry in job.result()]
-        self._writer.add_prepared(*prepared)
         written = dict(zip(batch.fresh, prepared, strict=True))
+        held = self._held({entry.oid: digest for digest, entry in written.items()}) if self._held is not None else ()
+        self._writer.add_prepared(*(entry for entry in prepared if entry.oid not in held))
         for digest, entry in written.items():
             self._new[digest] = entry.oid
         if batch.tapped is not None:
@@ -139,6 +144,7 @@ class PackStream:
         batch.window.release()
         for digest, (start, end) in zip(batch.digests, batch.window.spans, strict=True):
             new = written.pop(digest, None)
+            new = None if new is not None and new.oid in held else new
             oid = self._new.get(digest) or batch.known[digest]
             yield Stored(digest, oid, end - start, new is not None, new.stored if new is not None else 0)
 

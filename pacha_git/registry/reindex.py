@@ -40,6 +40,7 @@ def reindex(context: Context, progress: Progress | None = None) -> int:
             done += count
             if progress is not None:
                 progress("reindex", done, None)
+    context.index.mark_complete()
     context.catalogue.refresh()
     return context.index.count_chunks()
 

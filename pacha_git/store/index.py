@@ -17,6 +17,7 @@ from pacha_git.names import Oid
 from pacha_git.store.database import Database, is_damage
 
 _BATCH: Final = 500
+_COMPLETE: Final = "SELECT 1 FROM meta WHERE key = 'complete'"
 # A file may change again within the clock tick in which it was written, and look the same: such a look is not kept.
 _RACY_NS: Final = 2_000_000_000
 
@@ -63,6 +64,15 @@ class DedupIndex:
         """Forget raw oids that are not here, or damaged."""
         gone = [(oid,) for oid in oids]
         self._write("DELETE FROM chunk WHERE oid = ?", gone)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every chunk that is stored is known: not once the index was lost, until it is built anew."""
+        return self._tolerant(lambda c: c.execute(_COMPLETE).fetchone() is not None, False)
+
+    def mark_complete(self) -> None:
+        """Say that every chunk that is stored is known."""
+        self._write("INSERT OR REPLACE INTO meta VALUES ('complete', ?)", [("yes",)])
 
     def count_chunks(self) -> int:
         """How many chunks are known."""

@@ -6,7 +6,7 @@ It knows layouts, the side index and the tree; whose payload it is it refuses to
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from pacha_git.errors import NotFound, PachaError
 from pacha_git.git.changes import Changes
 from pacha_git.git.packstream import PackStream, Stored
 from pacha_git.git.repo import GitRepository
-from pacha_git.names import Oid
+from pacha_git.names import PAYLOAD_ROOT, Oid
 from pacha_git.schema.commit import git_oid, payload_commit
 from pacha_git.schema.content import Content, make_content
 from pacha_git.schema.manifest import FileLine, content_address, encode_manifest
@@ -165,6 +165,21 @@ class PayloadWriter:
         self._changes.rely_on(Oid.of_raw(oid) for oid in found.values())
         return found
 
+    def _held(self) -> Callable[[Mapping[bytes, bytes]], Set[bytes]] | None:
+        """How to find chunks that are here although the index has forgotten them."""
+        if not self._use_known or self._index.complete:
+            return None
+        if not self._repo.refs_below(PAYLOAD_ROOT):
+            self._index.mark_complete()
+            return None
+
+        def held(chunks: Mapping[bytes, bytes]) -> Set[bytes]:
+            found = self._sound.forgotten_chunks(chunks)
+            self._changes.rely_on(Oid.of_raw(oid) for oid in found)
+            return found
+
+        return held
+
     def _take_known(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> list[SourceFile]:
         """Take files whose bytes a payload here has as a whole, without cutting them; returns the others."""
         if not self._use_known or not self._sound.all_packs:
@@ -209,7 +224,7 @@ class PayloadWriter:
 
     def _write_many(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
         small = [file for file in files if file.size <= self._layout.whole_file_limit]
-        with PackStream(self._changes.writer, self._known) as stream:
+        with PackStream(self._changes.writer, self._known, held=self._held()) as stream:
             for file in files:
                 if file.size > self._layout.whole_file_limit:
                     self._write_large(stream, file, advance)

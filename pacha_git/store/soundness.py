@@ -54,10 +54,19 @@ class Soundness:
         gone |= self._repo.packs.freshen(oid for oid in claimed.values() if oid not in gone)
         return {digest: oid for digest, oid in claimed.items() if oid not in gone and self._is_sound(digest, oid)}
 
+    def forgotten_chunks(self, chunks: Mapping[bytes, bytes]) -> set[bytes]:
+        """Raw oids → raw digests of chunks unknown to the index; the oids that are here, sound, protected for now."""
+        here = chunks.keys() - self._repo.packs.missing(chunks, durable=True)
+        here -= self._repo.packs.freshen(here)
+        return {oid for oid in here if self._reads_as(chunks[oid], oid)}
+
     def _is_sound(self, digest: bytes, oid: bytes) -> bool:
         location = self._repo.packs.find_durable(Oid.of_raw(oid))
         if location is not None and location.pack.path.stem in self._sound_packs:
             return True
+        return self._reads_as(digest, oid)
+
+    def _reads_as(self, digest: bytes, oid: bytes) -> bool:
         try:
             if blake3.blake3(self._repo.read_as(Oid.of_raw(oid), "blob")).digest() == digest:
                 return True

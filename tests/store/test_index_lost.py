@@ -141,6 +141,35 @@ def test_reindex_brings_back_what_is_shared(registry: Registry, tmp_path: Path) 
     assert (registered.new_bytes, registered.shared_bytes) == (0, 400_001)
 
 
+@pytest.mark.parametrize("size", [5_000, 2_000_000])
+def test_what_is_stored_is_shared_without_an_index_too(registry: Registry, tmp_path: Path, size: int) -> None:
+    registry.models.register("big", put(tmp_path / "big", noise(size, 9)), version="1.0.0")
+    (registry.path / "pacha" / "index.sqlite").unlink()
+    again = Registry.open(registry.path)
+    data = put(tmp_path / "big", noise(size, 9) if size < 10_000 else noise(size, 9) + b"more")
+    registered = again.models.register("big", data, version="1.1.0")
+    assert registered.new_bytes < 300_000
+    assert registered.shared_bytes + registered.new_bytes == data.stat().st_size
+    assert registered.stored_bytes < 300_000
+    assert size < 10_000 or registered.shared_bytes > 1_500_000
+    all_verify(again)
+
+
+def test_damage_is_healed_without_an_index_too(registry: Registry, tmp_path: Path) -> None:
+    data = put(tmp_path / "big", noise(2_000_000, 9))
+    registry.models.register("big", data, version="1.0.0")
+    [pack] = [path for path in (registry.path / "objects/pack").glob("*.pack") if path.stat().st_size > 1_000_000]
+    pack.chmod(0o644)
+    with pack.open("r+b") as file:
+        file.seek(1_000_000)
+        file.write(b"damaged")
+    (registry.path / "pacha" / "index.sqlite").unlink()
+    again = Registry.open(registry.path)
+    assert not again.verify(["big@1.0.0"])[0].ok
+    assert 0 < again.models.register("big", data, version="1.0.1").new_bytes < 600_000
+    all_verify(Registry.open(registry.path))
+
+
 def test_a_doctor_finds_a_damaged_index_and_mends_it(registry: Registry) -> None:
     registry._context.database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     overwrite_the_middle(registry.path / "pacha" / "index.sqlite")
