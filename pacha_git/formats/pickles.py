@@ -17,6 +17,8 @@ from pacha_git.formats.source import Damaged, Source, SourceFile
 _MOST_OPCODES: Final = 100_000
 _MOST_BYTES: Final = 4 << 20
 _NAMES: Final = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
+TORCH_NAMES: Final = (".pt", ".pth", ".ckpt", ".bin", ".model")
+"""Names of files that are loaded as pickles, in a zip or not."""
 _COMPRESSED: Final = {
     b"\x1f\x8b": "gzip", b"x\x9c": "zlib", b"x\x01": "zlib", b"x^": "zlib", b"x\xda": "zlib", b"BZh": "bzip2",
     b"\xfd7zXZ": "xz", b"\x04\x22\x4d\x18": "lz4", b"\x28\xb5\x2f\xfd": "zstd",
@@ -42,9 +44,12 @@ class Scan:
 
 
 def is_pickle(source: Source) -> bool:
-    """Whether it begins as pickles do since protocol 2, or is named as one."""
+    """Whether it begins as pickles do since protocol 2, is named as one, or is an older one named like weights."""
     start = source.some(0, 2)
-    return (len(start) == 2 and start[0] == 0x80 and 2 <= start[1] <= 5) or source.name.endswith(_NAMES)
+    if (len(start) == 2 and start[0] == 0x80 and 2 <= start[1] <= 5) or source.name.endswith(_NAMES):
+        return True
+    # Protocols 0 and 1 begin like any text; what loads such a file by its name reads them all the same.
+    return source.name.endswith(TORCH_NAMES) and scan(io.BufferedReader(_Bounded(source))).complete
 
 
 def read_pickle(source: Source) -> Facts:

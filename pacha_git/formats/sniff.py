@@ -71,6 +71,8 @@ def _read(word: str, reader: Callable[[Source], Facts | None], source: Source) -
     try:
         return reader(source)
     except Damaged as damage:
-        # A zip of which nothing is known may be anybody's; a pickle that can't be read may still run code.
-        known = word != "zip" or source.name.endswith((".npz", ".pt", ".pth", ".bin", ".ckpt"))
-        return Facts(word, runs_code=word == "pickle", warnings=(str(damage),)) if known else None
+        # A zip of which nothing is known may be anybody's; what can't be read here may still be loaded elsewhere.
+        weights = source.name.endswith(pickles.TORCH_NAMES)
+        known = word != "zip" or weights or source.name.endswith(".npz")
+        runs_code = word == "pickle" or (word == "zip" and weights)
+        return Facts(word, runs_code=runs_code, warnings=(str(damage),)) if known else None

@@ -217,6 +217,27 @@ def test_other_files_have_no_format(text: str) -> None:
     assert look(text.encode()) is None
 
 
+@pytest.mark.parametrize("protocol", [0, 1])
+def test_an_old_pickle_under_a_name_of_weights(protocol: int) -> None:
+    for name in ("model.pt", "pytorch_model.bin", "x.ckpt"):
+        found = look(pickle.dumps(Trap(), protocol), name)
+        assert found is not None
+        assert found["runs_code"] is True
+    assert look(b"no pickle, just text that somebody called so", "notes.bin") is None
+
+
+def test_a_zip_of_weights_that_can_not_be_read_is_flagged(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.pt", "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps(Trap()))
+    data = bytearray((tmp_path / "x.pt").read_bytes())
+    central = bytes(data).rindex(b"PK\x01\x02")
+    data[8] = data[central + 10] = 99  # a compression that Python does not know
+    found = look(bytes(data), "x.pt")
+    assert found is not None
+    assert (found["runs_code"], "compression" in found["warnings"][0]) == (True, True)
+    assert look(bytes(data), "x.zip") is None
+
+
 # Damage and lies ------------------------------------------------------------------------------------------------------
 
 
