@@ -204,8 +204,8 @@ class Group(_Placed, TyperGroup):
         self.verbs: Mapping[str, Any] = {}
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """All verbs, in the order in which they were added."""
-        return list(self.verbs)
+        """All verbs, in the order in which they were added, then the groups within."""
+        return list(dict.fromkeys([*self.verbs, *self.commands]))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Make one verb; None if there is none of that name."""
