@@ -11,6 +11,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -96,6 +97,8 @@ def _guard_real_home() -> None:
     sys.addaudithook(guard)
 
 
+# A shell that runs us in the background has us ignore interrupts; the programs of the tests must not inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 _SEALED = Path(tempfile.mkdtemp(prefix="pacha-tests-")).resolve()
 atexit.register(shutil.rmtree, _SEALED, ignore_errors=True)
 _seal_environment(_SEALED / "home")
