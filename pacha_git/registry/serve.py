@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
+import socket
 from collections.abc import Callable
 from typing import Final
 
@@ -65,7 +66,7 @@ class Serving:
         scratch.mkdir(exist_ok=True)
         self._server = Server(backend, access, host, port, scratch)
         address, bound = self._server.address
-        self.url = f"http://{f'[{address}]' if ':' in address else address}:{bound}/"
+        self.url = f"http://{_reached_by(address)}:{bound}/"
         self.warnings = () if access.local else tuple(_warnings(access, bound))
 
     def run(self) -> None:
@@ -80,6 +81,13 @@ class Serving:
         """``{url, writable, private}``, and ``token`` if it was made now."""
         known = {"url": self.url, "writable": self.writable, "private": self.private}
         return known | ({"token": self.made_token} if self.made_token else {})
+
+
+def _reached_by(address: str) -> str:
+    """The host of a URL: of a server on all addresses, the name of this machine."""
+    if ipaddress.ip_address(address).is_unspecified:
+        return socket.gethostname()
+    return f"[{address}]" if ":" in address else address
 
 
 def _checked(token: str | None) -> str:
