@@ -132,6 +132,7 @@ def _run_editor(path: Path) -> None:
         raise PachaError(f"{editor} ended with {status}", hint=f"what you wrote is in {path}")
 
 
-def add_card(app: typer.Typer) -> None:
-    """Give a noun this verb."""
-    verb(app, "card", card)
+def add_card(app: typer.Typer, *words: str) -> None:
+    """Give a noun this verb, as ``card`` and under other words that people have for it."""
+    for word in ("card", *words):
+        verb(app, word, card)

@@ -117,6 +117,7 @@ def test_datasheets(at: Run, tmp_path: Path) -> None:
         at("data", "card", "d@1.0.0", "--set", tmp_path / "sheet.md").out == "The datasheet of data d 1.0.0 is kept.\n"
     )
     assert at("data", "get", "d", "--json").json["datasheet"] == text
+    assert at("data", "datasheet", "d").out == text
 
 
 def test_from_stdin_and_signed(model: Run, registry_path: Path, shell: Run) -> None:
