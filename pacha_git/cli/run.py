@@ -8,6 +8,7 @@ import typer
 
 from pacha_git.cli import flags, output, run_sheets
 from pacha_git.cli.grammar import noun, verb
+from pacha_git.cli.importing import runs
 from pacha_git.cli.invocation import invocation, registry
 from pacha_git.cli.progress import progress
 from pacha_git.cli.units import place
@@ -217,3 +218,4 @@ verb(app, "compare", compare)
 verb(app, "best", best)
 verb(app, "plot", plot)
 verb(app, "download", download)
+app.add_typer(runs)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         skeleton,
         stages,
     )
+    from pacha_git.registry import import_hf as importing
     from pacha_git.registry import register as registering
     from pacha_git.registry.results import (
         Difference,
@@ -51,6 +52,7 @@ else:
     compare = Deferred("compare")
     content = Deferred("content")
     documents = Deferred("documents")
+    importing = Deferred("import_hf")
     lineage = Deferred("lineage")
     listing = Deferred("listing")
     provenance = Deferred("provenance")
@@ -143,6 +145,40 @@ class Collection:
             dry_run=dry_run,
         )
         return registering.register(self._context, wanted, progress)
+
+    def import_hf(
+        self,
+        folder: AnyPath,
+        name: str | None = None,
+        *,
+        version: str = "1.0.0",
+        tags: Mapping[str, str] | None = None,
+        sign: bool | None = None,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> Registered:
+        """Register a model that was downloaded from the Hugging Face Hub; models only.
+
+        Args:
+            folder: A snapshot, its repository in the Hub's cache, or a folder that it was downloaded to.
+            name: The name; None: that of the repository.
+            version: SemVer.
+            tags: Tags over those that README.md and config.json give.
+            sign: As in ``register``; so are ``dry_run`` and ``progress``.
+            dry_run: Change nothing.
+            progress: Is told how far it is.
+
+        Raises:
+            InvalidInput: no model, or a name that can't be.
+            NotFound: there is no such folder.
+            PachaError: a link leads out of the download; else as ``register``.
+        """
+        if self._kind is not Kind.MODEL:
+            raise InvalidInput("only models are imported from the Hub", hint="git pacha data register takes any folder")
+        return importing.import_hf(
+            self._context, Path(folder), name, version=version, tags=tags or {}, sign=sign, dry_run=dry_run,
+            progress=progress,
+        )  # fmt: skip
 
     def get(self, spec: str, version: str | None = None) -> VersionDetail:
         """A version with its files and its document.

@@ -6,7 +6,7 @@ It knows what a sealed run holds; how points are journalled and how payloads lie
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -104,7 +104,8 @@ def _seal(
             return before
         logged = read_journal(folder)
         params = encode_params({**before.params, **logged.params})
-        written = _write_payload(context, changes, run_id, folder, logged, progress, use_known=use_known)
+        files = _files(folder, logged)
+        written = store_files(context, changes, run_id, files, progress, use_known=use_known)
         said = error if error is not None else logged.notes.get("error")
         values = before.record.model_dump() | {
             "status": status,
@@ -127,18 +128,16 @@ def _forgetter(folder: Path) -> Callable[[], None]:
     return lambda: shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_payload(
+def store_files(
     context: Context,
     changes: Changes,
     run_id: str,
-    folder: Path,
-    logged: Journal,
+    files: Sequence[SourceFile],
     progress: Progress | None,
     *,
     use_known: bool,
 ) -> WrittenPayload | None:
-    """Store series, difference of the code, and artifacts; None if there is none of them."""
-    files = _files(folder, logged)
+    """Store what a run left as its payload; None if it left nothing."""
     if not files:
         return None
     ref = runs.run_payload_ref(run_id)

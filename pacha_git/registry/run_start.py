@@ -64,7 +64,7 @@ def start(
     code: Path | None = None,
 ) -> Run:
     """Begin a run; see ``Runs.start``."""
-    inputs = _inputs(context, wanted)
+    inputs = inputs_of(context, wanted)
     params = encode_params(wanted.params)
     code = code or run_capture.code_folder()
     values = _values(context, wanted, inputs, params, command, code)
@@ -132,7 +132,7 @@ def join(context: Context, run_id: str, wanted: Wanted) -> Run:
         InvalidInput: an input that the run was not begun with.
     """
     known = [edge.target for edge in runs.read_run(context.repo, run_id).record.inputs]
-    for edge in _inputs(context, wanted):
+    for edge in inputs_of(context, wanted):
         if edge.target not in known:
             raise InvalidInput(
                 f"run {run_id} was begun without {edge.target}",
@@ -146,7 +146,13 @@ def join(context: Context, run_id: str, wanted: Wanted) -> Run:
     return run
 
 
-def _inputs(context: Context, wanted: Wanted) -> list[Edge]:
+def inputs_of(context: Context, wanted: Wanted) -> list[Edge]:
+    """What a run works with, as edges.
+
+    Raises:
+        InvalidInput: one is named twice.
+        NotFound: one is not here.
+    """
     asked = [("generated-by", Kind.RECIPE, wanted.recipe)] if wanted.recipe is not None else []
     asked += [("trained-on", Kind.DATASET, spec) for spec in wanted.data]
     asked += [("derived-from", Kind.MODEL, spec) for spec in wanted.models]

@@ -12,15 +12,16 @@ from typing import Any
 
 from pacha_git.errors import InvalidInput
 from pacha_git.names import Kind
-from pacha_git.registry import run_compare, run_files, run_seal
+from pacha_git.registry import run_compare, run_files, run_import, run_seal
 from pacha_git.registry.context import Context
 from pacha_git.registry.resolve import resolve
 from pacha_git.registry.results import Progress
-from pacha_git.registry.run import Run, attach
+from pacha_git.registry.run import Run, attach, check_tags
 from pacha_git.registry.run_exec import Executed, execute
 from pacha_git.registry.run_find import find_run
+from pacha_git.registry.run_import import Imported
 from pacha_git.registry.run_results import BestRun, Comparison, RunInfo
-from pacha_git.registry.run_start import Wanted, as_list, start
+from pacha_git.registry.run_start import Wanted, as_list, inputs_of, start
 from pacha_git.registry.run_view import info, info_of_row
 from pacha_git.store import runs
 from pacha_git.store.series import Series
@@ -209,3 +210,52 @@ class Runs:
         """
         wanted = dict.fromkeys(find_run(self._context, run_id) for run_id in run_ids)
         return run_files.plot(self._context, list(wanted), metric, Path(out))
+
+    # Runs made elsewhere ---------------------------------------------------------------------------------------------
+
+    def import_mlflow(
+        self,
+        place: AnyPath,
+        *,
+        experiment: str | None = None,
+        recipe: str | None = None,
+        unfinished: bool = False,
+        progress: Progress | None = None,
+    ) -> Imported:
+        """Take in the runs of an MLflow store, each once however often this is called; the store is only read.
+
+        Args:
+            place: A folder (``mlruns``), a SQLite file, or a tracking URI.
+            experiment: Only this one, by name or id.
+            recipe: The recipe that they followed (SPEC).
+            unfinished: Take a run that MLflow has as running as failed; else it is left out.
+            progress: Is told how many were looked at.
+
+        Raises:
+            NotFound: no such store, experiment or recipe.
+            PachaError: the extra ``mlflow`` is not installed, or MLflow can't read the store.
+        """
+        from pacha_git.registry.import_mlflow import reading  # few ever import
+
+        inputs = inputs_of(self._context, Wanted(recipe))
+        with reading(str(place), experiment, unfinished=unfinished) as found:
+            return run_import.take_all(self._context, found, inputs, progress)
+
+    def import_csv(
+        self, path: AnyPath, *, recipe: str | None = None, tags: Mapping[str, str] | None = None
+    ) -> Imported:
+        """Take in the runs of a CSV file (docs/import.md), each once however often this is called.
+
+        Args:
+            path: The file.
+            recipe: The recipe that they followed (SPEC).
+            tags: Tags for each of them.
+
+        Raises:
+            NotFound: no such file or recipe.
+            PachaError: it can't be read; with line and column.
+        """
+        from pacha_git.registry.import_csv import candidates  # few ever import
+
+        inputs = inputs_of(self._context, Wanted(recipe))
+        return run_import.take_all(self._context, candidates(Path(path), check_tags(tags or {})), inputs)
