@@ -100,7 +100,7 @@ def size_of(path: Path) -> int:
 
 
 def objects_of(path: Path) -> set[str]:
-    command = ["git", "-C", path, "cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]
+    command = ["git", "-C", str(path), "cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]
     return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
 
 
@@ -119,7 +119,7 @@ def test_a_selection_carries_nothing_of_others(git_daemon: servers.Served, tmp_p
         "refs/notes/pacha/models/mine/_events",
     ]
     refs += ["refs/notes/pacha/models/mine/_attestations", "refs/pacha/registry", "refs/pacha/root", "refs/heads/main"]
-    listed = ["git", "-C", here.path, "rev-list", "--objects", "--no-object-names", *refs]
+    listed = ["git", "-C", str(here.path), "rev-list", "--objects", "--no-object-names", *refs]
     mine = set(subprocess.run(listed, check=True, capture_output=True, text=True).stdout.split())
     assert objects_of(git_daemon.path) == mine
 
