@@ -13,6 +13,8 @@ from typing import Any, BinaryIO, Final
 from pacha_git.formats.source import Damaged
 from pacha_git.formats.tables import MOST_COLUMNS, NULLS, Column, Table, delimiter_of
 
+_NULLS: Final = frozenset(NULLS)
+_NUMERIC: Final = frozenset("+-.0123456789iI")
 _TRUTHS: Final = {"true": True, "false": False}
 _LONGEST_LINE: Final = 64 << 20
 
@@ -83,6 +85,24 @@ def _objects(text: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row
 
 
+class _Range:
+    """The least and the greatest of values so far."""
+
+    __slots__ = ("least", "most")
+
+    def __init__(self) -> None:
+        self.least: Any = None
+        self.most: Any = None
+
+    def take(self, value: Any) -> None:
+        if self.least is None:
+            self.least = self.most = value
+        elif value < self.least:
+            self.least = value
+        elif value > self.most:
+            self.most = value
+
+
 class _Gathered:
     """What the values of a column have in common so far."""
 
@@ -90,51 +110,50 @@ class _Gathered:
         self._name = name
         self._seen = 0
         self._types: set[str] = set()
-        self._least: dict[str, Any] = {}
-        self._most: dict[str, Any] = {}
+        self._ranges = {kind: _Range() for kind in ("number", "length", "date32", "timestamp")}
+        self._numbers, self._lengths = self._ranges["number"].take, self._ranges["length"].take
 
     def see_word(self, word: str) -> None:
         """Take in a field of a CSV: ``1``, ``0.5``, ``true``, ``2026-01-31``, or a text."""
-        if word in NULLS:
+        if word in _NULLS:
             return
         value: Any = _number(word)
         if value is None:
             value = _TRUTHS.get(word.lower())
         if value is None:
             value = _instant(word)
-        self.see_value(word if value is None else value, len(word))
+        self.see_value(word if value is None else value)
+        if value is not None:
+            self._lengths(len(word))  # of a column that turns out to hold texts too
 
-    def see_value(self, value: Any, length: int | None = None) -> None:
-        """Take in a value of JSON; ``length`` is that of the text it was written as."""
+    def see_value(self, value: Any) -> None:
+        """Take in a value of JSON."""
         if value is None:
             return
         self._seen += 1
         kind = _type_of(value)
         self._types.add(kind)
-        if kind in ("int64", "float64") and math.isfinite(value):
-            self._range("number", value)
-        elif kind in ("date32", "timestamp"):
-            self._range(kind, value)
-        if kind == "string" or length is not None:
-            self._range("length", len(value) if kind == "string" else length)
-
-    def _range(self, kind: str, value: Any) -> None:
-        self._least[kind] = min(self._least.get(kind, value), value)
-        self._most[kind] = max(self._most.get(kind, value), value)
+        if kind == "string":
+            self._lengths(len(value))
+        elif kind in ("int64", "float64"):
+            if math.isfinite(value):
+                self._numbers(value)
+        elif kind in self._ranges:
+            self._ranges[kind].take(value)
 
     def column(self, rows: int) -> Column:
         """The column, of a table with so many rows."""
         dtype = _common(self._types)
         kind = {"int64": "number", "float64": "number", "string": "length"}.get(dtype, dtype)
-        least, most = self._least.get(kind), self._most.get(kind)
-        return Column(self._name, dtype, rows - self._seen, _plain(least), _plain(most))
+        found = self._ranges.get(kind, _Range())
+        return Column(self._name, dtype, rows - self._seen, _plain(found.least), _plain(found.most))
 
 
 def _number(word: str) -> int | float | None:
-    if word[:1] not in "+-.0123456789iI":
+    if word[0] not in _NUMERIC:
         return None
     try:
-        return int(word) if word.lstrip("+-").isdigit() else float(word)
+        return int(word) if word.lstrip("+-").isdecimal() else float(word)
     except ValueError:
         return None
 
@@ -152,15 +171,20 @@ def _instant(word: str) -> datetime.date | None:
 
 
 def _type_of(value: Any) -> str:
-    if isinstance(value, bool):
+    kind = type(value)
+    if kind is str:
+        return "string"
+    if kind is float:
+        return "float64"
+    if kind is int:
+        return "int64" if -(2**63) <= value < 2**63 else "float64"
+    if kind is bool:
         return "bool"
-    if isinstance(value, int | float):
-        return "int64" if isinstance(value, int) and abs(value) < 2**63 else "float64"
     if isinstance(value, datetime.datetime):
         return "timestamp"
     if isinstance(value, datetime.date):
         return "date32"
-    return "string" if isinstance(value, str) else "list" if isinstance(value, list) else "struct"
+    return "list" if isinstance(value, list) else "struct"
 
 
 def _common(types: set[str]) -> str:
