@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from pathlib import Path
 
+import blake3
 import pytest
 
 from pacha_git import InvalidInput, NotFound, Registry
+from pacha_git.git.changes import changing
+from pacha_git.schema.event import new_event_id
+from pacha_git.schema.params import encode_params
+from pacha_git.schema.run import make_run
+from pacha_git.store import runs
 from tests.registry.running import finished, fit
 
 
@@ -73,3 +80,25 @@ def test_compare_with_fewer_than_two_is_a_usage_error(registry: Registry, recipe
     ids = [finished(registry, loss=1.0)] * count
     with pytest.raises(InvalidInput):
         registry.runs.compare(ids * 3)
+
+
+def test_a_thousand_runs_are_listed_and_compared_in_a_moment(registry: Registry) -> None:
+    with registry.run(params={"lr": 0.0}) as first:
+        first.log(loss=1.0)
+    sealed = runs.read_run(registry._context.repo, first.id)
+    ids = [new_event_id() for _ in range(1000)]
+    with changing(registry._context.repo, "a thousand runs") as changes:
+        for at, run_id in enumerate(ids):
+            params = encode_params({"lr": at / 1000, "n": 3})
+            address = f"blake3:{blake3.blake3(params).hexdigest()}"
+            metrics = {"loss": {"last": 1 / (at + 1), "min": 0, "max": 1, "steps": 1}}
+            said = sealed.record.model_dump() | {"id": run_id, "params": address, "metrics": metrics, "content": None}
+            runs.write(changes, make_run(said), params, None)
+    registry.runs.list()
+    start = time.process_time()
+    listed = registry.runs.list()
+    compared = registry.runs.compare(ids)
+    assert time.process_time() - start < 1
+    assert [run.id for run in listed] == sorted([first.id, *ids])
+    assert (compared.differing, compared.goals["loss"]) == (("lr",), "maximize")
+    assert compared.best["loss"] == ids[0]
