@@ -14,6 +14,7 @@ from typing import Final
 from pacha_git.errors import PachaError
 from pacha_git.git.packfiles import sweep
 from pacha_git.git.repo import GitRepository
+from pacha_git.git.side import sweep_sides
 from pacha_git.registry.context import Context
 from pacha_git.registry.reindex import reindex
 from pacha_git.registry.results import Finding
@@ -21,6 +22,7 @@ from pacha_git.registry.results import Finding
 _LEAST_GIT: Final = (2, 37)
 # Git holds a lock on a ref for moments: while it renames, after all hooks.
 _LOCK_AGE: Final = 60.0
+_SIDE_DAYS: Final = 14.0
 
 
 def doctor(context: Context) -> list[Finding]:
@@ -68,7 +70,7 @@ def _ref_locks(path: Path) -> Iterator[Path]:
 
 
 def _temporaries(context: Context) -> Finding:
-    swept = sweep(context.repo.objects)
+    swept = [*sweep(context.repo.objects), *sweep_sides(context.repo, _SIDE_DAYS)]
     if swept:
         return Finding("temporaries", "fixed", f"removed {len(swept)} files that dead processes left behind")
     return Finding("temporaries", "ok", "none left behind")

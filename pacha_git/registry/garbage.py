@@ -12,9 +12,11 @@ from pacha_git.git.changes import GC_LOCK
 from pacha_git.git.packfiles import sweep
 from pacha_git.git.refs import RefUpdate
 from pacha_git.git.repo import GitRepository
+from pacha_git.git.side import sweep_sides
 from pacha_git.names import TMP_ROOT
 from pacha_git.registry.context import Context
 from pacha_git.registry.listing import stored_bytes
+from pacha_git.registry.parts import pushed_at
 from pacha_git.registry.results import GcReport, Progress
 from pacha_git.store.soundness import repacking
 
@@ -54,6 +56,7 @@ def _free(context: Context, before: float, progress: Progress | None) -> GcRepor
     repo = context.repo
     size = stored_bytes(context)
     swept = [f"{path.name}: left by a process that died" for path in sweep(repo.objects)]
+    swept += [f"{name}: a pull that was never finished" for name in sweep_sides(repo, (time.time() - before) / _DAY)]
     stale = _drop_stale_parts(context, before)
     count = len(_objects(repo))
     repo.refs.pack()
@@ -81,8 +84,7 @@ def _drop_stale_parts(context: Context, before: float) -> list[str]:
     """Parts of pushes that nobody finished."""
     dropped: list[str] = []
     for ref, oid in context.repo.refs_below(TMP_ROOT).items():
-        path = context.path / ref
-        if not path.exists() or path.stat().st_mtime <= before:
+        if pushed_at(ref) <= before:
             context.repo.refs.update([RefUpdate(ref, None, oid)])
             dropped.append(f"{ref}: part of a push that was never finished")
     return dropped

@@ -174,15 +174,16 @@ def size_of_what_is_missing(context: Context, payloads: Iterable[str], there: Ma
 
 def sweep(context: Context, remote: str, there: Mapping[str, Oid]) -> None:
     """Let go of parts that nobody has completed for long: their pusher is dead, or has begun anew."""
-    stale = {ref: oid for ref, oid in there.items() if ref.startswith(TMP_ROOT) and _age_days(ref) > GRACE_DAYS}
+    before = time.time() - GRACE_DAYS * 86400
+    stale = {ref: oid for ref, oid in there.items() if ref.startswith(TMP_ROOT) and pushed_at(ref) < before}
     if stale:
         pushing.delete(context.repo, remote, stale)
 
 
-def _age_days(ref: str) -> float:
-    """By the time that a UUIDv7 begins with (RFC 9562, section 5.7); of any other id forever."""
+def pushed_at(ref: str) -> float:
+    """When the push of a part began, in seconds since 1970: its id is a UUIDv7 (RFC 9562, section 5.7); else 0."""
     digits = ref[len(TMP_ROOT) :].partition("/")[0].replace("-", "")
     try:
-        return (time.time() - int(digits[:12], 16) / 1000) / 86400
+        return int(digits[:12], 16) / 1000
     except ValueError:
-        return float("inf")
+        return 0.0
