@@ -14,6 +14,7 @@ from pacha_git.git.refs import RefUpdate
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import sweep_sides
 from pacha_git.names import TMP_ROOT
+from pacha_git.process import CommandFailed
 from pacha_git.registry.context import Context
 from pacha_git.registry.listing import stored_bytes
 from pacha_git.registry.parts import pushed_at
@@ -22,6 +23,7 @@ from pacha_git.store.soundness import repacking
 
 GRACE_DAYS: Final = 14.0
 _DAY: Final = 86400
+_USAGE: Final = 129
 
 
 def gc(
@@ -74,9 +76,15 @@ def _repack(repo: GitRepository, before: float) -> None:
     until = min(int(before), int(time.time()))
     # What was last used in this very second is older than "now", and no older than the clock says.
     expiration = "now" if time.time() - before < 1 else str(until)
-    repo.git(
-        "repack", "-d", "--cruft", f"--cruft-expiration={expiration}", "--quiet", "--write-midx", "--write-bitmap-index"
-    )
+    options = ("--quiet", "--write-midx", "--write-bitmap-index")
+    try:
+        repo.git("repack", "-d", "--cruft", f"--cruft-expiration={expiration}", *options)
+    except CommandFailed as error:
+        if error.status == _USAGE:
+            raise PachaError(
+                f"{repo.git_text('version')} knows no cruft packs", hint="install git 2.37 or newer"
+            ) from None
+        raise
     repo.git("prune", f"--expire={expiration}")
 
 
