@@ -273,9 +273,9 @@ def _each_line(pipe: IO[bytes] | None, hand_on: Callable[[str], None]) -> None:
 
 @contextmanager
 def started(
-    argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program with three pipes; it is ended when the block is left.
+    argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, apart: bool = False
+) -> Iterator[Child]:
+    """Start a program with three pipes; it is ended when the block is left. ``apart``: Ctrl-C is for us alone.
 
     Raises:
         NotFound: there is no such program.
@@ -288,6 +288,7 @@ def started(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=apart,
         )
     except FileNotFoundError as error:
         raise _not_installed(argv[0], error) from None

@@ -196,7 +196,7 @@ class Backend:
         argv += ["-c", f"http.receivepack={'true' if service == WRITE else 'false'}", "http-backend"]
         is_gone = environ.get("waitress.client_disconnected", lambda: False)
         sent = 0
-        with started(argv, env=self._cgi(environ, service)) as child, self._counted(child, is_gone):
+        with started(argv, env=self._cgi(environ, service), apart=True) as child, self._counted(child, is_gone):
             _background(_feed, environ["wsgi.input"], child.stdin)
             _background(_drain, child.stderr)
             assert child.stdout is not None

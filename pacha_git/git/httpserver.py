@@ -10,6 +10,7 @@ import logging
 import socket
 import tempfile
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,8 @@ from pacha_git.git.http import READ_LIMIT, WRITE, WRITE_LIMIT, Access, Backend
 _THREADS: Final = 8
 _CONNECTIONS: Final = 64
 _HEADER_SECONDS: Final = 30.0
+_READ_SECONDS: Final = 300.0
+_WRITE_SECONDS: Final = 12 * 3600.0
 _IDLE_SECONDS: Final = 120.0
 # A client that asked for much may be slow to take it, and git slow to find it.
 _STALLED_SECONDS: Final = 900.0
@@ -66,9 +69,15 @@ class _Channel(HTTPChannel):
         """Whether its client takes too long: for the head of a request, for the next bytes, for taking the answer."""
         if self.requests:
             return now - self.last_activity > _STALLED_SECONDS
-        if self.request is not None and not self.request.headers_finished and now - self.begun > _HEADER_SECONDS:
+        if self.request is not None and now - self.begun > self._patience(self.request):
             return True
         return now - self.last_activity > _IDLE_SECONDS
+
+    def _patience(self, request: Any) -> float:
+        """Seconds until a request must be here: of one that may not push, the head and then all of it."""
+        if not request.headers_finished:
+            return _HEADER_SECONDS
+        return _READ_SECONDS if request.adj.max_request_body_size <= READ_LIMIT else _WRITE_SECONDS
 
 
 class Server:
@@ -122,7 +131,8 @@ class Server:
     def stop(self) -> None:
         """Take no more requests; may be called by a signal handler, or another thread. A second call doesn't wait."""
         self._stopping = time.monotonic() if self._stopping is None else float("-inf")
-        self._server.pull_trigger()
+        with suppress(OSError):  # it has ended already
+            self._server.pull_trigger()
 
     def _is_wanted(self) -> bool:
         if self._stopping is None:

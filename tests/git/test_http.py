@@ -81,6 +81,9 @@ def repository(tmp_path: Path) -> Path:
     git("init", "-q", "--bare", "-b", "main", path)
     work = tmp_path / "clone"
     git("init", "-q", "-b", "main", work)
+    for folder in (path, work):  # what does not compress need not be tried
+        git("-C", folder, "config", "core.compression", "0")
+        git("-C", folder, "config", "transfer.unpackLimit", "1")
     (work / "file").write_bytes(b"hello\n")
     git("-C", work, "add", "file")
     git("-C", work, "commit", "-qm", "one")
@@ -239,12 +242,16 @@ def test_headers_without_end_are_cut_off(repository: Path) -> None:
         assert client.recv(100).partition(b" ")[2].startswith(b"431")
 
 
-def test_a_client_that_only_pretends_to_be_there_is_dropped(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(httpserver, "_HEADER_SECONDS", 0.5)
+@pytest.mark.parametrize("body", [False, True])
+def test_a_client_that_only_pretends_to_be_there_is_dropped(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, body: bool
+) -> None:
+    monkeypatch.setattr(httpserver, "_READ_SECONDS" if body else "_HEADER_SECONDS", 0.5)
     monkeypatch.setattr(httpserver, "_CLEANUP_SECONDS", 0)
+    head = b"POST /git-upload-pack HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n" + (b"\r\n" if body else b"")
     with running(repository) as served, socket.create_connection(("127.0.0.1", served.port)) as client:
         begun = time.monotonic()
-        client.sendall(b"GET / HTTP/1.1\r\n")
+        client.sendall(head)
         client.settimeout(0.2)
         closed = False
         while not closed and time.monotonic() - begun < 10:
@@ -274,6 +281,25 @@ def test_a_client_that_leaves_takes_its_git_with_it(repository: Path, tmp_path: 
         while served.backend.busy and time.monotonic() < until:
             time.sleep(0.05)
         assert served.backend.busy == 0
+
+
+def test_a_request_under_way_may_end_and_no_other_begins(repository: Path, tmp_path: Path) -> None:
+    commit(tmp_path / "clone", 24 << 20)
+    git("-C", tmp_path / "clone", "push", "-q", repository, "main")
+    wanted = git("-C", repository, "rev-parse", "main").strip()
+    body = f"0032want {wanted}\n00000009done\n".encode()
+    head = f"POST /git-upload-pack HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+    with running(repository) as served, socket.create_connection(("127.0.0.1", served.port)) as client:
+        client.sendall(head.encode() + b"Content-Type: application/x-git-upload-pack-request\r\n\r\n" + body)
+        got = len(client.recv(10))
+        served.server.stop()
+        time.sleep(0.2)
+        while block := client.recv(1 << 20):
+            got += len(block)
+        served.thread.join(20)
+        assert got > 24 << 20
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("127.0.0.1", served.port))
 
 
 def test_an_address_that_is_taken(repository: Path) -> None:
