@@ -61,9 +61,9 @@ def test_real_weights(minilm_folder: Path) -> None:
             file.seek(offset)
             return file.read(length)
 
-        begin = time.perf_counter()
+        begin = time.process_time()
         facts = inspect(read, path.stat().st_size, path.name)
-        took = time.perf_counter() - begin
+        took = time.process_time() - begin
     assert facts is not None
     found = facts.to_json()
     assert (found["format"], found["parameters"], found["tensors"]) == ("safetensors", 22_713_728, 104)
@@ -307,18 +307,18 @@ def test_cut_short_anywhere(name: str) -> None:
     ],
 )
 def test_a_head_that_asks_for_too_much(data: bytes) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = look(data)
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
     assert found is not None
     assert found["warnings"]
 
 
 def test_a_pickle_of_many_opcodes_is_looked_at_in_bounded_time() -> None:
     data = b"\x80\x02" + b"K\x01" * 5_000_000 + b"."
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = look(data, "x.pkl")
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
     assert found is not None
     assert found["runs_code"] is True
 

@@ -66,6 +66,6 @@ def test_what_is_refused(text: str, said: str) -> None:
 
 def test_a_bomb_of_aliases_does_not_go_off() -> None:
     levels = "\n".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert "are not read" in problem(f"---\na0: &a0 [lol]\n{levels}\n---\n")
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1

@@ -94,7 +94,7 @@ def test_cruft_keeps_its_times_through_a_gathering(registry: Registry, tmp_path:
 
 
 def test_tidying_costs_next_to_nothing_when_there_is_little(registry: Registry) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     for _ in range(20):
         tidy(registry._context.repo, registry._context.index)
-    assert (time.perf_counter() - begun) / 20 < 0.005
+    assert (time.process_time() - begun) / 20 < 0.005
