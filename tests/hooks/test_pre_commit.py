@@ -84,6 +84,7 @@ def commit(at: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.timeout(400)  # it installs some thirty packages
 def test_with_the_real_pre_commit(project: Path) -> None:
     (project / "bert.recipe.toml").write_text(BAD)
     (project / "card.md").write_text("---\nlicense: mit\ntags: [a\n---\n# Model Details\n\nA model.\n")
