@@ -137,7 +137,9 @@ class Changes:
     def take_in(self, packs: Iterable[Path]) -> None:
         """Move packs that were checked elsewhere on this file system in here, at once; protected until we are done."""
         for pack in packs:
-            self._stack.callback(adopt(pack, self._repo.objects, self._reason).discard)
+            kept = adopt(pack, self._repo.objects, self._reason)
+            self._stack.callback(kept.discard)
+            self.packs.append(kept.path.with_suffix(".pack"))
 
     def move(self, ref: str, new: Oid | None, old: Oid | None) -> None:
         """Move a ref from ``old`` (None: it must not exist) to ``new`` (None: delete it)."""
@@ -175,6 +177,7 @@ class Changes:
             RefMoved: a ref was elsewhere and nobody could resolve it; nothing has happened.
             SharedObjectGone: see there; nothing has happened.
         """
+        vouch = self._repo.vouch() if self._repo.vouch is not None else None
         with ExitStack() as protection:
             if self._shared and gc_under_way(self._repo.path):
                 self._copy_shared()
@@ -189,6 +192,8 @@ class Changes:
                         raise
                     self._finish(protection)
                     time.sleep(random.uniform(0, 0.02 * 2**attempt))
+        if vouch is not None:
+            vouch(self.packs)
         self._repo.overlay = None
         for action in self._after:
             action()

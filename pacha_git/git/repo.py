@@ -50,6 +50,7 @@ class GitRepository:
     """A bare repository folder, opened.
 
     Attributes:
+        vouch: Called before changes touch packs; what it returns is called with those they wrote, once durable.
         settle: Called after changes are durable and their locks are free; it may tidy up, and raises nothing for it.
 
     Raises:
@@ -63,6 +64,7 @@ class GitRepository:
         self.refs = Refs(path)
         self._local = threading.local()
         self.settle: Callable[[], None] | None = None
+        self.vouch: Callable[[], Callable[[Iterable[Path]], None]] | None = None
 
     @classmethod
     def create(cls, path: Path, *, shared: bool = False) -> GitRepository:

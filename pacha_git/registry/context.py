@@ -6,7 +6,7 @@ It opens them and keeps them together; it refuses to know what any verb does.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -43,6 +43,7 @@ class Context:
         self._project = project
         self.repo = GitRepository(path)
         self.repo.settle = self._settle
+        self.repo.vouch = self._vouch
         # Reading them is what finds a folder that is no registry, or one of a newer format.
         self._settings = read_settings(self.repo)
 
@@ -50,6 +51,11 @@ class Context:
     def path(self) -> Path:
         """The registry's folder."""
         return self.repo.path
+
+    def _vouch(self) -> Callable[[Iterable[Path]], None]:
+        from pacha_git.store.soundness import Soundness
+
+        return Soundness(self.repo, self.index, set()).remembering()
 
     def _settle(self) -> None:
         from pacha_git.store.tidying import tidy

@@ -166,7 +166,12 @@ def encode_manifest(lines: Iterable[FileLine]) -> bytes:
     check_paths(line.path for line in known)
     if not known or any(line.parts is None for line in known):
         raise InvalidInput("a manifest has at least one line, and each has parts")
-    return b"".join(canonical.encode(line.as_json()) + b"\n" for line in sorted_lines(known))
+    return b"".join(_encode_line(line) + b"\n" for line in sorted_lines(known))
+
+
+def _encode_line(line: FileLine) -> bytes:
+    # Of what we know ourselves, only the path could be no canonical JSON, and that was checked.
+    return canonical.encode(line.as_json()) if line.extra else canonical.write_plain(line.as_json())
 
 
 def decode_manifest(data: bytes) -> list[FileLine]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import stat_result
 from typing import Any, Final, TypeVar
@@ -53,7 +53,7 @@ class DedupIndex:
 
     def known_chunks(self, digests: Sequence[bytes]) -> dict[bytes, bytes]:
         """Raw BLAKE3 digests → raw oids, for those that were stored once."""
-        return self._tolerant(lambda connection: _known(connection, digests), {})
+        return dict(self._rows("SELECT digest, oid FROM chunk WHERE digest IN ({marks})", digests))
 
     def add_chunks(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         """Remember (raw digest, raw oid) pairs."""
@@ -80,24 +80,21 @@ class DedupIndex:
 
     # Files -------------------------------------------------------------------------------------------------------
 
-    def has_size(self, size: int) -> bool:
-        """Whether any stored file has this size: if none has, hashing it first is no use."""
-        return self._tolerant(
-            lambda c: c.execute("SELECT 1 FROM file WHERE size = ? LIMIT 1", (size,)).fetchone() is not None, False
-        )
+    def sizes(self, sizes: Iterable[int]) -> set[int]:
+        """Those of the sizes that any stored file has: if none has, hashing it first is no use."""
+        query = "SELECT size FROM file WHERE size IN ({marks})"
+        return {size for (size,) in self._rows(query, list(set(sizes)))}
 
-    def file(self, digest: bytes, layout: str) -> KnownFile | None:
-        """What is known of a file with this raw BLAKE3 digest."""
-        row = self._tolerant(
-            lambda c: c.execute(
-                "SELECT size, stored, parts, ref, payload FROM file WHERE digest = ? AND layout = ?", (digest, layout)
-            ).fetchone(),
-            None,
-        )
-        if row is None:
-            return None
-        parts = tuple((Oid(oid), size) for oid, size in json.loads(row[2]))
-        return KnownFile(row[0], row[1], parts, row[3], Oid(row[4]))
+    def files(self, digests: Iterable[bytes], layout: str) -> dict[bytes, KnownFile]:
+        """What is known of files with these raw BLAKE3 digests."""
+        query = "SELECT digest, size, stored, parts, ref, payload FROM file WHERE digest IN ({marks}) AND layout = ?"
+        rows = self._rows(query, list(set(digests)), layout)
+        return {
+            digest: KnownFile(
+                size, stored, tuple((Oid(oid), part) for oid, part in json.loads(parts)), ref, Oid(payload)
+            )
+            for digest, size, stored, parts, ref, payload in rows
+        }
 
     def add_files(self, layout: str, files: Iterable[tuple[bytes, KnownFile]]) -> None:
         """Remember files by raw digest."""
@@ -111,7 +108,12 @@ class DedupIndex:
 
     def seen(self, paths: Mapping[str, stat_result]) -> dict[str, bytes]:
         """Absolute path → raw digest, for files whose stat is to the nanosecond what it was when they were hashed."""
-        return self._tolerant(lambda connection: _seen(connection, paths), {})
+        found: dict[str, bytes] = {}
+        for path, *mark, digest in self._rows("SELECT * FROM stat WHERE path IN ({marks})", list(paths)):
+            s = paths[path]
+            if mark == [s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns]:
+                found[path] = digest
+        return found
 
     def remember_seen(self, files: Iterable[tuple[str, stat_result, bytes]]) -> None:
         """Remember what a file hashed to; ``stat`` was taken before it was read, and again after, and was the same."""
@@ -136,6 +138,11 @@ class DedupIndex:
         """Remember packs as good at their present size and mtime."""
         self._write("INSERT OR REPLACE INTO pack VALUES (?, ?, ?)", [(name, *mark) for name, mark in marks.items()])
 
+    def _rows(self, query: str, values: Sequence[Any], *more: Any) -> list[tuple[Any, ...]]:
+        """The rows of a query that has ``{marks}`` where a list of values belongs."""
+        nothing: list[tuple[Any, ...]] = []
+        return self._tolerant(lambda connection: list(_in_batches(connection, query, values, *more)), nothing)
+
     def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if not rows:
             return
@@ -147,24 +154,9 @@ class DedupIndex:
         self._tolerant(work, None)
 
 
-def _known(connection: sqlite3.Connection, digests: Sequence[bytes]) -> dict[bytes, bytes]:
-    found: dict[bytes, bytes] = {}
-    for start in range(0, len(digests), _BATCH):
-        batch = digests[start : start + _BATCH]
-        marks = ",".join("?" * len(batch))
-        found.update(connection.execute(f"SELECT digest, oid FROM chunk WHERE digest IN ({marks})", batch).fetchall())
-    return found
-
-
-def _seen(connection: sqlite3.Connection, paths: Mapping[str, stat_result]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    names = list(paths)
-    for start in range(0, len(names), _BATCH):
-        batch = names[start : start + _BATCH]
-        marks = ",".join("?" * len(batch))
-        for row in connection.execute(f"SELECT * FROM stat WHERE path IN ({marks})", batch):
-            path, *mark, digest = row
-            s = paths[path]
-            if mark == [s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns]:
-                found[path] = digest
-    return found
+def _in_batches(
+    connection: sqlite3.Connection, query: str, values: Sequence[Any], *more: Any
+) -> Iterator[tuple[Any, ...]]:
+    for start in range(0, len(values), _BATCH):
+        batch = values[start : start + _BATCH]
+        yield from connection.execute(query.format(marks=",".join("?" * len(batch))), [*batch, *more])

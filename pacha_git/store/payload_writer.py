@@ -21,10 +21,10 @@ from pacha_git.errors import NotFound, PachaError
 from pacha_git.git.changes import Changes
 from pacha_git.git.packstream import PackStream, Stored
 from pacha_git.git.repo import GitRepository
-from pacha_git.names import PAYLOAD_ROOT, Oid
+from pacha_git.names import PAYLOAD_ROOT, Address, Oid
 from pacha_git.schema.commit import git_oid, payload_commit
 from pacha_git.schema.content import Content, make_content
-from pacha_git.schema.manifest import FileLine, content_address, encode_manifest
+from pacha_git.schema.manifest import FileLine, encode_manifest
 from pacha_git.store.index import DedupIndex, KnownFile
 from pacha_git.store.soundness import Soundness
 from pacha_git.store.sources import SourceFile
@@ -33,6 +33,8 @@ from pacha_git.store.tree import group_tree, payload_tree
 _BATCH_BYTES: Final = 4 << 20
 _BATCH_FILES: Final = 2048
 _HASH_BLOCK: Final = 4 << 20
+# Chunks of weights are 79,500 bytes on average; files that have a few more than are expected are the ones it pays for.
+_MORE_THAN_MEAN_CHUNK: Final = 83_700
 
 
 class Progress(Protocol):
@@ -51,36 +53,12 @@ class Cost:
     shared_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenPayload:
-    """A payload whose objects are written: its commit, what the record says of it, its cost, what to remember."""
-
-    commit: Oid
-    content: Content
-    cost: Cost
-    _files: Mapping[str, FileLine]
-    _pairs: Sequence[tuple[bytes, bytes]]
-    _seen: Sequence[tuple[str, os.stat_result, bytes]]
-    _sound: Soundness
-
-    def remember(self, index: DedupIndex, ref: str, packs: Iterable[Path]) -> None:
-        """Tell the side index, once all of it is durable under ``ref``, in ``packs`` and those that were here."""
-        index.add_chunks(self._pairs)
-        known = [
-            (bytes.fromhex(line.blake3), KnownFile(line.size, line.stored, line.parts or (), ref, self.commit))
-            for line in self._files.values()
-        ]
-        index.add_files(self.content.layout, known)
-        index.remember_seen(self._seen)
-        self._sound.remember(pack.stem for pack in packs)
-        self._sound.heal()
-
-
 @dataclass(slots=True)
 class _Tally:
     new: int = 0
     shared: int = 0
     pairs: list[tuple[bytes, bytes]] = field(default_factory=list)
+    files: list[FileLine] = field(default_factory=list)
     seen: list[tuple[str, os.stat_result, bytes]] = field(default_factory=list)
 
     def count(self, stored: Stored) -> None:
@@ -89,6 +67,29 @@ class _Tally:
         else:
             self.shared += stored.size
         self.pairs.append((stored.digest, stored.oid))
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPayload:
+    """A payload whose objects are written: its commit, what the record says of it, its cost, what to remember."""
+
+    commit: Oid
+    content: Content
+    cost: Cost
+    _tally: _Tally
+    _sound: Soundness
+
+    def remember(self, index: DedupIndex, ref: str, packs: Iterable[Path]) -> None:
+        """Tell the side index, once all of it is durable under ``ref``, in ``packs`` and those that were here."""
+        index.add_chunks(self._tally.pairs)
+        known = [
+            (bytes.fromhex(line.blake3), KnownFile(line.size, line.stored, line.parts or (), ref, self.commit))
+            for line in self._tally.files
+        ]
+        index.add_files(self.content.layout, known)
+        index.remember_seen(self._tally.seen)
+        self._sound.remember(pack.stem for pack in packs)
+        self._sound.heal()
 
 
 class PayloadWriter:
@@ -119,6 +120,8 @@ class PayloadWriter:
         self._sound = Soundness(repo, index, changes.damaged)
         self._tally = _Tally()
         self._lines: dict[str, FileLine] = {}
+        self._held: dict[str, Oid | None] = {}
+        self._here = Path.cwd()
         self._done = 0
 
     def write(self, files: Sequence[SourceFile], progress: Progress | None = None) -> WrittenPayload:
@@ -138,11 +141,10 @@ class PayloadWriter:
         lines = [self._lines[file.path] for file in files]
         manifest = encode_manifest(lines)
         tree = payload_tree(lines, manifest, self._add)
-        address, _ = content_address(lines)
-        commit = self._changes.add("commit", payload_commit(tree, address))
         content = make_content(lines, layout=self._layout.name, tree=tree, manifest=git_oid("blob", manifest))
+        commit = self._changes.add("commit", payload_commit(tree, Address(content.address)))
         cost = Cost(self._changes.stored_bytes - before, self._tally.new, self._tally.shared)
-        return WrittenPayload(commit, content, cost, self._lines, self._tally.pairs, self._tally.seen, self._sound)
+        return WrittenPayload(commit, content, cost, self._tally, self._sound)
 
     def _advance(self, progress: Progress | None, total: int) -> Callable[[int], None]:
         def advance(count: int) -> None:
@@ -165,7 +167,7 @@ class PayloadWriter:
         self._changes.rely_on(Oid.of_raw(oid) for oid in found.values())
         return found
 
-    def _held(self) -> Callable[[Mapping[bytes, bytes]], Set[bytes]] | None:
+    def _forgotten(self) -> Callable[[Mapping[bytes, bytes]], Set[bytes]] | None:
         """How to find chunks that are here although the index has forgotten them."""
         if not self._use_known or self._index.complete:
             return None
@@ -184,25 +186,31 @@ class PayloadWriter:
         """Take files whose bytes a payload here has as a whole, without cutting them; returns the others."""
         if not self._use_known or not self._sound.all_packs:
             return list(files)
-        seen = self._index.seen({_place(file): file.status for file in files})
+        places = {file.path: _place(file, self._here) for file in files}
+        digests = self._index.seen({places[file.path]: file.status for file in files})
+        known_sizes = self._index.sizes(file.size for file in files if file.size > self._layout.whole_file_limit)
+        for file in files:
+            if file.size in known_sizes and places[file.path] not in digests:
+                hashed = digests[places[file.path]] = _hash(file)
+                self._tally.seen.append((places[file.path], file.status, hashed))
+        known = self._index.files(digests.values(), self._layout.name)
         rest: list[SourceFile] = []
         for file in files:
-            digest = seen.get(_place(file))
-            if digest is None and file.size > self._layout.whole_file_limit and self._index.has_size(file.size):
-                digest = _hash(file)
-            known = self._index.file(digest, self._layout.name) if digest is not None else None
-            if digest is None or known is None or not self._still_held(known) or known.size != file.size:
+            digest = digests.get(places[file.path], b"")
+            found = known.get(digest)
+            if found is None or found.size != file.size or not self._still_held(found):
                 rest.append(file)
                 continue
-            self._lines[file.path] = FileLine(file.path, file.size, file.mode, digest.hex(), known.stored, known.parts)
+            self._lines[file.path] = FileLine(file.path, file.size, file.mode, digest.hex(), found.stored, found.parts)
             self._tally.shared += file.size
-            self._tally.seen.append((_place(file), file.status, digest))
             advance(file.size)
         return rest
 
     def _still_held(self, known: KnownFile) -> bool:
         """Whether a payload that has the file is still held by its ref, which then must not move before we are done."""
-        if self._repo.refs.get(known.ref) != known.payload:
+        if known.ref not in self._held:
+            self._held[known.ref] = self._repo.refs.get(known.ref)
+        if self._held[known.ref] != known.payload:
             return False
         self._changes.hold(known.ref, known.payload)
         return True
@@ -224,10 +232,11 @@ class PayloadWriter:
 
     def _write_many(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
         small = [file for file in files if file.size <= self._layout.whole_file_limit]
-        with PackStream(self._changes.writer, self._known, held=self._held()) as stream:
-            for file in files:
-                if file.size > self._layout.whole_file_limit:
-                    self._write_large(stream, file, advance)
+        large = [file for file in files if file.size > self._layout.whole_file_limit]
+        self._changes.writer.expect(sum(file.size for file in large) // _MORE_THAN_MEAN_CHUNK)
+        with PackStream(self._changes.writer, self._known, held=self._forgotten()) as stream:
+            for file in large:
+                self._write_large(stream, file, advance)
             self._write_small(stream, small, advance)
 
     def _write_large(self, stream: PackStream, file: SourceFile, advance: Callable[[int], None]) -> None:
@@ -256,7 +265,8 @@ class PayloadWriter:
 
     def _keep(self, file: SourceFile, line: FileLine) -> None:
         self._lines[file.path] = line
-        self._tally.seen.append((_place(file), file.status, bytes.fromhex(line.blake3)))
+        self._tally.files.append(line)
+        self._tally.seen.append((_place(file, self._here), file.status, bytes.fromhex(line.blake3)))
 
 
 class _Groups:
@@ -312,9 +322,9 @@ def _reading(file: SourceFile) -> Iterator[Any]:
         )
 
 
-def _place(file: SourceFile) -> str:
+def _place(file: SourceFile, here: Path) -> str:
     """Where a file lies, as the index knows it; links in the path may stay, for the stat tells files apart."""
-    return str(Path(file.location).absolute())
+    return file.location if file.location.startswith("/") else f"{here}/{file.location}"
 
 
 def _reader(opened: Any) -> Callable[[int, int], bytes]:

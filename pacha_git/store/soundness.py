@@ -8,9 +8,10 @@ written again.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from pathlib import Path
 
 import blake3
 
@@ -74,6 +75,15 @@ class Soundness:
             pass  # damaged or gone: it is written again
         self._damaged.add(oid)
         return False
+
+    def remembering(self) -> Callable[[Iterable[Path]], None]:
+        """Look at the packs now, before they are touched; what is returned remembers them, and those written since."""
+        self.look()
+        return lambda written: self.remember(pack.stem for pack in written)
+
+    def look(self) -> None:
+        """See which packs are as they were; what we touch afterwards counts as that."""
+        _ = self._sound_packs
 
     def remember(self, written: Iterable[str]) -> None:
         """Once all is durable: sound packs still are, under the times that our touching gave them, and so are new ones.
