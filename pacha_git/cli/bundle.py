@@ -50,8 +50,6 @@ def create(
         kind=kind,
         lineage_payloads=lineage_payloads,
     )
-    for warning in made.warnings:
-        output.notice(ctx, f"Warning: {warning}")
     output.tell(ctx, made.to_json(), lambda: _made(made))
 
 

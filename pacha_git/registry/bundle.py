@@ -50,8 +50,8 @@ def create(context: Context, file: Path, wish: Wish, *, since: str | None = None
         raise Conflict(f"{file} exists already", hint="--force replaces it")
     known = _known(context, since)
     selection = select(context, wish)
-    thin = _thin(context, wish, selection)
-    if thin and wish.is_selective:
+    thin = _thin(context, wish, selection) if wish.is_selective and wish.payload != "none" else []
+    if thin:
         raise NotFound(
             f"the bytes of {thin[0].label} are not here" + (f" (and of {len(thin) - 1} more)" if thin[1:] else ""),
             hint=f"git pacha pull {thin[0].label}; or --payload none",
@@ -65,7 +65,6 @@ def create(context: Context, file: Path, wish: Wish, *, since: str | None = None
         versions=len(selection.items),
         payloads=len(selection.payloads),
         since=since,
-        warnings=tuple(f"the bytes of {item.label} are not here, and so not in it" for item in thin),
     )
 
 
@@ -86,9 +85,7 @@ def _known(context: Context, since: str | None) -> list[Oid]:
 
 def _thin(context: Context, wish: Wish, selection: Selection) -> list[Item]:
     """Things whose bytes the wish is for and that are not here, though nobody removed them."""
-    if wish.payload == "none":
-        return []
-    wanted = selection.items if wish.lineage_payloads or not wish.is_selective else choose(context, wish)
+    wanted = selection.items if wish.lineage_payloads else choose(context, wish)
     items = (read_item(context.repo, ref, commit) for ref, commit in wanted.items())
     return [
         item

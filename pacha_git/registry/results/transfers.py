@@ -54,11 +54,10 @@ class Bundled:
     versions: int
     payloads: int
     since: str | None = None
-    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
-        """``{file, bytes, refs, versions, payloads, since}``."""
-        return plain(self, leave_out=("warnings",))
+        """All fields."""
+        return plain(self)
 
 
 @dataclass(frozen=True, slots=True)
