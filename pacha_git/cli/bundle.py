@@ -40,16 +40,18 @@ def create(
 
     With them go the records of their whole lineage, the events of their names, and their bytes.
     """
-    made = registry(ctx).create_bundle(
-        flags.path(file),
-        specs or (),
-        flags.payload_choice(payload),
-        since=since,
-        force=force,
-        stage=stage,
-        kind=kind,
-        lineage_payloads=lineage_payloads,
-    )
+    with progress(ctx) as report:
+        made = registry(ctx).create_bundle(
+            flags.path(file),
+            specs or (),
+            flags.payload_choice(payload),
+            report,
+            since=since,
+            force=force,
+            stage=stage,
+            kind=kind,
+            lineage_payloads=lineage_payloads,
+        )
     output.tell(ctx, made.to_json(), lambda: _made(made))
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -38,6 +40,7 @@ _INDEX: Final = (
     "--fsck-objects",
 )
 _ALLOCATION: Final = "1g"
+_REPORT_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,14 @@ def _read_header(path: Path, file: IO[bytes]) -> Header:
     raise Corrupt(f"the header of {path} is damaged", hint="copy it again, and compare checksums")
 
 
-def write(repo: GitRepository, path: Path, refs: Mapping[str, Oid], *, known: Iterable[Oid] = ()) -> int:
+def write(
+    repo: GitRepository,
+    path: Path,
+    refs: Mapping[str, Oid],
+    *,
+    known: Iterable[Oid] = (),
+    report: Callable[[int], None] | None = None,
+) -> int:
     """Write a bundle; it stands under its name when it is whole and on the disk.
 
     Args:
@@ -98,6 +108,7 @@ def write(repo: GitRepository, path: Path, refs: Mapping[str, Oid], *, known: It
         path: The file; replaced if it is there.
         refs: What the bundle has, by the names it has there.
         known: Commits that its reader has: nothing that they reach is in it.
+        report: Is told how many bytes it has by now, twice a second.
 
     Returns:
         Its bytes.
@@ -110,7 +121,8 @@ def write(repo: GitRepository, path: Path, refs: Mapping[str, Oid], *, known: It
     try:
         with temporary.open("xb", buffering=0) as file:
             file.write(_header(refs, there))
-            _write_pack(repo, file, refs.values(), there)
+            with _reporting(file, report):
+                _write_pack(repo, file, refs.values(), there)
             os.fsync(file.fileno())
             size = file.tell()
         temporary.replace(path)
@@ -119,6 +131,27 @@ def write(repo: GitRepository, path: Path, refs: Mapping[str, Oid], *, known: It
     finally:
         temporary.unlink(missing_ok=True)
     return size
+
+
+@contextmanager
+def _reporting(file: IO[bytes], report: Callable[[int], None] | None) -> Iterator[None]:
+    """Tell how the file grows while git writes it."""
+    if report is None:
+        yield
+        return
+    over = threading.Event()
+
+    def watch(tell: Callable[[int], None]) -> None:
+        while not over.wait(_REPORT_SECONDS):
+            tell(os.fstat(file.fileno()).st_size)
+
+    thread = threading.Thread(target=watch, args=(report,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _header(refs: Mapping[str, Oid], needs: Iterable[Oid]) -> bytes:

@@ -6,6 +6,7 @@ It knows what belongs into such a file and what becomes of its refs; the file it
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,15 @@ from pacha_git.store.settings import settings_at, write_root
 _HEAD: Final = "HEAD"
 
 
-def create(context: Context, file: Path, wish: Wish, *, since: str | None = None, force: bool = False) -> Bundled:
+def create(
+    context: Context,
+    file: Path,
+    wish: Wish,
+    *,
+    since: str | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Bundled:
     """Write a bundle: versions, the records of their whole lineage, the events of their names, their bytes.
 
     Args:
@@ -41,6 +50,7 @@ def create(context: Context, file: Path, wish: Wish, *, since: str | None = None
         wish: Which; nothing named means everything.
         since: What its reader has: an earlier bundle, or a remote as it was last seen.
         force: Replace what is there.
+        progress: Is told how far it is.
 
     Raises:
         Conflict: the file is there already.
@@ -57,7 +67,8 @@ def create(context: Context, file: Path, wish: Wish, *, since: str | None = None
             hint=f"git pacha pull {thin[0].label}; or --payload none",
         )
     refs = _refs(context, selection)
-    size = bundles.write(context.repo, file, refs, known=known)
+    report = None if progress is None else partial(progress, f"write {file.name}", total=None)
+    size = bundles.write(context.repo, file, refs, known=known, report=report)
     return Bundled(
         file=str(file),
         bytes=size,

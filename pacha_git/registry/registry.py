@@ -348,6 +348,7 @@ class Registry:
         file: AnyPath,
         specs: Sequence[str] = (),
         payload: str | None = None,
+        progress: Progress | None = None,
         *,
         since: str | None = None,
         force: bool = False,
@@ -360,7 +361,7 @@ class Registry:
         Stock Git reads it as a bundle. ``since`` (an earlier bundle, or a remote) leaves out what its reader has.
         """
         wish = choosing.Wish(tuple(specs), payload, stage, kind, lineage_payloads)
-        return bundle.create(self._context, Path(file), wish, since=since, force=force)
+        return bundle.create(self._context, Path(file), wish, since=since, force=force, progress=progress)
 
     def import_bundle(self, file: AnyPath, progress: Progress | None = None) -> Transfer:
         """Take over what a bundle has, if all of it is sound.

@@ -298,3 +298,15 @@ def test_no_such_file(there: Registry, tmp_path: Path) -> None:
         there.import_bundle(tmp_path)
     with pytest.raises(Corrupt, match="no Git bundle"):
         there.import_bundle(put(tmp_path / "text", b"hello\n"))
+
+
+def test_it_tells_how_far_it_is(here: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pacha_git.git.bundles._REPORT_SECONDS", 0.001)
+    told: list[tuple[str, int, int | None]] = []
+
+    def progress(what: str, done: int, total: int | None, unit: str = "bytes") -> None:
+        told.append((what, done, total))
+
+    here.create_bundle(tmp_path / "x.bundle", progress=progress)
+    assert told
+    assert {(what, total) for what, _, total in told} == {("write x.bundle", None)}
