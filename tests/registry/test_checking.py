@@ -112,14 +112,14 @@ HARMS = [
 
 @pytest.mark.damaged
 @pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
-@pytest.mark.parametrize("fast", [False, True])
-def test_fsck_finds_every_harm(registry: Registry, harm: Callable[[Path], None], fast: bool) -> None:
-    assert registry.fsck(fast=fast).problems == ()
+def test_fsck_finds_every_harm(registry: Registry, harm: Callable[[Path], None]) -> None:
+    assert registry.fsck().problems == ()
     harm(registry.path)
-    report = registry.fsck(fast=fast)
-    assert report.problems
-    assert report.checked
-    assert all("\n" not in problem for problem in report.problems)
+    for fast in (False, True):
+        report = registry.fsck(fast=fast)
+        assert report.problems
+        assert report.checked
+        assert all("\n" not in problem for problem in report.problems)
 
 
 @pytest.mark.damaged

@@ -216,7 +216,7 @@ for act in (
 """
 
 
-@pytest.mark.parametrize("harm", [None, delete, older_version, truncate])
+@pytest.mark.parametrize("harm", [None, delete, older_version])
 def test_a_registry_on_a_read_only_file_system_still_reads(
     registry: Registry, harm: Callable[[Path], None] | None
 ) -> None:
