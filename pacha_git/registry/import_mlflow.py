@@ -11,6 +11,7 @@ import os
 import re
 import sqlite3
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -62,7 +63,9 @@ def _settled() -> Iterator[None]:
             import mlflow  # noqa: F401 — sets the levels of its loggers when it is loaded
         for name in _QUIET:
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
@@ -175,8 +178,6 @@ def _upgrade(path: Path, uri: str) -> None:
 
 
 def _runs(store: _Store, wanted: str | None, *, unfinished: bool) -> Iterator[Candidate]:
-    from mlflow.exceptions import MlflowException
-
     try:
         found = list(_pages(lambda token: store.client.search_experiments(max_results=_PAGE, page_token=token)))
         chosen = [each for each in found if wanted is None or wanted in (each.name, each.experiment_id)]
@@ -189,7 +190,9 @@ def _runs(store: _Store, wanted: str | None, *, unfinished: bool) -> Iterator[Ca
                 reason = f"it is {run.info.status} in MLflow; --unfinished takes it as failed" if goes_on else ""
                 read = partial(_read_or_say, store, experiment, run)
                 yield Candidate(_origin(run), _started(run), read, run.info.run_id, reason)
-    except MlflowException as error:
+    except PachaError:
+        raise
+    except Exception as error:  # a damaged store comes to anything
         raise _unreadable("the store", error) from None
 
 
