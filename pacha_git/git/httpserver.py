@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
+from waitress.buffers import FileBasedBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
@@ -44,15 +45,20 @@ class _Parser(HTTPRequestParser):
 
     path: str
 
-    def __init__(self, access: Access, adj: Any) -> None:
+    def __init__(self, access: Access, scratch: Path, adj: Any) -> None:
         super().__init__(adj)
         self._access = access
+        self._scratch = scratch
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
         if self.path == f"/{WRITE}" and self._access.may_write(self.headers.get("AUTHORIZATION", "")):
             self.adj = copy.copy(self.adj)
             self.adj.max_request_body_size = WRITE_LIMIT
+            if self.body_rcv is not None:
+                # Beside the registry, which has room for it: the machine's folder for such things may be memory.
+                waiting: Any = tempfile.TemporaryFile(dir=self._scratch)  # noqa: SIM115 — closed with the request
+                self.body_rcv.buf = FileBasedBuffer(waiting)  # type: ignore[assignment]
 
 
 class _Channel(HTTPChannel):
@@ -100,13 +106,12 @@ class Server:
     def __init__(self, backend: Backend, access: Access, host: str, port: int, scratch: Path) -> None:
         logging.getLogger("waitress").setLevel(logging.CRITICAL)
         self._backend = backend
-        self._scratch = scratch
         self._map: dict[int, Any] = {}
         self._stopping: float | None = None
         try:
             adjustments = _adjustments(host, port)
             self._workers = ThreadedTaskDispatcher()
-            self._server = _Listener(backend, access, adjustments, self._map, self._workers)
+            self._server = _Listener(backend, partial(_Parser, access, scratch), adjustments, self._map, self._workers)
         except (OSError, ValueError, OverflowError) as error:
             wasyncore.close_all(self._map)
             reason = getattr(error, "strerror", None) or str(error)
@@ -118,12 +123,10 @@ class Server:
 
     def run(self) -> None:
         """Serve until ``stop``; then let requests under way end, but not for long."""
-        kept, tempfile.tempdir = tempfile.tempdir, str(self._scratch)  # /tmp may be memory
         try:
             while self._is_wanted():
                 wasyncore.loop(timeout=_POLL_SECONDS, use_poll=True, map=self._map, count=1)
         finally:
-            tempfile.tempdir = kept
             self._backend.close()
             self._workers.shutdown(timeout=_GRACE_SECONDS // 2)
             wasyncore.close_all(self._map)
@@ -149,11 +152,11 @@ class _Listener(TcpWSGIServer):
     active_channels: dict[int, _Channel]  # type: ignore[assignment]
 
     def __init__(
-        self, backend: Backend, access: Access, adj: Adjustments, map: dict[int, Any], workers: ThreadedTaskDispatcher
+        self, backend: Backend, parser: Any, adj: Adjustments, map: dict[int, Any], workers: ThreadedTaskDispatcher
     ) -> None:
         self._backend = backend
         super().__init__(backend, map, dispatcher=workers, adj=adj, sockinfo=adj.listen[0])  # type: ignore[arg-type]
-        self.channel_class = type("Channel", (_Channel,), {"parser_class": partial(_Parser, access)})
+        self.channel_class = type("Channel", (_Channel,), {"parser_class": staticmethod(parser)})
 
     def is_busy(self) -> bool:
         """Whether a request is being answered."""

@@ -7,6 +7,7 @@ import gzip
 import os
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -124,8 +125,11 @@ def test_read_only_refuses_a_push_and_says_so(repository: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("size", [100, 3 << 20])
-def test_a_push_with_the_token_in_a_header_or_in_the_url(repository: Path, tmp_path: Path, size: int) -> None:
-    """The larger one goes as chunks: it exceeds http.postBuffer."""
+def test_a_push_with_the_token_in_a_header_or_in_the_url(
+    repository: Path, tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The larger one goes as chunks: it exceeds http.postBuffer. It waits beside the repository."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     work = tmp_path / "clone"
     with running(repository, WRITABLE) as served:
         head = commit(work, size)
