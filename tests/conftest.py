@@ -258,6 +258,13 @@ def http_auth_server(tmp_path: Path) -> Iterator[servers.Served]:
         yield served
 
 
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[servers.Served]:
+    """A bare repository behind what ``git pacha serve`` runs, open for pushes with the token that the URL carries."""
+    with servers.own(tmp_path / "own") as served:
+        yield served
+
+
 def _set_environment(monkeypatch: pytest.MonkeyPatch, served: servers.Served) -> None:
     for name, value in served.environment.items():
         monkeypatch.setenv(name, value)

@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -99,6 +100,24 @@ def _ssh_command(folder: Path) -> str:
         "GlobalKnownHostsFile": "none",
     }
     return f"ssh -F none -i '{folder}/user_key' " + " ".join(f"-o '{name} {value}'" for name, value in options.items())
+
+
+@contextmanager
+def own(folder: Path) -> Iterator[Served]:
+    """Serve a bare repository by our own server, with pushes for whoever has the token."""
+    from pacha_git.git.http import Access, Backend  # once the environment is sealed
+    from pacha_git.git.httpserver import Server
+
+    path = _bare_repository(folder)
+    access = Access(writable=True, token="open-sesame-0123456789")
+    server = Server(Backend(path, access), access, HOST, 0, path)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        yield Served(f"http://{USER}:{access.token}@{HOST}:{server.address[1]}/", path)
+    finally:
+        server.stop()
+        thread.join()
 
 
 @contextmanager

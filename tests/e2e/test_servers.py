@@ -17,7 +17,7 @@ from tests import servers
 URL = Callable[[], str]
 
 
-@pytest.fixture(params=["file", "git", "ssh", "http", "http with a password"])
+@pytest.fixture(params=["file", "git", "ssh", "http", "http with a password", "our own"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """An empty bare repository behind each kind of server."""
     fixtures = {
@@ -25,6 +25,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         "ssh": "ssh_server",
         "http": "http_server",
         "http with a password": "http_auth_server",
+        "our own": "own_server",
     }
     if request.param == "file":
         subprocess.run(["git", "init", "-q", "--bare", tmp_path / "hub.git"], check=True)

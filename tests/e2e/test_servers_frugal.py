@@ -14,7 +14,7 @@ from tests import servers
 from tests.wire import Wire, watched
 
 MIB = 1 << 20
-FIXTURES = {"git": "git_daemon", "ssh": "ssh_server", "http": "http_server"}
+FIXTURES = {"git": "git_daemon", "ssh": "ssh_server", "http": "http_server", "our own": "own_server"}
 
 
 @pytest.fixture(params=FIXTURES)
