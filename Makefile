@@ -37,7 +37,7 @@ demo: $(INSTALLED) ## The main job, end to end, on real input, in a temporary fo
 	$(BIN)/git-pacha demo
 
 test: $(INSTALLED) $(WEIGHTS) $(WHEELHOUSE)/.filled ## All tests but the long ones
-	$(BIN)/pytest -n $(JOBS) -m "not soak"
+	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not soak"
 
 check: $(INSTALLED) ## Lint, format, types, floors, and what must not be in the tree
 	$(BIN)/ruff check
