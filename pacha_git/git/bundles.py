@@ -24,7 +24,7 @@ from pacha_git.process import CommandFailed, run
 
 _SIGNATURE: Final = b"# v2 git bundle\n"
 _LONGEST_LINE: Final = 2048
-_MOST_LINES: Final = 4_000_000
+_HEADER_LIMIT: Final = 128 << 20
 _NEEDS: Final = re.compile(rb"-([0-9a-f]{40})(?: [^\n]*)?\n\Z")
 _REF: Final = re.compile(rb"([0-9a-f]{40}) ([^\x00-\x20\x7f]+)\n\Z")
 _PACK: Final = re.compile(rb"PACK\x00\x00\x00[\x02\x03](.{4})", re.DOTALL)
@@ -80,7 +80,7 @@ def _read_header(path: Path, file: IO[bytes]) -> Header:
         raise Corrupt(f"{path} is no Git bundle of version 2", hint="git pacha bundle create makes one")
     refs: dict[str, Oid] = {}
     needs: list[Oid] = []
-    for _ in range(_MOST_LINES):
+    while file.tell() < _HEADER_LIMIT:
         line = file.readline(_LONGEST_LINE)
         if line == b"\n":
             return Header(refs, tuple(needs), file.tell())
