@@ -64,7 +64,10 @@ def _ask_passphrase(key: Path) -> str:
     """Ask whoever sits at the terminal, once."""
     from getpass import getpass
 
-    return getpass(f"Passphrase of {key}: ")
+    try:
+        return getpass(f"Passphrase of {key}: ")
+    except EOFError:  # Ctrl-D: none is given
+        return ""
 
 
 def noun_kind(ctx: Context) -> Kind:

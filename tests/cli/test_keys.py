@@ -95,6 +95,9 @@ def test_a_passphrase_is_asked_for_once_on_a_terminal(
     code, said = typed_into([*words, "-v", "1.2.0"], "open barley")
     assert code == 2, said
     assert "the passphrase is wrong" in said
+    code, said = typed_into([*words, "-v", "1.2.0"], "\x04")
+    assert code == 2, said
+    assert "no passphrase was given" in said
     assert filled("model", "get", "m@1.2.0").code == 3
 
 
