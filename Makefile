@@ -55,9 +55,11 @@ fix: $(INSTALLED) ## Let ruff repair what it can
 
 bench: $(INSTALLED) $(WEIGHTS) ## Time the main commands beside cp and git add; JSON in benchmarks/results
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.sync
 
 bench-quick: $(INSTALLED) $(WEIGHTS) ## The same in three rounds
 	$(BIN)/python -m benchmarks --quick
+	$(BIN)/python -m benchmarks.sync --quick
 
 docs: $(INSTALLED) man ## Type the README's session anew, and see that what the documents say is so
 	$(BIN)/python -m tests.docs.readme
