@@ -33,6 +33,7 @@ Child = subprocess.Popen[bytes]
 _KEPT_LINES: Final = 40
 _LONGEST_LINE: Final = 1 << 16
 _GUARD_SECONDS: Final = 0.1
+_INTERRUPT_SECONDS: Final = 1.0
 
 
 class CommandFailed(PachaError):
@@ -167,7 +168,7 @@ def run_watched(
 def run_attached(argv: Sequence[str], *, env: Mapping[str, str], stdout_to_stderr: bool = False) -> int:
     """Run a program that has our streams and our environment, to its end.
 
-    What a terminal sends to both (an interrupt) is left to the program; what is sent to us alone is handed on to it.
+    An interrupt from a terminal reaches the program by itself; what is sent to us alone is handed on to it.
 
     Args:
         argv: The program and its arguments.
@@ -199,16 +200,38 @@ def _handing_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
         yield
         return
 
+    # Nobody can tell whether an interrupt that no terminal sent went to the whole group, and a second one might cut off
+    # what the program does about the first: it has a moment to end.
+    interrupt = threading.Timer(_INTERRUPT_SECONDS, child.send_signal, (signal.SIGINT,))
+    interrupt.daemon = True
+
     def hand_on(number: int, _: object) -> None:
         if number != signal.SIGINT:
             child.send_signal(number)
+        elif interrupt.ident is None and not _in_terminal():
+            interrupt.start()
 
     before = {number: signal.signal(number, hand_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
+        interrupt.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _in_terminal() -> bool:
+    """Whether Ctrl-C in a terminal reaches this process and those it started."""
+    try:
+        fd = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
 
 
 @contextmanager

@@ -189,10 +189,21 @@ def test_the_command_of_exec_keeps_its_own_flags(shell: Callable[..., Any], regi
 
 
 @pytest.mark.parametrize(
-    ("number", "status", "code"), [(signal.SIGINT, "cancelled", 130), (signal.SIGTERM, "failed", 143)]
+    ("number", "send", "status", "code"),
+    [
+        (signal.SIGINT, os.killpg, "cancelled", 130),  # as a terminal does, to all of the group
+        (signal.SIGINT, os.kill, "cancelled", 130),  # as a supervisor does, to the one
+        (signal.SIGTERM, os.kill, "failed", 143),
+    ],
 )
 def test_a_signal_ends_the_command_and_its_run(
-    scripts: Path, at: Callable[..., Any], registry_path: Path, number: signal.Signals, status: str, code: int
+    scripts: Path,
+    at: Callable[..., Any],
+    registry_path: Path,
+    number: signal.Signals,
+    send: Callable[[int, int], None],
+    status: str,
+    code: int,
 ) -> None:
     words = [scripts / "pacha", "--registry", registry_path, "run", "exec", "--", "sh", "-c", "echo up; exec sleep 60"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, start_new_session=True) as process:
@@ -200,13 +211,15 @@ def test_a_signal_ends_the_command_and_its_run(
         assert process.stdout.readline() == b"up\n"
         (run,) = at("run", "list", "--json").json
         assert run["status"] == "running"
-        if number is signal.SIGINT:  # a terminal sends it to all of the group, a supervisor to the one
-            time.sleep(0.1)
-            os.killpg(process.pid, number)
-        else:
-            process.send_signal(number)
+        time.sleep(0.1)
+        send(process.pid, number)
         assert process.wait(30) == code
     assert at("run", "get", run["id"], "--json").json["status"] == status
+
+
+def test_a_shell_that_was_interrupted_is_a_run_that_was_cancelled(at: Callable[..., Any]) -> None:
+    assert at("run", "exec", "--", "sh", "-c", "exit 130").code == 130
+    assert [run["status"] for run in at("run", "list", "--json").json] == ["cancelled"]
 
 
 def test_plot_and_download(at: Callable[..., Any], tmp_path: Path) -> None:
