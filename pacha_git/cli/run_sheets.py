@@ -102,10 +102,11 @@ def _code(git: Mapping[str, Any] | None) -> str | None:
 
 
 def _hardware(found: Mapping[str, Any]) -> str:
-    words = [str(found.get("cpu_model", "")), f"{found.get('cpu_cores')} cores", f"{found.get('ram_gb')} GiB"]
+    words = [str(found.get("cpu_model", ""))]
+    words += [f"{found[key]} {unit}" for key, unit in (("cpu_cores", "cores"), ("ram_gb", "GiB")) if key in found]
     if found.get("gpu_count"):
         words.append(f"{found['gpu_count']} of {found.get('gpu_model')}")
-    return ", ".join(words)
+    return ", ".join(word for word in words if word)
 
 
 def comparison(found: Comparison) -> str:

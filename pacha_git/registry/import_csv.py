@@ -168,7 +168,7 @@ def _whole(run: _Run, origin: str, written: int, tags: Mapping[str, str], about:
     return Elsewhere(
         origin=origin,
         # When the file was written tells when the run was, roughly, but not which run it is: a copy is written later.
-        id_ms=min(times, default=0),
+        id_ms=min(times) if times else int(blake3.blake3(origin.encode("utf-8")).hexdigest()[:12], 16) >> 1,
         status="completed",
         started_ms=min(times, default=written),
         finished_ms=max(times, default=written),
