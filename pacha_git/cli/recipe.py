@@ -44,7 +44,7 @@ def validate(
 
     A file needs no registry; where there is one, the datasets that the file names are looked for there.
     """
-    is_file = version is None and (what.endswith(".toml") or Path(what).is_file())
+    is_file = version is None and (what.endswith(".toml") or (Path(what).exists() and not Path(what).is_dir()))
     problems = _of_file(ctx, what) if is_file else registry(ctx).validate_recipe(flags.versioned(what, version))
     answer = {"ok": not problems, "problems": [problem.to_json() for problem in problems]}
     if problems:

@@ -93,7 +93,7 @@ def validate(context: Context, text: str) -> list[RecipeProblem]:
         NotFound: neither such a file nor such a recipe.
     """
     path = Path(text)
-    if path.suffix == ".toml" or path.is_file():
+    if path.suffix == ".toml" or (path.exists() and not path.is_dir()):
         recipe = parse_recipe(read_file(path))
     else:
         _, commit = resolve(context, text, kind=Kind.RECIPE)

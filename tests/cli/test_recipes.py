@@ -69,6 +69,11 @@ def test_validate_a_file_without_a_registry(pacha: Run, recipe: Path) -> None:
     assert pacha("recipe", "validate", f"{recipe}x.toml").code == 3
 
 
+def test_validate_what_comes_through_a_pipe(shell: Run, recipe: Path) -> None:
+    ended = shell("bash", "-c", 'git-pacha recipe validate <(cat "$1")', "bash", recipe)
+    assert ended.code == 0, ended.err
+
+
 def test_validate_what_is_registered(at: Run, recipe: Path) -> None:
     assert at("recipe", "register", recipe).code == 0
     for words in (("bert-base@1.0.0",), ("bert-base", "-v", "1.0.0"), ("bert-base",)):
