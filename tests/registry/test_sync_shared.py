@@ -1,0 +1,27 @@
+"""Large payloads through our own hook: parts of a push are taken, and gone in the end."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from pacha_git import Registry
+from pacha_git.registry import parts, payloads
+from tests.registry.syncing import names, registry
+
+MIB = 1 << 20
+
+
+def test_parts_of_a_push_into_a_shared_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (payloads, parts):
+        monkeypatch.setattr(module, "PART_BYTES", 2 * MIB)
+    hub = Registry.init(tmp_path / "hub.git", shared=True)
+    here = registry(tmp_path, "here", hub.path)
+    (tmp_path / "large").write_bytes(random.Random(1).randbytes(7 * MIB))
+    here.models.register("m", [tmp_path / "large"], version="1.0.0")
+    assert here.push().payloads == 1
+    assert not any(ref.startswith("tmp/") for ref in names(hub.path, "refs/pacha"))
+    there = Registry.clone(str(hub.path), tmp_path / "there.git", payload="all")
+    assert there.models.get("m").payload == "here"
