@@ -15,7 +15,7 @@ from typing import Final
 
 SCHEMA_VERSION: Final = 4
 FILE: Final = "pacha/index.sqlite"
-_BUSY_SECONDS: Final = 30.0
+_BUSY_SECONDS = 10.0
 _DAMAGED: Final = (
     "malformed", "no such table", "no such column", "has no column", "not a database", "vtable constructor", "corrupt",
     "missing row",
