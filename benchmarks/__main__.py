@@ -1,87 +1,73 @@
-"""Times the main commands as whole processes beside ``cp`` and ``git add``, on one input, in interleaved rounds.
+"""The whole table of speed and size, all tools in one run on one input: ``python -m benchmarks [--quick]``.
 
-Prints a table of medians and writes them, with the machine, to benchmarks/results/.
+Prints the rows with their targets, writes everything with the machine to benchmarks/results/, and with ``--plot`` draws
+the times of the first row.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import random
-import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from benchmarks.inputs import edited, weights
-
-RESULTS = Path(__file__).parent / "results"
-PACHA = [sys.executable, "-m", "pacha_git"]
-IDENTITY = {
-    f"GIT_{who}_{what}": word
-    for who in ("AUTHOR", "COMMITTER")
-    for what, word in (("NAME", "Bench"), ("EMAIL", "bench@example.org"))
-}
+from benchmarks import large, peers, small
+from benchmarks.measure import environment
+from benchmarks.report import Row, drawing, machine, table, write
 
 
-def seconds(command: list[str], folder: Path) -> float:
-    """How long a process takes, until what it wrote is on the disk."""
-    environment = {**os.environ, **IDENTITY, "HOME": str(folder), "PACHA_REGISTRY": str(folder / "registry.git")}
-    start = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
-    os.sync()
-    return time.perf_counter() - start
+def _tell(text: str) -> None:
+    print(f"  {text}", file=sys.stderr, flush=True)
 
 
-def one_round(first: Path, second: Path) -> dict[str, float]:
-    """Everything once, in an empty folder."""
-    with tempfile.TemporaryDirectory(prefix="pacha-bench-") as name:
-        folder = Path(name)
-        subprocess.run(["git", "init", "-q", folder / "plain"], check=True)
-        shutil.copy(first, folder / "plain" / "model")
-        os.sync()
-        seconds([*PACHA, "init"], folder)
-        register = [*PACHA, "-q", "model", "register", "bench"]
-        taken = {
-            "cp": seconds(["cp", str(first), "copy"], folder),
-            "register": seconds([*register, str(first), "-v", "1.0.0"], folder),
-            "git add": seconds(["git", "-C", "plain", "add", "model"], folder),
-            "register, edited in 23 places": seconds([*register, str(second), "-v", "1.1.0"], folder),
-            "download": seconds([*PACHA, "-q", "model", "download", "bench@1.1.0", "-o", "out"], folder),
-            "verify both": seconds([*PACHA, "-q", "verify", "--all"], folder),
-        }
-        if (folder / "out").read_bytes() != second.read_bytes():
-            sys.exit("a download differs from what was registered")
-        return taken
+def _parts(arguments: argparse.Namespace) -> dict[str, Callable[[Path], Any]]:
+    quick, size = arguments.quick, arguments.size << 20
+    rounds = arguments.rounds
+    return {
+        "large": lambda work: large.measure(work, size, rounds, _tell),
+        "start-up": lambda work: small.start_up(work, 2_000 if quick else 100_000, rounds + 2, _tell),
+        "registrations": lambda work: small.registrations(work, 100 if quick else 1000, _tell),
+        "files": lambda work: small.many_files(work, 5_000 if quick else 200_000, 1, _tell),
+        "sharing": lambda work: small.sharing(work, (32 << 20) if quick else (200 << 20), _tell),
+        "versions": lambda work: small.many_versions(work, size // 4, 4 if quick else 10, _tell),
+    }
 
 
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--quick", action="store_true", help="three rounds in place of nine")
-    rounds = 3 if parser.parse_args().quick else 9
-    first = weights()
-    with tempfile.TemporaryDirectory(prefix="pacha-bench-input-") as folder:
-        second = Path(folder, first.name)
-        second.write_bytes(edited(first.read_bytes(), random.Random(1)))
-        taken = [one_round(first, second) for _ in range(rounds)]
-    size = first.stat().st_size
-    medians = {what: statistics.median(each[what] for each in taken) for what in taken[0]}
-    print(f"{size / 1e6:.0f} MB of real weights, medians of {rounds} rounds, each a whole process and a sync")
-    print(f"{'':<32}{'seconds':>9}{'MB/s':>8}{'x cp':>8}")
-    for what, median in medians.items():
-        moved = size * (2 if what == "verify both" else 1)
-        print(f"{what:<32}{median:>9.2f}{moved / median / 1e6:>8.0f}{median / medians['cp']:>8.1f}")
-    RESULTS.mkdir(exist_ok=True)
-    machine = {"system": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count()}
-    result = RESULTS / f"{time.strftime('%Y-%m-%d-%H%M%S')}.json"
-    result.write_text(json.dumps({"machine": machine, "bytes": size, "rounds": taken, "medians": medians}, indent=2))
-    print(f"\nwritten to {os.path.relpath(result)}")
+    parser.add_argument("--quick", action="store_true", help="small inputs and three rounds: under three minutes")
+    parser.add_argument("--size", type=int, help="MiB of the large file; 1024, quick 64")
+    parser.add_argument("--rounds", type=int, help="5, quick 3")
+    parser.add_argument("--only", default="", help="parts, by commas: large, start-up, registrations, files, …")
+    parser.add_argument("--plot", type=Path, help="write the times to store a large file there, as SVG")
+    arguments = parser.parse_args()
+    arguments.size = arguments.size or (64 if arguments.quick else 1024)
+    arguments.rounds = arguments.rounds or (3 if arguments.quick else 5)
+    for line in peers.missing():
+        _tell(f"not here, and left out: {line}")
+    rows: list[Row] = []
+    rounds: dict[str, Any] = {}
+    wanted = arguments.only.split(",") if arguments.only else []
+    for name, part in _parts(arguments).items():
+        if wanted and name not in wanted:
+            continue
+        with tempfile.TemporaryDirectory(prefix="pacha-bench-") as folder:
+            os.environ.update({key: value for key, value in environment(Path(folder)).items() if key != "PYTHONPATH"})
+            found = part(Path(folder))
+        if isinstance(found, list):
+            found = (found, {})
+        rows += found[0]
+        rounds[name] = {step: [list(spent) for spent in times] for step, times in found[1].items()}
+        if len(found) == 3 and arguments.plot:
+            arguments.plot.write_text(drawing(found[2], f"Storing {arguments.size} MiB of new weights, durably"))
+    print(", ".join(f"{key} {value}" for key, value in machine().items()))
+    print(table(rows))
+    path = write(rows, rounds, {"size_mib": arguments.size, "quick": arguments.quick})
+    print(f"\nwritten to {os.path.relpath(path)}")
 
 
 if __name__ == "__main__":

@@ -201,13 +201,13 @@ def fill(payload: Payload, folder: Path, report: _Report | None = None) -> None:
     made: set[Path] = {folder}
     few = len(payload.lines) <= _SYNC_EACH
     umask = _umask()
-    for line in payload.lines:
+    for line, blocks in payload.files():
         target = folder / line.path
         if target.parent not in made:
             target.parent.mkdir(parents=True, exist_ok=True)
             made.add(target.parent)
         with target.open("xb", buffering=0) as file:
-            for block in payload.blocks(line):
+            for block in blocks:
                 file.write(block)
                 if report is not None:
                     report.add(len(block))

@@ -111,17 +111,16 @@ class Payload:
             VerificationFailed: they are not what the manifest says.
             NotFound, Corrupt: an object is missing or damaged.
         """
-        digest = blake3.blake3()
-        size = 0
-        for block in self._repo.read_blobs(piece.oid for piece in self.pieces(line)):
-            digest.update(block)
-            size += len(block)
-            yield block
-        if size != line.size or digest.hexdigest() != line.blake3:
-            raise VerificationFailed(
-                f"the stored bytes of {line.path} are not what the record says",
-                hint="git pacha fsck; then pull it again",
-            )
+        return _checked(line, self._repo.read_blobs(piece.oid for piece in self.pieces(line)))
+
+    def files(self) -> Iterator[tuple[FileLine, Iterator[bytes]]]:
+        """Every file with its blocks, as ``blocks`` gives them; all blocks of one must be taken before the next.
+
+        They are read ahead as one stream: to begin anew for each of many small files would take longer than to read it.
+        """
+        stream = self._repo.read_blobs(piece.oid for line in self.lines for piece in self.pieces(line))
+        for line in self.lines:
+            yield line, _checked(line, stream)
 
     def block(self, piece: Piece) -> bytes:
         """The bytes of one piece."""
@@ -132,6 +131,23 @@ class Payload:
         pieces = list(self.pieces(line, start, end))
         for piece, block in zip(pieces, self._repo.read_blobs(piece.oid for piece in pieces), strict=True):
             yield block[max(0, start - piece.offset) : max(0, end - piece.offset)]
+
+
+def _checked(line: FileLine, stream: Iterator[bytes]) -> Iterator[bytes]:
+    """The blocks of one file off a stream, checked when the last one was handed out."""
+    digest = blake3.blake3()
+    size = 0
+    for block in stream:
+        digest.update(block)
+        size += len(block)
+        yield block
+        if size >= line.size:
+            break
+    if size != line.size or digest.hexdigest() != line.blake3:
+        raise VerificationFailed(
+            f"the stored bytes of {line.path} are not what the record says",
+            hint="git pacha fsck; then pull it again",
+        )
 
 
 def group_pieces(entries: Iterable[Entry], oid: Oid) -> tuple[Piece, ...]:
