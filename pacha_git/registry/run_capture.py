@@ -92,9 +92,15 @@ def code_diff(folder: Path) -> bytes:
     """How the tracked files of the code's work tree differ from its commit, as ``git apply`` reads it.
 
     Raises:
-        PachaError: it is no work tree, or the difference is over 64 MiB.
+        PachaError: it is no work tree, has no commit yet, or the difference is over 64 MiB.
     """
-    top = Path(_git(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
+    try:
+        top = Path(_git(folder, "rev-parse", "--show-toplevel", "--verify", "HEAD").rsplit("\n", 2)[0])
+    except PachaError:
+        raise PachaError(
+            f"--diff says how code differs from its commit, and there is none in {folder}",
+            hint="commit the code there with Git, or leave --diff",
+        ) from None
     diff = run(["git", "diff", "--binary", "--no-color", "--no-ext-diff", "HEAD"], cwd=top).stdout
     if len(diff) > _DIFF_LIMIT:
         raise PachaError(

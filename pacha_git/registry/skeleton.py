@@ -16,13 +16,15 @@ from pacha_git.registry.documents import newest_text, require_document
 from pacha_git.registry.features import Features, features_of
 from pacha_git.registry.resolve import resolve
 from pacha_git.registry.results import Json, Progress, VersionDetail
+from pacha_git.registry.skeleton_run import circumstances, run_behind
 from pacha_git.registry.view import detail
 from pacha_git.schema.document import as_json
 from pacha_git.schema.documents import RULES, check_document
 from pacha_git.schema.recipe import parse_recipe
 from pacha_git.schema.record import Edge
 from pacha_git.schema.skeleton import bullets, grid, write_skeleton
-from pacha_git.store import records, runs
+from pacha_git.store import records
+from pacha_git.store.runs import StoredRun
 
 _HUB_RELATIONS: Final = {"fine-tuned-from": "finetune", "quantized-from": "quantized", "merged-from": "merge"}
 _LIBRARIES: Final = {"gguf": "gguf", "onnx": "onnx", "pytorch": "pytorch", "safetensors": "safetensors"}
@@ -36,15 +38,26 @@ _Texts = dict[str, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A version, and what it came from."""
+    """A version, the run that made it if one did, and what it came from."""
 
     context: Context
     stored: records.Stored
     shown: VersionDetail
+    run: StoredRun | None
 
     @property
     def edges(self) -> Sequence[Edge]:
-        return self.stored.record.lineage
+        """Its own, and those of its run: who names the run seldom names its data again."""
+        own = self.stored.record.lineage
+        known = [edge.target for edge in own]
+        inputs = self.run.record.inputs if self.run is not None else []
+        return [*own, *(edge for edge in inputs if edge.target not in known)]
+
+    @property
+    def measured_by_run(self) -> Mapping[str, Mapping[str, Any]]:
+        """The metrics of its run."""
+        found = self.run.record.metrics if self.run is not None else {}
+        return {name: summary.model_dump() for name, summary in found.items()}
 
     def targets(self, *relations: str) -> list[str]:
         """What it relates to, as NAME@VERSION."""
@@ -67,7 +80,7 @@ def skeleton(
     require_document(kind)
     _, commit = resolve(context, spec, kind=kind, version=version)
     stored = records.read(context.repo, commit)
-    known = _Known(context, stored, detail(context, stored))
+    known = _Known(context, stored, detail(context, stored), run_behind(context, stored.record.lineage))
     notices: tuple[str, ...] = ()
     if kind is Kind.MODEL:
         metadata, texts = _model_metadata(known), _model_texts(known)
@@ -137,22 +150,7 @@ def _library(shown: VersionDetail) -> str | None:
 def _measured(known: _Known) -> dict[str, Any]:
     """Its own metrics, else the last ones of its run."""
     own = dict(known.shown.metrics)
-    return own or {name: summary["last"] for name, summary in _run_metrics(known).items()}
-
-
-def _run_metrics(known: _Known) -> Mapping[str, Mapping[str, Any]]:
-    for edge in known.edges:
-        if edge.target.kind == Kind.RUN.value:
-            return {name: summary.model_dump() for name, summary in _run(known, edge).metrics.items()}
-    return {}
-
-
-def _run(known: _Known, edge: Edge) -> Any:
-    """The run as it stands now; as it stood when the model named it, if the run itself is not here."""
-    try:
-        return runs.read_run(known.context.repo, edge.target.name).record
-    except NotFound:
-        return runs.read(known.context.repo, Oid(edge.target.commit)).record
+    return own or {name: summary["last"] for name, summary in known.measured_by_run.items()}
 
 
 def _model_index(known: _Known) -> list[Json]:
@@ -169,8 +167,9 @@ def _model_texts(known: _Known) -> _Texts:
     shown = known.shown
     details = [
         *_identity(shown),
-        *bullets([(_said_path(said), _said(said)) for said in shown.formats]),
-        *bullets([(f"{edge['relation']}", _named(edge)) for edge in shown.lineage]),
+        *bullets([(str(said["path"]), _said(said)) for said in shown.formats]),
+        *bullets([(edge.relation, _named(edge)) for edge in known.edges]),
+        *bullets(circumstances(known.run) if known.run is not None else []),
     ]
     settings = _settings(known)
     if settings:
@@ -195,10 +194,6 @@ def _identity(shown: VersionDetail) -> list[str]:
     )
 
 
-def _said_path(said: Mapping[str, Any]) -> str:
-    return str(said["path"])
-
-
 def _said(said: Mapping[str, Any]) -> str:
     count = said.get("parameters")
     parts = [str(said["format"])]
@@ -208,19 +203,16 @@ def _said(said: Mapping[str, Any]) -> str:
     return "; ".join(parts)
 
 
-def _named(edge: Mapping[str, Any]) -> str:
-    version = f"@{edge['version']}" if edge["version"] else ""
-    params = "".join(f", {key}={value}" for key, value in edge["params"].items())
-    return f"{edge['kind']} {edge['name']}{version}{params}"
+def _named(edge: Edge) -> str:
+    version = f"@{edge.target.version}" if edge.target.version else ""
+    params = "".join(f", {key}={value}" for key, value in edge.params.items())
+    return f"{edge.target.kind} {edge.target.name}{version}{params}"
 
 
 def _settings(known: _Known) -> list[tuple[str, Any]]:
     """Hyperparameters: those of its run, else those of its recipe."""
-    for edge in known.edges:
-        if edge.target.kind == Kind.RUN.value:
-            params = runs.read(known.context.repo, Oid(edge.target.commit)).params
-            if params:
-                return sorted(params.items())
+    if known.run is not None and known.run.params:
+        return sorted(known.run.params.items())
     for edge in known.edges:
         if edge.target.kind == Kind.RECIPE.value:
             stored = records.read(known.context.repo, Oid(edge.target.commit))
@@ -230,7 +222,7 @@ def _settings(known: _Known) -> list[tuple[str, Any]]:
 
 
 def _results(known: _Known) -> list[str]:
-    summaries = _run_metrics(known)
+    summaries = known.measured_by_run
     own = [(name, value) for name, value in known.shown.metrics.items()]
     lines = grid(["metric", "value"], own)
     if summaries:

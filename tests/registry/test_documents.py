@@ -132,6 +132,22 @@ def test_the_skeleton_of_a_card_says_what_is_known(wine: Registry) -> None:
     )  # fmt: skip
 
 
+def test_the_skeleton_knows_what_the_run_worked_with(wine: Registry) -> None:
+    with wine.run(recipe="mlp@1.0.0", data="wine@1.0.0", model="mlp@1.0.0", params={"seed": 3}) as run:
+        run.log(loss=0.5)
+    wine.models.register("tuned", GOLDEN / "tiny.gguf", version="1.0.0", run=run)
+    text = wine.models.card_skeleton("tuned")[0]
+    head = parse_front_matter(text).values
+    assert (head["datasets"], head["base_model"], head["license"]) == (["wine@1.0.0"], "mlp@1.0.0", "mit")
+    assert head["model-index"][0]["results"][0]["metrics"] == [{"type": "loss", "value": 0.5}]
+    for said in (
+        "- **trained-on:** dataset wine@1.0.0", "- **generated-by:** recipe mlp@1.0.0", "- **Seed:** 3",
+        "- **Software:** Python 3.", ", scikit-learn ", "- **Hardware:** ", "| seed | 3 |",
+        "## Training Data\n\n- wine@1.0.0",
+    ):  # fmt: skip
+        assert said in text
+
+
 def test_the_skeleton_of_what_was_made_from_it(wine: Registry) -> None:
     wine.models.register("mlp", GOLDEN / "tiny.gguf", version="1.1.0", lineage=["quantized-from=mlp@1.0.0,bits=4"])
     head = parse_front_matter(wine.models.card_skeleton("mlp@1.1.0")[0]).values

@@ -212,6 +212,9 @@ def test_the_commit_of_the_code_and_its_difference(registry: Registry, tmp_path:
     in_code(code, "init", "-q")
     assert registry.runs.start(folder=code).id
     assert registry.runs.list()[0].git is None
+    with pytest.raises(PachaError, match="there is none in") as refused:
+        registry.runs.start(folder=code, diff=True)
+    assert "leave --diff" in refused.value.hint
     in_code(code, "add", "-A")
     in_code(code, "commit", "-qm", "first")
     head = in_code(code, "rev-parse", "HEAD").strip()
