@@ -160,7 +160,7 @@ def _clone_into(
         bundle.adopt_registry(repo, Path(url))
         bundle.import_(Context(path, project), Path(url), progress)
         return
-    transport.add_remote(repo, "origin", _absolute(url))
+    transport.add_remote(repo, "origin", remotes.located(url))
     _adopt_registry(repo, url)
     context = Context(path, project)
     pull(context, "origin", wish, progress)
@@ -180,12 +180,6 @@ def _adopt_registry(repo: GitRepository, url: str) -> None:
         write_root(repo, changes)
         write_readme(repo, changes)
         changes.move(REGISTRY_REF, there[REGISTRY_REF], None)
-
-
-def _absolute(url: str) -> str:
-    """A folder given relative to here must be found from the registry too."""
-    path = Path(url)
-    return str(path.absolute()) if "://" not in url and path.is_dir() else url
 
 
 # Push -----------------------------------------------------------------------------------------------------------------
