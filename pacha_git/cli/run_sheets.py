@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pacha_git.cli.output import clean
+from pacha_git.cli import output
 from pacha_git.cli.tables import sheet, strong, table
 from pacha_git.cli.units import instant
 from pacha_git.names import Kind
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _SHOWN_METRICS = 4
 _SHOWN_PARAMS = 4
+_LEAST_OF_ID = 13  # as far as the millisecond at which it was begun
+_METRICS = "Metrics: last [min … max], * best"
 
 
 def runs(found: Sequence[RunInfo]) -> str:
@@ -62,7 +64,7 @@ def detail(run: RunInfo) -> str:
     if run.params:
         parts.append(_titled("Parameters", sheet([(name, number(value)) for name, value in run.params.items()])))
     if run.artifacts:
-        parts.append(_titled("Artifacts", clean("\n".join(run.artifacts))))
+        parts.append(_titled("Artifacts", output.clean("\n".join(run.artifacts))))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -110,31 +112,61 @@ def _hardware(found: Mapping[str, Any]) -> str:
 
 
 def comparison(found: Comparison) -> str:
-    """Several runs side by side: what differs first."""
-    ids = [run.id for run in found.runs]
-    headings = ("", *ids)
-    parts = [table(headings, [("status", *(run.status for run in found.runs))])]
-    for title, names in (
-        ("Parameters that differ", found.differing),
-        ("Parameters that are the same", [name for name in found.params if name not in set(found.differing)]),
-    ):
-        rows = [_across(name, found.params[name], ids) for name in names]
-        if rows:
-            parts.append(_titled(title, table(headings, rows)))
-    rows = [_metric(found, name, ids) for name in found.metrics]
-    if rows:
-        parts.append(_titled("Metrics (* best)", table(("", *ids, "GOAL"), rows)))
+    """Several runs: what differs first; a column each, or a line each if they are more than what is said of them."""
+    many = len(found.runs) > 1 + len(found.differing) + len(found.metrics)
+    parts = [_line_by_line(found)] if many else _side_by_side(found)
+    alike = [name for name in found.params if name not in set(found.differing)]
+    if alike:
+        of_first = found.runs[0].id
+        pairs = [(name, number(found.params[name][of_first])) for name in alike]
+        parts.append(_titled("Parameters that are the same", sheet(pairs)))
     return "\n\n".join(parts)
 
 
-def _across(name: str, values: Mapping[str, Any], ids: Sequence[str]) -> Sequence[object]:
-    return (name, *(number(values[run_id]) if run_id in values else "" for run_id in ids))
+def _side_by_side(found: Comparison) -> list[str]:
+    ids = [run.id for run in found.runs]
+    headings = ("", *_short(ids))
+    parts = [table(headings, [("status", *(run.status for run in found.runs))])]
+    if found.differing:
+        rows = [(name, *(_param(found, name, run_id) for run_id in ids)) for name in found.differing]
+        parts.append(_titled("Parameters that differ", table(headings, rows)))
+    if found.metrics:
+        rows = [(name, *(_metric(found, name, run) for run in found.runs), found.goals[name]) for name in found.metrics]
+        parts.append(_titled(_METRICS, table((*headings, "GOAL"), rows)))
+    return parts
 
 
-def _metric(found: Comparison, name: str, ids: Sequence[str]) -> Sequence[object]:
-    cells = _across(name, found.metrics[name], ids)[1:]
-    marked = (f"{cell} *" if found.best.get(name) == run_id else cell for cell, run_id in zip(cells, ids, strict=True))
-    return (name, *marked, found.goals[name])
+def _line_by_line(found: Comparison) -> str:
+    goals = [f"{name} ({found.goals[name]})" for name in found.metrics]
+    rows = [
+        (
+            run.id, run.status, *(_param(found, name, run.id) for name in found.differing),
+            *(_metric(found, name, run) for name in found.metrics),
+        )
+        for run in found.runs
+    ]  # fmt: skip
+    title = "Parameters that differ" + (f"; {_METRICS[0].lower()}{_METRICS[1:]}" if goals else "")
+    headings = [output.one_line(heading) for heading in ("ID", "STATUS", *found.differing, *goals)]
+    return _titled(title, table(headings, rows))
+
+
+def _short(ids: Sequence[str]) -> list[str]:
+    """Beginnings that tell ids apart, and by which commands find them: as headings, whole ones are too wide."""
+    length = next(length for length in range(_LEAST_OF_ID, 37) if len({each[:length] for each in ids}) == len(ids))
+    return [each[:length] for each in ids]
+
+
+def _param(found: Comparison, name: str, run_id: str) -> str:
+    values = found.params[name]
+    return number(values[run_id]) if run_id in values else ""
+
+
+def _metric(found: Comparison, name: str, run: RunInfo) -> str:
+    summary = run.metrics.get(name)
+    if summary is None:
+        return ""
+    span = f" [{number(summary['min'])} … {number(summary['max'])}]" if summary["steps"] > 1 else ""
+    return number(summary["last"]) + span + (" *" if found.best.get(name) == run.id else "")
 
 
 def best(found: BestRun) -> str:

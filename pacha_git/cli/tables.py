@@ -62,7 +62,8 @@ def _for_terminal(headings: Sequence[str], rows: Sequence[Sequence[str]], right:
 
 def sheet(pairs: Sequence[tuple[str, object]], *, indent: str = "") -> str:
     """Lay out names and values, one pair a line; what is None or empty is left out."""
-    said = [(name, output.clean(str(value))) for name, value in pairs if value is not None and value != ""]
+    told = [(name, value) for name, value in pairs if value is not None and value != ""]
+    said = [(output.one_line(name), output.clean(str(value))) for name, value in told]
     width = max((len(name) for name, _ in said), default=0)
     margin = "\n" + indent + " " * (width + 2)
     return "\n".join(f"{indent}{name.ljust(width)}  {value.replace(chr(10), margin)}" for name, value in said)

@@ -96,7 +96,10 @@ class Run:
         """
         source = Path(path)
         prefix = name or source.name or source.resolve().name
-        found = sources.find([source])
+        try:
+            found = sources.find([source])
+        except sources.NotRegular as error:
+            raise PachaError(error.message, hint="name the files themselves, or a folder without it") from None
         targets = {prefix if not source.is_dir() else f"{prefix}/{file.path}": file for file in found.files}
         self._writer.note({})  # refused here if the run has ended
         folder = journal_folder(self._context, self.id)

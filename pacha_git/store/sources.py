@@ -23,6 +23,10 @@ IGNORE_FILE: Final = ".pachaignore"
 _GIT: Final = ".git"
 
 
+class NotRegular(PachaError):
+    """A link, or a device or pipe, where only regular files are stored."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """A regular file to be stored: its path in the payload, where it lies, its mode (``644``/``755``), and its stat."""
@@ -149,18 +153,18 @@ def _entry(
     if walk.leaves_out(path, is_folder):
         return
     if is_link and not follow:
-        raise PachaError(
+        raise NotRegular(
             f"{entry.path} is a symbolic link",
             hint="--follow-symlinks stores what it points to; --exclude leaves it out",
         )
     if is_folder:
         if _identity(status) in above:
-            raise PachaError(f"{entry.path} leads back to a folder that it lies in", hint="--exclude leaves it out")
+            raise NotRegular(f"{entry.path} leads back to a folder that it lies in", hint="--exclude leaves it out")
         yield from _below(entry.path, path + "/", prefix, walk, (*above, _identity(status)))
     elif stat.S_ISREG(status.st_mode):
         yield _file(prefix + path, entry.path, status)
     else:
-        raise PachaError(f"{entry.path} is no regular file", hint="--exclude leaves it out")
+        raise NotRegular(f"{entry.path} is no regular file", hint="--exclude leaves it out")
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -150,6 +150,21 @@ def test_list_best_compare(at: Callable[..., Any], recipe: str) -> None:
     text = at("run", "compare", one, other).out
     assert text.index("Parameters that differ") < text.index("lr") < text.index("Parameters that are the same")
     assert "0.25 *" in text
+    assert max(map(len, text.splitlines())) < 80
+    at("run", "log", alone, "--metric", "loss=3")
+    at("run", "log", alone, "--metric", "loss=2")
+    lines = at("run", "compare", one, other, nan, alone, finished(at, "1", "--recipe", recipe)).out.splitlines()
+    assert lines[1].split() == ["ID", "STATUS", "lr", "n", "loss", "(minimize)"]  # many runs: a line each
+    assert lines[3].split() == [other, "completed", "0.2", "1", "0.25", "*"]
+    assert lines[5].split() == [alone, "running", "2", "[2", "…", "3]"]
+
+
+def test_a_name_that_a_terminal_would_act_upon(at: Callable[..., Any]) -> None:
+    ids = [begun(at, "--param", "\x1b[31mred=1", "--param", f"\x1b[0m={lr}") for lr in "12"]
+    for words in (["get", ids[0]], ["list"], ["compare", *ids]):
+        said = at("run", *words).out
+        assert "\x1b" not in said
+        assert r"\x1b[31mred" in said
 
 
 def test_nothing_yet(at: Callable[..., Any]) -> None:
