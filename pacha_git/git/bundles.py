@@ -180,7 +180,7 @@ def unbundle(side: Side, path: Path, header: Header) -> None:
         raise NotFound(
             f"{path} builds upon what is not here: {lacking[0]}"
             + (f" and {len(lacking) - 1} more" if lacking[1:] else ""),
-            hint="import the bundle before it first, the one that --since named",
+            hint="import the bundle that --since named first, or ask for one made without --since",
         )
     with path.open("rb", buffering=0) as file:
         file.seek(header.size)

@@ -87,11 +87,16 @@ def _known(context: Context, since: str | None) -> list[Oid]:
         seen = remotes.seen(context, since)
         if not seen:
             raise NotFound(f"nothing was ever seen of {since}", hint=f"git pacha fetch {since}")
-        return list(seen.values())
+        return _kept_there(seen)
     if not Path(since).exists():
         raise NotFound(f"{since} is neither a bundle nor a remote", hint="--since names an earlier bundle, or a remote")
     header = bundles.read_header(Path(since))
-    return [*header.refs.values(), *header.needs]
+    return [*_kept_there(header.refs), *header.needs]
+
+
+def _kept_there(refs: Mapping[str, Oid]) -> list[Oid]:
+    """What its reader holds on to: settings and README of another registry it leaves alone."""
+    return [oid for ref, oid in refs.items() if ref.startswith((*WANTED, PAYLOAD_ROOT))]
 
 
 def _thin(context: Context, wish: Wish, selection: Selection) -> list[Item]:

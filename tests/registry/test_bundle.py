@@ -133,6 +133,8 @@ def test_runs_too(here: Registry, there: Registry, tmp_path: Path) -> None:
 
 def test_an_increment_is_small(here: Registry, there: Registry, bundle: Path, tmp_path: Path) -> None:
     there.import_bundle(bundle)
+    for registry in (here, there):
+        registry.gc(grace_days=0)
     here.models.register("m", [put(tmp_path / "m", changed(noise(2 * MIB, 3)))], version="1.1.0")
     here.models.stage("m@1.1.0", "staging")
     second, third = tmp_path / "two.bundle", tmp_path / "three.bundle"
