@@ -6,18 +6,16 @@ It knows layouts, the side index and the tree; whose payload it is it refuses to
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import blake3
 
-from pacha_git.chunking.cutter import Window, chunks
+from pacha_git.chunking.cutter import chunks
 from pacha_git.chunking.layout import CURRENT, Grouper, Layout
 from pacha_git.chunking.tensors import tensor_cuts
-from pacha_git.errors import NotFound, PachaError
 from pacha_git.git.changes import Changes
 from pacha_git.git.packstream import PackStream, Stored
 from pacha_git.git.repo import GitRepository
@@ -25,14 +23,12 @@ from pacha_git.names import PAYLOAD_ROOT, Address, Oid
 from pacha_git.schema.commit import git_oid, payload_commit
 from pacha_git.schema.content import Content, make_content
 from pacha_git.schema.manifest import FileLine, encode_manifest
+from pacha_git.store.files import contents, digest_of, reader, reading, windows
 from pacha_git.store.index import DedupIndex, KnownFile
 from pacha_git.store.soundness import Soundness
 from pacha_git.store.sources import SourceFile
 from pacha_git.store.tree import group_tree, payload_tree
 
-_BATCH_BYTES: Final = 4 << 20
-_BATCH_FILES: Final = 2048
-_HASH_BLOCK: Final = 4 << 20
 # Chunks of weights are 79,500 bytes on average; files that have a few more than are expected are the ones it pays for.
 _MORE_THAN_MEAN_CHUNK: Final = 83_700
 
@@ -191,7 +187,7 @@ class PayloadWriter:
         known_sizes = self._index.sizes(file.size for file in files if file.size > self._layout.whole_file_limit)
         for file in files:
             if file.size in known_sizes and places[file.path] not in digests:
-                hashed = digests[places[file.path]] = _hash(file)
+                hashed = digests[places[file.path]] = digest_of(file)
                 self._tally.seen.append((places[file.path], file.status, hashed))
         known = self._index.files(digests.values(), self._layout.name)
         rest: list[SourceFile] = []
@@ -220,7 +216,7 @@ class PayloadWriter:
     def _write_few(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
         """Store little at once: starting threads would take longer than the work."""
         for file in files:
-            body = _contents(file)
+            body = contents(file)
             digest = blake3.blake3(body).digest()
             known = self._known([digest]).get(digest)
             before = self._changes.stored_bytes
@@ -242,8 +238,8 @@ class PayloadWriter:
     def _write_large(self, stream: PackStream, file: SourceFile, advance: Callable[[int], None]) -> None:
         digest = blake3.blake3()
         groups = _Groups(self._layout, self._add)
-        with _reading(file) as opened:
-            cuts = tensor_cuts(_reader(opened), file.size, self._layout)
+        with reading(file) as opened:
+            cuts = tensor_cuts(reader(opened), file.size, self._layout)
             for stored in stream.store(chunks(opened.readinto, file.size, cuts, self._layout), digest.update):
                 self._tally.count(stored)
                 groups.push(stored)
@@ -251,14 +247,14 @@ class PayloadWriter:
         self._keep(file, FileLine(file.path, file.size, file.mode, digest.hexdigest(), "chunked", groups.end()))
 
     def _write_small(self, stream: PackStream, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
-        results = stream.store(_windows(files))
+        results = stream.store(windows(files))
         for file in files:
             if file.size:
                 stored = next(results)
                 self._tally.count(stored)
                 digest, oid = stored.digest, Oid.of_raw(stored.oid)
             else:
-                _contents(file)  # what says that it is empty may not be: /proc is full of such files
+                contents(file)  # what says that it is empty may not be: /proc is full of such files
                 digest, oid = blake3.blake3(b"").digest(), self._add("blob", b"")
             self._keep(file, FileLine(file.path, file.size, file.mode, digest.hex(), "blob", ((oid, file.size),)))
             advance(file.size)
@@ -293,84 +289,6 @@ class _Groups:
         self._open = []
 
 
-@contextmanager
-def _reading(file: SourceFile) -> Iterator[Any]:
-    """Open a file; when the block ends without an error, check that it is what it was when it was found.
-
-    Raises:
-        NotFound: it vanished.
-        PachaError: it can't be read, or changed.
-    """
-    try:
-        opened = Path(file.location).open("rb", buffering=0)  # noqa: SIM115 — closed below, where errors read otherwise
-    except FileNotFoundError:
-        raise NotFound(
-            f"{file.location} vanished while it was registered", hint="nothing was changed; try again"
-        ) from None
-    except OSError as error:
-        raise PachaError(f"can't read {file.location}: {error.strerror}", hint="nothing was changed") from None
-    with opened:
-        try:
-            yield opened
-            now = os.fstat(opened.fileno())
-        except OSError as error:
-            raise PachaError(f"can't read {file.location}: {error.strerror}", hint="nothing was changed") from None
-    was = file.status
-    if (now.st_size, now.st_mtime_ns, now.st_ino) != (was.st_size, was.st_mtime_ns, was.st_ino):
-        raise PachaError(
-            f"{file.location} changed while it was read", hint="nothing was changed; try again when it is still"
-        )
-
-
 def _place(file: SourceFile, here: Path) -> str:
     """Where a file lies, as the index knows it; links in the path may stay, for the stat tells files apart."""
     return file.location if file.location.startswith("/") else f"{here}/{file.location}"
-
-
-def _reader(opened: Any) -> Callable[[int, int], bytes]:
-    return lambda offset, length: os.pread(opened.fileno(), length, offset)
-
-
-def _hash(file: SourceFile) -> bytes:
-    """BLAKE3 of a whole file, by all cores, in bounded memory."""
-    digest = blake3.blake3(max_threads=blake3.blake3.AUTO)
-    buffer = bytearray(_HASH_BLOCK)
-    view = memoryview(buffer)
-    with _reading(file) as opened:
-        while count := opened.readinto(buffer):
-            digest.update(view[:count])
-    return digest.digest()
-
-
-def _windows(files: Sequence[SourceFile]) -> Iterator[Window]:
-    """Many small files in one window each; empty ones are no chunk."""
-    blocks: list[bytes] = []
-    size = 0
-    for file in files:
-        if file.size:
-            blocks.append(_contents(file))
-            size += file.size
-        if size >= _BATCH_BYTES or len(blocks) >= _BATCH_FILES:
-            yield _window(blocks)
-            blocks, size = [], 0
-    if blocks:
-        yield _window(blocks)
-
-
-def _window(blocks: Sequence[bytes]) -> Window:
-    spans: list[tuple[int, int]] = []
-    start = 0
-    for block in blocks:
-        spans.append((start, start + len(block)))
-        start += len(block)
-    return Window(0, memoryview(b"".join(blocks)), spans)
-
-
-def _contents(file: SourceFile) -> bytes:
-    with _reading(file) as opened:
-        data: bytes = opened.read(file.size + 1)
-    if len(data) != file.size:
-        raise PachaError(
-            f"{file.location} changed while it was read", hint="nothing was changed; try again when it is still"
-        )
-    return data
