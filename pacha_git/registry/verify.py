@@ -5,7 +5,8 @@ It knows what must hold for one version; what must hold for a registry as a whol
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 from pacha_git.errors import InvalidInput, PachaError, VerificationFailed
@@ -17,7 +18,9 @@ from pacha_git.registry.signing import COMMIT_NAMESPACE, EVENT_NAMESPACE
 from pacha_git.schema.event import Event, signed_part
 from pacha_git.store import records
 from pacha_git.store.events import read_attestations, read_ledger
-from pacha_git.store.payload_check import check_payload
+from pacha_git.store.payload_check import FileKey, check_payload
+from pacha_git.store.payload_reader import Payload
+from pacha_git.store.shared_check import sound_files
 
 UNSIGNED_POLICY: Final = "require_signatures"
 
@@ -34,11 +37,33 @@ def verify(
     if bool(specs) == every:
         raise InvalidInput("say which versions to verify, or --all", hint="as in git pacha verify NAME@1.0.0")
     wanted = list(records.all_versions(context.repo)) if every else [resolve(context, spec) for spec in specs]
-    return [verify_one(context, version, commit, progress) for version, commit in wanted]
+    sound = _sound_files(context, wanted, progress) if len(wanted) > 1 else frozenset()
+    return [verify_one(context, version, commit, progress, sound) for version, commit in wanted]
 
 
-def verify_one(context: Context, version: VersionId, commit: Oid, progress: Progress | None = None) -> Verification:
-    """Verify one version."""
+def _sound_files(
+    context: Context, wanted: Sequence[tuple[VersionId, Oid]], progress: Progress | None
+) -> Container[FileKey]:
+    """The files of versions that are right, each chunk read once however many versions share it."""
+
+    def here() -> Iterator[Payload]:
+        for version, commit in wanted:
+            with suppress(PachaError):
+                content = records.read(context.repo, commit).record.content
+                if content is not None and context.repo.ref(version.payload_ref) is not None:
+                    yield Payload(context.repo, content)
+
+    return sound_files(context.repo, here(), None if progress is None else lambda n: progress("verify", n, None))
+
+
+def verify_one(
+    context: Context,
+    version: VersionId,
+    commit: Oid,
+    progress: Progress | None = None,
+    sound: Container[FileKey] = frozenset(),
+) -> Verification:
+    """Verify one version; the files in ``sound`` were hashed a moment ago."""
     problems: list[str] = []
     signer: str | None = None
     payload_ok: bool | None = None
@@ -49,7 +74,7 @@ def verify_one(context: Context, version: VersionId, commit: Oid, progress: Prog
     else:
         problems += _lineage_problems(context, stored)
         signer = _signer(context, stored, problems)
-        payload_ok = _payload(context, stored, problems, progress)
+        payload_ok = _payload(context, stored, problems, progress, sound)
     return Verification(
         version.kind.value, version.name, str(version.version), not problems, signer, payload_ok, tuple(problems)
     )
@@ -108,7 +133,13 @@ def _checked(
     return [by.principal]
 
 
-def _payload(context: Context, stored: records.Stored, problems: list[str], progress: Progress | None) -> bool | None:
+def _payload(
+    context: Context,
+    stored: records.Stored,
+    problems: list[str],
+    progress: Progress | None,
+    sound: Container[FileKey],
+) -> bool | None:
     """Whether the payload's bytes are right; None if they are not here."""
     content = stored.record.content
     if content is None:
@@ -122,6 +153,7 @@ def _payload(context: Context, stored: records.Stored, problems: list[str], prog
             context.repo,
             commit,
             content,
+            sound=sound,
             progress=None if progress is None else lambda n: progress(what, n, content.size),
         )
     except PachaError as error:
