@@ -10,15 +10,24 @@ from dataclasses import dataclass
 from typing import Final
 
 from pacha_git.git.fetching import shallow_file
-from pacha_git.git.packwriter import PackWriter
 from pacha_git.git.repo import GitRepository
-from pacha_git.git.side import Side, passing
+from pacha_git.git.side import passing
 from pacha_git.git.transport import Moved, OnProgress, remote_errors, talk
 from pacha_git.names import Oid
 from pacha_git.process import CommandFailed
 
 _ARGUMENTS: Final = 400
 _ALL: Final = "refs/*:refs/*"
+_RULES: Final = (
+    "hook declined",
+    "prohibited",
+    "denied",
+    "deny",
+    "refusing",
+    "not allowed",
+    "funny refname",
+    "hidden ref",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,11 @@ class PushedRef:
     ref: str
     ok: bool
     summary: str
+
+    @property
+    def is_for_good(self) -> bool:
+        """Whether the server's rules refuse it, and not somebody who was quicker."""
+        return not self.ok and any(words in self.summary for words in _RULES)
 
 
 def push(
@@ -65,7 +79,8 @@ def push(
     argv += [f"--force-with-lease={ref}:{oid}" for ref, oid in (leases or {}).items()]
     with passing(repo) as side, remote_errors(remote), shallow_file(side.path, "f" * 40 if shallow else None) as env:
         side.write_refs(refs)
-        _write(side, trees)
+        for body in trees:
+            side.write_loose("tree", body)
         try:
             flags = ["--atomic"] if atomic else []
             done, moved = talk(side.path, [*argv, *flags, remote, _ALL], env=env, on_progress=on_progress)
@@ -77,13 +92,6 @@ def push(
             if not refused:
                 raise
             return refused, Moved()
-
-
-def _write(side: Side, trees: Sequence[bytes]) -> None:
-    with PackWriter(side.repo.objects, reason="push") as writer:
-        for body in trees:
-            writer.add("tree", body)
-        writer.finish()
 
 
 def delete(repo: GitRepository, remote: str, refs: Mapping[str, Oid]) -> list[PushedRef]:

@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import time
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -18,8 +19,9 @@ from typing import Final
 
 from pacha_git.errors import Corrupt
 from pacha_git.git import locks
-from pacha_git.git.repo import GitRepository
+from pacha_git.git.repo import GitRepository, ObjectType
 from pacha_git.names import Oid
+from pacha_git.schema.commit import git_oid
 
 FOLDER: Final = "pacha/side"
 _LOCK: Final = ".lock"
@@ -58,6 +60,13 @@ class Side:
         """Let it have exactly these refs."""
         lines = "".join(f"{oid} {ref}\n" for ref, oid in sorted(refs.items(), key=lambda item: item[0].encode()))
         (self.path / "packed-refs").write_text("# pack-refs with: peeled fully-peeled sorted \n" + lines)
+
+    def write_loose(self, kind: ObjectType, body: bytes) -> None:
+        """Write an object that is for this side repository alone: it need not outlive a power cut."""
+        oid = git_oid(kind, body)
+        path = self.path / "objects" / oid[:2] / oid[2:]
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(zlib.compress(b"%s %d\0" % (kind.encode(), len(body)) + body, 1))
 
     def largest(self) -> int:
         """Bytes of the largest object that arrived, as it would be read; 0 if nothing did.

@@ -40,6 +40,7 @@ _QUIET: Final = (
     "-c", "maintenance.auto=false", "-c", "gc.auto=0", "-c", "fetch.writeCommitGraph=false",
     "-c", "fetch.unpackLimit=1", "-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync", "-c", "fetch.fsckObjects=true",
     "-c", "push.gpgSign=false", "-c", "push.followTags=false", "-c", "push.recurseSubmodules=no",
+    "-c", "core.packedGitWindowSize=16m", "-c", "core.packedGitLimit=128m",
     "-c", "fetch.recurseSubmodules=no", "-c", "fetch.negotiationAlgorithm=default",
 )  # fmt: skip
 # One object that claims to be larger than this is not read into memory.

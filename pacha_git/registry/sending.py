@@ -86,6 +86,8 @@ def send(
             return _dry(context, remote, todo, seen.there)
         sent.refused = []
         _send_once(context, remote, todo, seen.there, sent, progress)
+        if any(each.is_for_good for each in sent.refused):
+            break
         if not sent.refused:
             conflicts = {result.ref: result for result in todo.conflicts}
             return Transfer(
@@ -93,7 +95,7 @@ def send(
                 payloads=sent.payloads, remote=remote,
             )  # fmt: skip
         time.sleep(random.uniform(0, _WAIT * 2**attempt))
-    first = sent.refused[0]
+    first = min(sent.refused, key=lambda each: (not each.is_for_good, "atomic" in each.summary))
     raise RemoteError(f"{remote} refused {first.ref}: {first.summary}", hint=_hint(first))
 
 

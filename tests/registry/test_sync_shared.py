@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import pytest
 
-from pacha_git import Registry
+from pacha_git import Registry, RemoteError
 from pacha_git.registry import parts, payloads
-from tests.registry.syncing import names, registry
+from tests.registry.syncing import bare, model, names, registry
 
 MIB = 1 << 20
 
@@ -25,3 +26,19 @@ def test_parts_of_a_push_into_a_shared_registry(tmp_path: Path, monkeypatch: pyt
     assert not any(ref.startswith("tmp/") for ref in names(hub.path, "refs/pacha"))
     there = Registry.clone(str(hub.path), tmp_path / "there.git", payload="all")
     assert there.models.get("m").payload == "here"
+
+
+def test_what_a_server_never_takes_is_said_at_once(tmp_path: Path) -> None:
+    hub = bare(tmp_path / "hub.git")
+    here = registry(tmp_path, "here", hub)
+    model(here, "m", "1.0.0")
+    here.models.stage("m@1.0.0", "staging")
+    hook = hub / "hooks/update"
+    hook.write_text('#!/bin/sh\ncase $1 in refs/notes/*) echo "no notes here" >&2; exit 1;; esac\n')
+    hook.chmod(0o755)
+    begin = time.monotonic()
+    with pytest.raises(RemoteError, match=r"refused refs/notes/pacha/models/m/_events: .*hook declined") as raised:
+        here.push()
+    assert "administrator" in raised.value.hint
+    assert time.monotonic() - begin < 15
+    assert not any(ref.startswith("models") for ref in names(hub, "refs/pacha"))
