@@ -106,30 +106,38 @@ def _edit(ctx: typer.Context, things: Collection, spec: str, version: str | None
     # What it is edited for stays what it is, whatever is registered meanwhile.
     exact = f"{found.name}@{found.version}"
     before = found.text if found.text is not None else _skeleton(ctx, things, exact, None)
-    folder = Path(tempfile.mkdtemp(prefix="pacha-"))
-    path = folder / f"{found.name.rpartition('/')[2]}-{found.key}.md"
+    path = Path(tempfile.mkdtemp(prefix="pacha-")) / f"{found.name.rpartition('/')[2]}-{found.key}.md"
     path.write_text(before, encoding="utf-8", newline="")
-    _run_editor(path)
-    after = _read(str(path))
-    if after == before and found.text is not None:
+    after = _edited(path, before)
+    if after == before:
         output.tell(ctx, found.to_json(), "Nothing was changed.")
     else:
         try:
             _set(ctx, things, exact, None, after, str(path), sign)
         except PachaError as error:
             raise PachaError(error.message, hint=f"what you wrote is in {path}: mend it, then --set it") from None
+    _clear(path)
+
+
+def _clear(path: Path) -> None:
     path.unlink()
-    folder.rmdir()
+    path.parent.rmdir()
 
 
-def _run_editor(path: Path) -> None:
+def _edited(path: Path, before: str) -> str:
+    """What a file says after it was in the editor."""
     from pacha_git.process import run_attached
 
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     # As Git does it: an editor may be a whole command line, as in `code --wait`.
     status = run_attached(["sh", "-c", f'{editor} "$@"', editor, str(path)], env={})
+    after = _read(str(path))
+    if status and after == before:
+        _clear(path)
+        raise PachaError(f"{editor} ended with {status}", hint="set EDITOR to one that works, or use --set FILE")
     if status:
         raise PachaError(f"{editor} ended with {status}", hint=f"what you wrote is in {path}")
+    return after
 
 
 def add_card(app: typer.Typer, *words: str) -> None:

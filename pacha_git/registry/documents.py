@@ -136,8 +136,8 @@ def read_document_file(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError:
-        raise NotFound(f"no such file: {path}") from None
+        raise NotFound(f"no such file: {path}", hint="to begin one: card SPEC --skeleton") from None
     except UnicodeDecodeError as error:
-        raise PachaError(f"{path} is not UTF-8 at byte {error.start}") from None
+        raise PachaError(f"{path} is not UTF-8 at byte {error.start}", hint="save it as UTF-8") from None
     except OSError as error:
-        raise PachaError(f"can't read {path}: {error.strerror}") from None
+        raise PachaError(f"can't read {path}: {error.strerror}", hint="name a file of Markdown") from None

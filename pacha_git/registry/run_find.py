@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Protocol
 
 from pacha_git.errors import Ambiguous, InvalidInput, NotFound
 from pacha_git.names import Kind
 from pacha_git.registry.context import Context
 from pacha_git.store import runs
+
+
+class HasId(Protocol):
+    """A run as an object: one that goes on, or what is known of one."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+
+
+WhichRun = str | HasId
 
 _WORDS: Final = ("pacha://run/", "pacha://runs/", "run:", "runs:")
 _LEAST: Final = 8
@@ -18,14 +30,21 @@ def says_run(spec: str) -> bool:
     return spec.lower().startswith(_WORDS)
 
 
-def find_run(context: Context, text: str) -> str:
-    """The id of the run that is meant: by its id, ``run:ID``, or the first 8 or more digits of one.
+def find_runs(context: Context, which: WhichRun | Iterable[WhichRun]) -> list[str]:
+    """The ids of the runs that are meant, each once; raises as ``find_run``."""
+    several = which if isinstance(which, Iterable) and not isinstance(which, str) else [which]
+    return list(dict.fromkeys(find_run(context, each) for each in several))
+
+
+def find_run(context: Context, which: WhichRun) -> str:
+    """The id of the run that is meant: by its id, ``run:ID``, the first 8 or more digits of one, or the run itself.
 
     Raises:
         InvalidInput: it can't be an id, or the beginning of one.
         Ambiguous: several begin like that.
         NotFound: none does.
     """
+    text = which if isinstance(which, str) else which.id
     wanted = text.lower()
     for word in _WORDS:
         wanted = wanted.removeprefix(word)

@@ -18,7 +18,7 @@ from pacha_git.registry.resolve import resolve
 from pacha_git.registry.results import Progress
 from pacha_git.registry.run import Run, attach, check_tags
 from pacha_git.registry.run_exec import Executed, execute
-from pacha_git.registry.run_find import find_run
+from pacha_git.registry.run_find import WhichRun, find_run, find_runs
 from pacha_git.registry.run_import import Imported
 from pacha_git.registry.run_results import BestRun, Comparison, RunInfo
 from pacha_git.registry.run_start import Wanted, as_list, inputs_of, start
@@ -30,7 +30,10 @@ AnyPath = str | PathLike[str]
 
 
 class Runs:
-    """All runs of one registry. A run is named by its id, ``run:ID``, or the first 8 or more digits of one."""
+    """All runs of one registry.
+
+    A run is named by its id, ``run:ID``, the first 8 or more digits of one, or by the object that has it.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -110,7 +113,7 @@ class Runs:
         wanted = Wanted(recipe, as_list(data), as_list(model), params or {}, tags or {})
         return execute(self._context, command, wanted, diff=diff, stdout_to_stderr=stdout_to_stderr, begun=begun)
 
-    def resume(self, run_id: str, *, own: bool = True) -> Run:
+    def resume(self, run_id: WhichRun, *, own: bool = True) -> Run:
         """Go on with a run that has not ended, such as an interrupted one.
 
         Raises:
@@ -120,13 +123,13 @@ class Runs:
         return attach(self._context, find_run(self._context, run_id), own=own, background=own)
 
     def finish(
-        self, run_id: str, status: str = "completed", error: str | None = None, progress: Progress | None = None
+        self, run_id: WhichRun, status: str = "completed", error: str | None = None, progress: Progress | None = None
     ) -> RunInfo:
         """End a run; see ``Run.finish``."""
         stored = run_seal.finish(self._context, find_run(self._context, run_id), status, error, progress)
         return info(self._context, stored)
 
-    def get(self, run_id: str) -> RunInfo:
+    def get(self, run_id: WhichRun) -> RunInfo:
         """A run with its environment; of a live one with what was logged so far. Raises as ``find``."""
         return info(self._context, runs.read_run(self._context.repo, find_run(self._context, run_id)))
 
@@ -150,14 +153,14 @@ class Runs:
         ]
         return [run for run in found if wanted is None or run.status == wanted]
 
-    def compare(self, run_ids: Iterable[str]) -> Comparison:
+    def compare(self, run_ids: Iterable[WhichRun]) -> Comparison:
         """Several runs side by side.
 
         Raises:
             InvalidInput: fewer than two.
             NotFound: no such run.
         """
-        wanted = dict.fromkeys(find_run(self._context, run_id) for run_id in run_ids)
+        wanted = find_runs(self._context, run_ids)
         if len(wanted) < 2:
             raise InvalidInput("compare takes two or more runs", hint="git pacha run compare ID ID …")
         rows = {row.said["id"]: row for row in self._context.catalogue.runs(wanted)}
@@ -183,7 +186,7 @@ class Runs:
 
     # What a run left ------------------------------------------------------------------------------------------------
 
-    def series(self, run_id: str) -> dict[str, Series]:
+    def series(self, run_id: WhichRun) -> dict[str, Series]:
         """The points of every metric.
 
         Raises:
@@ -191,7 +194,7 @@ class Runs:
         """
         return run_files.series(self._context, find_run(self._context, run_id))
 
-    def download(self, run_id: str, out: AnyPath, *, progress: Progress | None = None) -> Path:
+    def download(self, run_id: WhichRun, out: AnyPath, *, progress: Progress | None = None) -> Path:
         """Write what a run that ended left (series, artifacts, difference of the code) to a new folder ``out``.
 
         Raises:
@@ -200,7 +203,7 @@ class Runs:
         """
         return run_files.download(self._context, find_run(self._context, run_id), Path(out), progress=progress)
 
-    def plot(self, run_ids: Iterable[str], metric: str, out: AnyPath) -> Path:
+    def plot(self, run_ids: WhichRun | Iterable[WhichRun], metric: str, out: AnyPath) -> Path:
         """Draw a metric of runs over its steps as ``out``: a ``.svg``, or an interactive ``.html`` (extra ``plot``).
 
         Raises:
@@ -208,8 +211,8 @@ class Runs:
             NotFound: none of them has the metric.
             PachaError: the file can't be written, or the extra is not installed.
         """
-        wanted = dict.fromkeys(find_run(self._context, run_id) for run_id in run_ids)
-        return run_files.plot(self._context, list(wanted), metric, Path(out))
+        wanted = find_runs(self._context, run_ids)
+        return run_files.plot(self._context, wanted, metric, Path(out))
 
     # Runs made elsewhere ---------------------------------------------------------------------------------------------
 

@@ -76,6 +76,14 @@ def test_drawn_for_a_terminal_markup_is_text(model: Run, card: Path) -> None:
     assert "Model Details" in drawn
 
 
+def test_files_that_are_no_cards_have_a_next_step(model: Run, tmp_path: Path) -> None:
+    (tmp_path / "latin.md").write_bytes(b"\xff")
+    for name, code in (("absent.md", 3), ("latin.md", 1), (".", 1)):
+        ended = model("model", "card", "m@1.0.0", "--set", tmp_path / name)
+        assert ended.code == code
+        assert "Hint: " in ended.err
+
+
 def test_bad_cards(model: Run, card: Path, tmp_path: Path) -> None:
     card.write_text("---\nlicense: [mit\ntags: x\n---\n")
     bad = model("model", "card", "m@1.0.0", "--set", card)
@@ -207,6 +215,18 @@ def test_edit(model: Run, card: Path, registry_path: Path, editor: Callable[...,
     code, said = in_terminal("--registry", registry_path, "model", "card", "m@1.0.0", "--edit")
     assert code == 1
     assert "ended with 3" in said
+
+
+def test_an_editor_that_changed_nothing_leaves_nothing(
+    model: Run, registry_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for editor, ends, says in (("true", 0, "Nothing was changed"), ("false", 1, "set EDITOR")):
+        monkeypatch.setenv("VISUAL", editor)
+        code, said = in_terminal("--registry", registry_path, "model", "card", "m@1.0.0", "--edit")
+        assert (code, says in said) == (ends, True), said
+    assert list(tmp_path.glob("pacha-*")) == []
+    assert model("model", "card", "m@1.0.0").code == 3  # a skeleton that nobody touched is no card
 
 
 def test_what_was_written_is_not_lost(

@@ -75,6 +75,17 @@ def test_compare_puts_differing_parameters_first(registry: Registry, recipe: str
     json.dumps(found.to_json(), allow_nan=False)
 
 
+def test_runs_are_named_by_themselves_too(registry: Registry, recipe: str, tmp_path: Path) -> None:
+    one, other = finished(registry, loss=0.5), finished(registry, loss=0.25)
+    listed = registry.runs.list()
+    assert registry.runs.compare(run for run in listed).best == {"loss": other}
+    assert registry.runs.get(listed[0]).id == one
+    for which in (one, listed[0]):
+        assert registry.runs.plot(which, "loss", tmp_path / "one.svg").exists()
+    with pytest.raises(InvalidInput, match="two or more"):
+        registry.runs.compare(one)
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_compare_with_fewer_than_two_is_a_usage_error(registry: Registry, recipe: str, count: int) -> None:
     ids = [finished(registry, loss=1.0)] * count
