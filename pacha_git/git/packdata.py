@@ -74,6 +74,7 @@ class Pack:
 
     def __init__(self, index_path: Path, *, inode: int, cruft: bool, files: OpenFiles) -> None:
         self.inode = inode
+        self.index_path = index_path
         self.path = index_path.with_suffix(".pack")
         self.cruft = cruft
         self.index = PackIndex(index_path)

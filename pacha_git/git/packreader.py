@@ -137,7 +137,7 @@ class PackSet:
             self._watched = tuple(folder / name for folder in self._folders for name in ("pack", "info/alternates"))
             marks = tuple(map(_mtime, self._watched))
             now = time.time_ns()
-            known = {(pack.path, pack.inode): pack for pack in self._packs}
+            known = {(pack.index_path, pack.inode): pack for pack in self._packs}
             found = [entry for folder in self._folders for entry in _indexes(folder / "pack")]
             new = [
                 pack

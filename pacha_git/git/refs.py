@@ -26,6 +26,7 @@ _OPTIONS: Final = (
 _SYNC_EACH: Final = ("-c", "core.fsync=all")
 _SYNC_LATER: Final = ("-c", "core.fsync=none")
 _MANY: Final = 16
+_LONGEST_REF: Final = 4096
 
 
 class RefUpdate(NamedTuple):
@@ -56,11 +57,17 @@ class Refs:
         return self._loose(ref) or self._packed.now().get(ref)
 
     def _loose(self, ref: str) -> Oid | None:
+        # A path object would take longer than all the rest, and a listing does this for hundreds.
         try:
-            text = (self._dir / ref).read_bytes()
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            file = os.open(f"{self._dir}/{ref}", os.O_RDONLY)
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        return _loose_oid(ref, text)
+        try:
+            return _loose_oid(ref, os.read(file, _LONGEST_REF))
+        except IsADirectoryError:
+            return None
+        finally:
+            os.close(file)
 
     def below(self, prefix: str) -> dict[str, Oid]:
         """All refs whose name begins with ``prefix`` (which ends in ``/``), sorted by name."""
@@ -72,8 +79,9 @@ class Refs:
         return dict(sorted(found.items()))
 
     def _walk(self, prefix: str) -> Iterator[tuple[str, Oid]]:
-        for folder, _, files in os.walk(self._dir / prefix):
-            base = Path(folder).relative_to(self._dir).as_posix()
+        above = len(str(self._dir)) + 1
+        for folder, _, files in os.walk(str(self._dir / prefix)):
+            base = folder[above:]
             for file in files:
                 ref = f"{base}/{file}"
                 oid = None if file.endswith(".lock") else self._loose(ref)
