@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         skeleton,
         stages,
     )
+    from pacha_git.registry import download as downloading
     from pacha_git.registry import import_hf as importing
     from pacha_git.registry import register as registering
     from pacha_git.registry.results import (
@@ -52,6 +53,7 @@ else:
     compare = Deferred("compare")
     content = Deferred("content")
     documents = Deferred("documents")
+    downloading = Deferred("download")
     importing = Deferred("import_hf")
     lineage = Deferred("lineage")
     listing = Deferred("listing")
@@ -224,12 +226,12 @@ class Collection:
             VerificationFailed: the stored bytes are not what the record says.
         """
         _, commit = resolve(self._context, spec, kind=self._kind, version=version)
-        return content.download(self._context, commit, Path(out), force=force, progress=progress)
+        return downloading.download(self._context, commit, Path(out), force=force, progress=progress)
 
     def path(self, spec: str, version: str | None = None, progress: Progress | None = None) -> Path:
         """The payload as a read-only folder in the cache; errors as ``download``."""
         _, commit = resolve(self._context, spec, kind=self._kind, version=version)
-        return content.cached(self._context, commit, progress)
+        return downloading.cached(self._context, commit, progress)
 
     def open(self, spec: str, file: str | None = None) -> BinaryIO:
         """One file of a version, seekable; only the chunks that are read are fetched from the store.

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError
-from pacha_git.registry.content import fill
 from pacha_git.registry.context import Context
+from pacha_git.registry.download import fill
 from pacha_git.registry.results import Progress
 from pacha_git.registry.run_compare import compare
 from pacha_git.registry.run_plot import Curve, draw

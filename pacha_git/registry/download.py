@@ -1,0 +1,250 @@
+"""Writes the bytes of a version to disk: where a person wants them, or as a folder in the cache.
+
+It knows files and folders and what must never be left half done there; how bytes are stored is the store's.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from pacha_git.errors import Conflict, NotFound, PachaError
+from pacha_git.names import Oid
+from pacha_git.registry.content import payload_of
+from pacha_git.registry.context import Context
+from pacha_git.registry.resolve import address_of
+from pacha_git.registry.results import Progress
+from pacha_git.schema.kinds import KINDS
+from pacha_git.schema.manifest import FileLine
+from pacha_git.store import records
+from pacha_git.store.payload_reader import Payload
+
+_SYNC_EACH: Final = 64
+_TEMPORARY: Final = ".pacha-"
+
+
+def download(context: Context, commit: Oid, out: Path, *, force: bool, progress: Progress | None) -> Path:
+    """Write a version's bytes to ``out``; see ``Collection.download``."""
+    stored = records.read(context.repo, commit)
+    document = KINDS[stored.id.kind].primary_document
+    if document is not None:
+        return _download_document(stored, document, out, force=force)
+    payload = payload_of(context, stored)
+    lines = payload.lines
+    report = _Report(progress, f"download {stored.id.spec}", payload.content.size)
+    with _disk(out):
+        if len(lines) == 1:
+            target = out / Path(lines[0].path).name if out.is_dir() else out
+            _write_file(payload, lines[0], target, force=force, report=report)
+            return target
+        _write_folder(payload, out, force=force, report=report)
+    return out
+
+
+class _Report:
+    """Adds up what was written."""
+
+    def __init__(self, progress: Progress | None, what: str, total: int) -> None:
+        self._progress, self._what, self._total = progress, what, total
+        self._done = 0
+
+    def add(self, count: int) -> None:
+        self._done += count
+        if self._progress is not None:
+            self._progress(self._what, self._done, self._total)
+
+
+@contextmanager
+def _disk(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = "free some space and try again" if error.errno in (28, 122) else ""
+        raise PachaError(f"can't write {out}: {error.strerror or error}", hint=hint) from None
+
+
+def _download_document(stored: records.Stored, document: str, out: Path, *, force: bool) -> Path:
+    target = out / f"{stored.id.name.split('/')[-1]}.toml" if out.is_dir() else out
+    with _disk(target), _in_place(target, force=force) as file:
+        file.write(stored.documents[document])
+    return target
+
+
+def _write_file(payload: Payload, line: FileLine, target: Path, *, force: bool, report: _Report) -> None:
+    with _in_place(target, force=force) as file:
+        for block in payload.blocks(line):
+            file.write(block)
+            report.add(len(block))
+        os.fchmod(file.fileno(), _mode(line))
+
+
+@contextmanager
+def _in_place(target: Path, *, force: bool) -> Iterator[BinaryIO]:
+    """A file that takes its final name only when all of it is written and on the disk."""
+    _refuse(target, force=force)
+    descriptor, temporary = tempfile.mkstemp(prefix=f"{_TEMPORARY}{target.name[:80]}-", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o666 & ~_umask())
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        if force:
+            Path(temporary).replace(target)
+        else:
+            _link(Path(temporary), target)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _link(temporary: Path, target: Path) -> None:
+    """Give the file its name unless something took it meanwhile."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError:
+        # A file system without hard links; the look at the top is then all there is.
+        temporary.replace(target)
+
+
+def _refuse(target: Path, *, force: bool) -> None:
+    if target.is_dir() and not target.is_symlink():
+        raise Conflict(f"{target} is a folder", hint="name another place")
+    if not force and os.path.lexists(target):
+        raise _exists(target)
+    if not target.parent.is_dir():
+        raise NotFound(f"no such folder: {target.parent}", hint=f"mkdir -p {target.parent}")
+
+
+def _exists(target: Path) -> Conflict:
+    return Conflict(f"{target} exists already", hint="--force overwrites it")
+
+
+def _umask() -> int:
+    """The umask of this process, where the system tells it unchanged: to set it would be seen by other threads."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_bytes().splitlines():
+            if line.startswith(b"Umask:"):
+                return int(line.split()[1], 8)
+    current = os.umask(0o077)
+    os.umask(current)
+    return current
+
+
+def _mode(line: FileLine) -> int:
+    return (0o777 if line.mode == "755" else 0o666) & ~_umask()
+
+
+def _write_folder(payload: Payload, out: Path, *, force: bool, report: _Report) -> None:
+    """Write a folder beside its final place and rename it; into one that exists (``force``) file by file."""
+    if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
+        if not force or not out.is_dir():
+            raise _exists(out)
+        for line in payload.lines:
+            target = out / line.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write_file(payload, line, target, force=True, report=report)
+        return
+    if not out.parent.is_dir():
+        raise NotFound(f"no such folder: {out.parent}", hint=f"mkdir -p {out.parent}")
+    with _new_folder(out) as folder:
+        fill(payload, folder, report)
+
+
+@contextmanager
+def _new_folder(out: Path) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{out.name[:80]}-", dir=out.parent))
+    try:
+        folder.chmod(0o777 & ~_umask())
+        yield folder
+        if out.is_dir():
+            out.rmdir()
+        folder.rename(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def fill(payload: Payload, folder: Path, report: _Report | None = None) -> None:
+    """Write all files of a payload below a folder of ours, each checked while it is written, all durable at the end."""
+    made: set[Path] = {folder}
+    few = len(payload.lines) <= _SYNC_EACH
+    umask = _umask()
+    for line, blocks in payload.files():
+        target = folder / line.path
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
+        with target.open("xb", buffering=0) as file:
+            for block in blocks:
+                file.write(block)
+                if report is not None:
+                    report.add(len(block))
+            if line.mode == "755":
+                os.fchmod(file.fileno(), 0o777 & ~umask)
+            if few:
+                os.fsync(file.fileno())
+    if not few:
+        os.sync()  # one for two hundred thousand files, where one for each would take minutes
+
+
+# The cache ------------------------------------------------------------------------------------------------------------
+
+
+def cache_folder() -> Path:
+    """Where ``path`` keeps payloads."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "pacha" / "payloads"
+
+
+def cached(context: Context, commit: Oid, progress: Progress | None) -> Path:
+    """The payload as a read-only folder in the cache, written once for all versions and registries with these bytes."""
+    stored = records.read(context.repo, commit)
+    address = address_of(stored).removeprefix("blake3:")
+    content = stored.record.content
+    # Two payloads of one address may differ in the name of their only file.
+    folder = cache_folder() / (address if content is None else f"{address[:40]}-{content.tree[:20]}")
+    if folder.is_dir():
+        return folder
+    with _disk(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _new_cached(folder) as temporary:
+            if content is None:
+                document = KINDS[stored.id.kind].primary_document or ""
+                (temporary / document).write_bytes(stored.documents[document])
+            else:
+                fill(payload_of(context, stored), temporary, _Report(progress, f"cache {stored.id.spec}", content.size))
+            _make_read_only(temporary)
+    return folder
+
+
+@contextmanager
+def _new_cached(folder: Path) -> Iterator[Path]:
+    temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=folder.parent))
+    try:
+        yield temporary
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise  # else another process was as quick, and has the same bytes
+    finally:
+        if temporary.exists():
+            _make_writable(temporary)
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _make_read_only(folder: Path) -> None:
+    for path in [*folder.rglob("*"), folder]:
+        path.chmod((path.stat().st_mode & 0o555) | (0o500 if path.is_dir() else 0o400))
+
+
+def _make_writable(folder: Path) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir():
+            path.chmod(0o700)
