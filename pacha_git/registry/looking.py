@@ -114,9 +114,7 @@ def _take(context: Context, result: Look, fresh: Mapping[str, Oid], progress: Pr
         with changing(context.repo, f"fetch {result.remote}") as changes:
             packs = side.packs if len(sound) == len(fresh) else side.only(list(sound.values()))
             changes.take_in(packs)
-            for ref, oid in sound.items():
-                last = remotes.tracking(result.remote, ref)
-                changes.move(last, oid, context.repo.ref(last))
+            remotes.remember(context, changes, result.remote, sound)
     result.seen |= sound
     result.moved = list(sound)
 

@@ -5,13 +5,14 @@ It knows which remote is meant and how two settings become one; moving objects i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound, RemoteError
 from pacha_git.git import fetching, pushing, transport
+from pacha_git.git.changes import Changes
 from pacha_git.git.credentials import masked
 from pacha_git.git.refs import RefUpdate
 from pacha_git.git.repo import GitRepository
@@ -104,6 +105,16 @@ def tracking(remote: str, ref: str) -> str:
     if ref.startswith(NOTES_ROOT):
         return f"refs/remotes/{remote}/pacha/notes/{ref[len(NOTES_ROOT) :]}"
     return f"refs/remotes/{remote}/pacha/{ref[len(REF_ROOT) :]}"
+
+
+def remember(context: Context, changes: Changes, remote: str, refs: Mapping[str, Oid]) -> None:
+    """Let the last-seen copies of a remote's refs stand here; of several who look at once the last one holds."""
+    for ref, oid in refs.items():
+        last = tracking(remote, ref)
+        before = context.repo.ref(last)
+        if before != oid:
+            changes.move(last, oid, before)
+    changes.resolve_with("refs/remotes/", lambda _changes, update, _now: update.new)
 
 
 def seen(context: Context, remote: str) -> dict[str, Oid]:

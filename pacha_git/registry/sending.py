@@ -13,8 +13,8 @@ from typing import Final
 
 from pacha_git.errors import RemoteError
 from pacha_git.git import pushing
+from pacha_git.git.changes import changing
 from pacha_git.git.pushing import PushedRef
-from pacha_git.git.refs import RefUpdate
 from pacha_git.git.transport import Moved
 from pacha_git.names import PAYLOAD_ROOT, ROOT_REF, Oid
 from pacha_git.registry.choosing import Wish, choose, with_lineage
@@ -22,7 +22,7 @@ from pacha_git.registry.context import Context
 from pacha_git.registry.looking import Look, on_progress
 from pacha_git.registry.parts import push_payloads, size_of_what_is_missing, sweep
 from pacha_git.registry.planning import Plan, Selection, plan
-from pacha_git.registry.remotes import tracking
+from pacha_git.registry.remotes import remember
 from pacha_git.registry.results import Progress, RefResult, Transfer
 
 _TRIES: Final = 8
@@ -128,20 +128,19 @@ def _send_once(
 
 def _note(context: Context, remote: str, pushed: Iterable[PushedRef], sent: _Sent, gone: str = "") -> None:
     """Keep what became of each ref, and remember as last seen what the remote has now."""
-    updates: list[RefUpdate] = []
+    there: dict[str, Oid] = {}
     for each in pushed:
         if not each.ok:
             sent.refused.append(each)
             continue
         what = gone or ("new" if "[new" in each.summary else "updated")
         sent.results[each.ref] = RefResult(each.ref, "up-to-date" if "up to date" in each.summary else what)
-        if each.ref.startswith((PAYLOAD_ROOT, "refs/heads/")) or each.ref == ROOT_REF:
-            continue
-        last = tracking(remote, each.ref)
-        new, old = context.repo.ref(each.ref), context.repo.ref(last)
-        if new is not None and new != old:
-            updates.append(RefUpdate(last, new, old))
-    context.repo.refs.update(updates)
+        new = context.repo.ref(each.ref)
+        if new is not None and not each.ref.startswith((PAYLOAD_ROOT, "refs/heads/")) and each.ref != ROOT_REF:
+            there[each.ref] = new
+    if there:
+        with changing(context.repo, f"push {remote}") as changes:
+            remember(context, changes, remote, there)
 
 
 def _dry(context: Context, remote: str, todo: Plan, there: Mapping[str, Oid]) -> Transfer:

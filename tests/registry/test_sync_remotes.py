@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -89,3 +91,19 @@ def test_a_damaged_payload_there_is_taken_from_elsewhere(there: Registry, here: 
     pulled = there.pull(specs=["m@1.0.0"])
     assert pulled.payloads == 1
     assert "origin" in pulled.warnings[0]
+
+
+def test_several_who_look_at_once_in_one_registry(there: Registry, here: Registry, tmp_path: Path) -> None:
+    for number in range(2, 6):
+        model(here, "m", f"{number}.0.0")
+        here.models.stage(f"m@{number}.0.0", "staging")
+    here.push("origin")
+    model(there, "own", "1.0.0")
+    words = [("pull", "origin"), ("fetch", "origin"), ("push", "origin"), ("pull", "origin", "m@1.0.0")]
+    command = [sys.executable, "-m", "pacha_git", "--registry", str(there.path)]
+    running = [subprocess.Popen([*command, *each], stderr=subprocess.PIPE, text=True) for each in words]
+    for process in running:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+    assert len(there.models.list("m")) == 5
+    assert there.status().remotes[1].behind == ()
