@@ -112,7 +112,10 @@ def _tensors(said: Mapping[str, Any]) -> str | None:
 
 
 def _said(said: Mapping[str, Any]) -> str:
-    notes = ["code that runs when it is loaded"] if said.get("runs_code") else []
+    notes = []
+    if said.get("runs_code"):
+        calls = ", ".join(map(str, said.get("imports") or ()))
+        notes.append("code that runs when it is loaded" + (f", with {calls}" if calls else ""))
     rows = (said.get("metadata") or {}).get("rows")
     notes += [f"{rows} rows"] if isinstance(rows, int) else []
     return "; ".join([*notes, *map(str, said.get("warnings") or ())])

@@ -5,13 +5,16 @@ It knows the grammar of refs, and refuses to know what any of them points at.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
 
 from pacha_git.cli.units import counted
 from pacha_git.errors import InvalidInput
 from pacha_git.names import REGISTRY_REF, parse_notes_ref, parse_payload_ref, parse_record_ref
 
-_NOTES = {"_events": "stages and aliases", "_attestations": "tags, texts and signatures"}
+_RUN: Final = re.compile(r"refs/pacha/(payload/)?runs/([0-9a-f-]{36})\Z")
+_NOTES: Final = {"_events": "stages and aliases", "_attestations": "tags, texts and signatures"}
 
 
 def ref_in_words(ref: str) -> str:
@@ -20,18 +23,21 @@ def ref_in_words(ref: str) -> str:
 
 
 def refs_in_words(refs: Iterable[str]) -> str:
-    """Count what refs hold: ``2 versions, 1 payload, the events of 1 name, settings``; empty if nothing of that."""
+    """Count what refs hold: ``2 versions, 1 run, 1 payload, the events of 1 name``; empty if nothing of that."""
     held: dict[str, set[str]] = {}
     for ref in refs:
         sort, _, what = _read(ref)
         held.setdefault(sort, set()).add(what)
-    parts = [counted(len(held[sort]), sort) for sort in ("version", "payload") if sort in held]
+    parts = [counted(len(held[sort]), sort) for sort in ("version", "run", "payload") if sort in held]
     parts += [f"the events of {counted(len(held['events']), 'name')}"] if "events" in held else []
     return ", ".join([*parts, *(["settings"] if "settings" in held else [])])
 
 
 def _read(ref: str) -> tuple[str, str, str]:
     """What sort of thing a ref holds, how that is said, and of which version or name."""
+    run = _RUN.match(ref)
+    if run is not None:
+        return ("payload", f"points and artifacts of run {run[2]}", ref) if run[1] else ("run", f"run {run[2]}", ref)
     try:
         version, payload, notes = parse_record_ref(ref), parse_payload_ref(ref), parse_notes_ref(ref)
     except InvalidInput:

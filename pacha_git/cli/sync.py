@@ -149,7 +149,10 @@ def _how_to_go_on(ref: str) -> str:
     """A version never changes, so one side's has to become another."""
     version = parse_record_ref(ref)
     if version is None:
-        return "two sides ended one run apart; the rest went"
+        return (
+            f"it ended twice, here and there; to take theirs: git -C REGISTRY update-ref -d {ref}, then pull. "
+            "The rest went"
+        )
     return (
         f"git pacha {version.kind.noun} rm {version.spec} --unpushed undoes yours, unless some remote has it; "
         "then take theirs, or register yours as another version. The rest went"

@@ -171,6 +171,9 @@ def adopt_items(context: Context, changes: Changes, theirs: Mapping[str, Oid], a
     for ref, item in _followers(context, fresh, apart, arrival).items():
         mine = context.repo.ref(ref)
         changes.move(ref, item.commit, mine)
+        stale = context.repo.ref(item.payload_ref)
+        if stale not in (None, item.payload_commit):  # of what stood here before, and was undone by hand
+            changes.move(item.payload_ref, None, stale)
         arrival.results.append(RefResult(ref, "new" if mine is None else "updated"))
 
 

@@ -68,4 +68,5 @@ def _notices(path: str, facts: Facts) -> Iterator[str]:
     for warning in facts.warnings:
         yield f"Warning: {path} is no sound {facts.format} file: {warning}"
     if facts.runs_code:
-        yield f"Warning: {path} is a pickle ({facts.format}): loading it runs the code in it"
+        within = "" if facts.format == "pickle" else f" ({facts.format})"
+        yield f"Warning: {path} is a pickle{within}: loading it runs the code in it"

@@ -25,7 +25,7 @@ from pacha_git.names import (
 )
 from pacha_git.registry.begin import MAIN
 from pacha_git.registry.context import Context
-from pacha_git.registry.items import differing
+from pacha_git.registry.items import differing, read_item
 from pacha_git.registry.results import RefResult
 from pacha_git.store import runs
 from pacha_git.store.events import ATTESTATIONS, read_attestations
@@ -89,6 +89,8 @@ def plan(context: Context, selection: Selection, there: Mapping[str, Oid]) -> Pl
             record = ref.replace(PAYLOAD_ROOT, REF_ROOT, 1)
             if record not in made.refs and there.get(record) != selection.items.get(record):
                 continue  # a run that went on there has later bytes than ours
+            if not _as_recorded(context, record, commit):
+                continue  # ours is the wrong one: fsck says so, and theirs stays
             made.replaced[ref] = there[ref]
         made.payloads[ref] = commit
     made.deleted = {ref: there[ref] for ref in removed if ref in there}
@@ -100,6 +102,15 @@ def plan(context: Context, selection: Selection, there: Mapping[str, Oid]) -> Pl
     if readme is not None and not any(ref.startswith("refs/heads/") for ref in there):
         made.refs[MAIN] = readme
     return made
+
+
+def _as_recorded(context: Context, record: str, payload: Oid) -> bool:
+    """Whether a payload here is the one that its record here names."""
+    commit = context.repo.ref(record)
+    try:
+        return commit is not None and read_item(context.repo, record, commit).payload_commit == payload
+    except PachaError:
+        return False
 
 
 def _plan_items(context: Context, selection: Selection, there: Mapping[str, Oid], made: Plan) -> set[str]:

@@ -6,6 +6,7 @@ It refuses to know where recipes lie or which datasets exist. The fields are tho
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -108,6 +109,8 @@ def parse_recipe(data: bytes) -> Recipe:
 def _checked_text(data: bytes) -> str:
     if len(data) > RECIPE_LIMIT:
         raise ValueError(f"larger than {RECIPE_LIMIT} bytes")
+    if data.startswith(codecs.BOM_UTF8):
+        raise ValueError("it begins with a byte order mark; save it as UTF-8 without (at line 1, column 1)")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:

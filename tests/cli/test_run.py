@@ -259,6 +259,28 @@ def test_register_names_the_run(at: Callable[..., Any], tmp_path: Path) -> None:
     assert edges == [{"from": "model:m@1.0.0", "to": f"run:{run_id}", "relation": "generated-by", "params": {}}]
 
 
+def test_a_run_that_ended_on_two_machines(pacha: Callable[..., Any], at: Callable[..., Any], tmp_path: Path) -> None:
+    hub, other = tmp_path / "hub.git", tmp_path / "other.git"
+    run_id = begun(at)
+    assert pacha("init", hub).code == 0
+    at("remote", "add", "origin", hub)
+    assert at("push").out.startswith("Pushed to origin: 1 run")
+    assert pacha("clone", hub, other).code == 0
+    for each in (at, lambda *words: pacha("--registry", other, *words)):
+        each("run", "log", run_id, "--metric", f"loss={id(each)}")
+        assert each("run", "finish", run_id).code == 0
+        ended = each("push")
+    assert ended.code == 4
+    ref = f"refs/pacha/runs/{run_id}"
+    assert f"update-ref -d {ref}, then pull" in ended.err
+    subprocess.run(["git", "-C", other, "update-ref", "-d", ref], check=True)
+    assert pacha("--registry", other, "pull").code == 0
+    theirs = pacha("--registry", other, "run", "get", run_id, "--json").json
+    assert (theirs["commit"], theirs["payload"]) == (at("run", "get", run_id, "--json").json["commit"], "thin")
+    assert pacha("--registry", other, "push").code == 0
+    assert pacha("--registry", other, "pull", f"run:{run_id}").code == 0
+
+
 def test_help_needs_no_registry(pacha: Callable[..., Any]) -> None:
     for word in ("start", "log", "finish", "exec", "list", "get", "compare", "best", "plot", "download"):
         assert pacha("run", word, "-h").code == 0

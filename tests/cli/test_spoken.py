@@ -9,6 +9,8 @@ from pacha_git.cli.spoken import ref_in_words, refs_in_words
 MODEL = "refs/pacha/models/team/fraud/1.0.0"
 PAYLOAD = "refs/pacha/payload/datasets/d/1.0.0"
 EVENTS = "refs/notes/pacha/models/team/fraud/_events"
+RUN = "refs/pacha/runs/01a1f786-db5a-7000-8c0c-8d5fb56bab6d"
+POINTS = "refs/pacha/payload/runs/01a1f786-db5a-7000-8c0c-8d5fb56bab6d"
 ATTESTATIONS = "refs/notes/pacha/models/team/fraud/_attestations"
 
 
@@ -19,6 +21,9 @@ ATTESTATIONS = "refs/notes/pacha/models/team/fraud/_attestations"
         (PAYLOAD, "bytes of data d 1.0.0"),
         (EVENTS, "stages and aliases of model team/fraud"),
         (ATTESTATIONS, "tags, texts and signatures of model team/fraud"),
+        (RUN, f"run {RUN[-36:]}"),
+        (POINTS, f"points and artifacts of run {RUN[-36:]}"),
+        ("refs/pacha/runs/other", "refs/pacha/runs/other"),
         ("refs/pacha/registry", "settings"),
         ("refs/heads/main", "refs/heads/main"),
         ("refs/pacha/models/x/not-semver", "refs/pacha/models/x/not-semver"),
@@ -29,6 +34,7 @@ def test_one(ref: str, words: str) -> None:
 
 
 def test_many() -> None:
+    assert refs_in_words([RUN, POINTS, MODEL]) == "1 version, 1 run, 1 payload"
     everything = [MODEL, PAYLOAD, EVENTS, ATTESTATIONS, "refs/pacha/registry", "refs/pacha/root"]
     assert refs_in_words(everything) == "1 version, 1 payload, the events of 1 name, settings"
     assert refs_in_words(["refs/pacha/root", "refs/heads/main"]) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -282,3 +283,42 @@ def test_a_run_that_moved_back_is_reported(here: Registry, hub: Path, tmp_path: 
     with pytest.raises(VerificationFailed, match="moved"):
         there.pull()
     assert refs(there.path)[ref] == last
+
+
+@pytest.mark.damaged
+def test_bytes_here_that_are_not_those_of_their_record_replace_none_there(here: Registry, hub: Path) -> None:
+    model(here, "m", "1.0.0", "right")
+    model(here, "m", "2.0.0", "wrong")
+    here.push()
+    before = refs(hub, "refs/pacha/payload")
+    one, two = ("refs/pacha/payload/models/m/1.0.0", "refs/pacha/payload/models/m/2.0.0")
+    subprocess.run(["git", "-C", here.path, "update-ref", one, two], check=True)
+    here.push()
+    assert refs(hub, "refs/pacha/payload") == before
+
+
+# Nothing to do --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["push", "pull"])
+def test_nothing_to_do_is_remembered_until_something_changes(
+    here: Registry, hub: Path, tmp_path: Path, verb: str
+) -> None:
+    model(here, "m", "1.0.0")
+    here.push()
+    there = clone(tmp_path, "there", hub)
+    for registry_ in (here, there):
+        for _ in range(3):
+            assert getattr(registry_, verb)().refs == ()
+        assert verb in (registry_.path / "pacha/quiet.json").read_text()
+    model(here, "m", "2.0.0")
+    assert here.push().payloads == 1
+    there.models.stage("m@1.0.0", "staging")
+    assert {r.ref for r in there.push().refs} == {"refs/notes/pacha/models/m/_events"}
+    assert {r.ref for r in there.pull().refs} == {"refs/pacha/models/m/2.0.0"}
+    assert here.pull().refs != ()
+    here.gc()  # moves refs about, and changes nothing
+    for registry_ in (here, there):
+        (registry_.path / "pacha/quiet.json").write_text("damaged")
+        assert getattr(registry_, verb)().refs == ()
+    assert here.models.get("m@1.0.0").stage == there.models.get("m@1.0.0").stage == "staging"

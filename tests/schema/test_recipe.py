@@ -372,6 +372,12 @@ def test_bad_toml_is_told_with_line_and_column(text: str, line: int, column: int
     assert str(problem).startswith(f"line {line}, column {column}: not a TOML document: ")
 
 
+def test_a_byte_order_mark_is_told() -> None:
+    (problem,) = parse_recipe(b'\xef\xbb\xbfname = "fit"\n').problems
+    assert (problem.line, problem.column) == (1, 1)
+    assert "byte order mark" in problem.message
+
+
 def test_bytes_that_are_no_utf_8_are_told_with_their_place() -> None:
     (problem,) = parse_recipe(HEAD.encode() + b"x = 'ab\xff'\n").problems
     assert (problem.line, problem.column) == (3, 8)
