@@ -120,7 +120,19 @@ def remove_remote(repo: GitRepository, name: str) -> None:
 
 
 def list_refs(repo: GitRepository, remote: str) -> dict[str, Oid]:
-    """Every ref of a remote below ``ROOTS``, as long as the list has at most ``LISTING_LIMIT`` bytes.
+    """Every ref of a remote below ``ROOTS``; arguments and errors as ``listing``."""
+    return parse_listing(listing(repo, remote))
+
+
+def parse_listing(listed: bytes) -> dict[str, Oid]:
+    """The refs below ``ROOTS`` in what ``listing`` returned."""
+    lines = listed.decode("utf-8", "surrogateescape").split("\n")
+    cut = _OID_LENGTH + 1
+    return {line[cut:]: Oid(line[:_OID_LENGTH]) for line in lines if line.startswith(ROOTS, cut)}
+
+
+def listing(repo: GitRepository, remote: str) -> bytes:
+    """The list of a remote's refs as ``git ls-remote`` writes it, of at most ``LISTING_LIMIT`` bytes.
 
     Args:
         repo: Whose remote it is.
@@ -138,9 +150,7 @@ def list_refs(repo: GitRepository, remote: str) -> dict[str, Oid]:
         ).stdout
     if not _LISTED.match(listed):
         raise RemoteError(f"{remote}: its list of refs makes no sense", hint="is the URL that of a Git repository?")
-    lines = listed.decode("utf-8", "surrogateescape").split("\n")
-    cut = _OID_LENGTH + 1
-    return {line[cut:]: Oid(line[:_OID_LENGTH]) for line in lines if line.startswith(ROOTS, cut)}
+    return listed
 
 
 def _patience(remote: str) -> Callable[[], None]:

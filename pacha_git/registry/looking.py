@@ -16,7 +16,7 @@ from pacha_git.git.fetching import WantRefused
 from pacha_git.git.side import Side, passing
 from pacha_git.git.transport import Moved
 from pacha_git.names import NOTES_ROOT, REGISTRY_REF, Oid
-from pacha_git.registry import remotes
+from pacha_git.registry import quiet, remotes
 from pacha_git.registry.arrival import Arrival, inspect, vanished_or_moved
 from pacha_git.registry.context import Context
 from pacha_git.registry.items import ITEM_ROOTS, differing
@@ -41,6 +41,8 @@ class Look:
         moved: The refs that changed since the last time.
         wire: What came for it.
         arrival: What is wrong with the remote.
+        stamp: How both sides stood, if it was asked for.
+        quiet: Whether nothing has changed since there was nothing to do; then nothing else was looked at.
     """
 
     remote: str
@@ -49,6 +51,8 @@ class Look:
     moved: list[str]
     wire: Moved
     arrival: Arrival
+    stamp: str = ""
+    quiet: bool = False
 
     def raise_problems(self, hint: str) -> None:
         """Raise what is wrong with the remote, if anything.
@@ -69,15 +73,21 @@ def on_progress(progress: Progress | None, what: str) -> transport.OnProgress | 
     return lambda doing, done, total: progress(f"{what}: {doing.lower()}", done, total, "objects")
 
 
-def look(context: Context, remote: str, progress: Progress | None = None) -> Look:
+def look(context: Context, remote: str, progress: Progress | None = None, *, verb: str = "") -> Look:
     """See what a remote has, and bring the last-seen copies up to date.
+
+    Args:
+        context: The registry.
+        remote: Its name.
+        progress: Is told how far it is.
+        verb: A verb that had nothing to do when everything stood as it does now need not look any further.
 
     Raises:
         RemoteError: it can't be reached, or breaks off.
     """
     for attempt in range(_TRIES):
         try:
-            return _look(context, remote, progress)
+            return _look(context, remote, progress, verb)
         except WantRefused:
             # Somebody pushed between the listing and the fetch: what we want is no longer at the tip of a ref.
             if attempt == _TRIES - 1:
@@ -85,12 +95,16 @@ def look(context: Context, remote: str, progress: Progress | None = None) -> Loo
     raise AssertionError("the last try returns or raises")
 
 
-def _look(context: Context, remote: str, progress: Progress | None) -> Look:
-    there = transport.list_refs(context.repo, remote)
+def _look(context: Context, remote: str, progress: Progress | None, verb: str) -> Look:
+    listing = transport.listing(context.repo, remote)
+    stamp = quiet.stamp(context, listing) if verb else ""
+    if verb and quiet.is_known(context, remote, verb, stamp):
+        return Look(remote, {}, {}, [], Moved(), Arrival(), stamp, True)
+    there = transport.parse_listing(listing)
     if not there:
         transport.note_empty(context.repo, remote)
     seen = remotes.seen(context, remote)
-    result = Look(remote, there, seen, [], Moved(), Arrival())
+    result = Look(remote, there, seen, [], Moved(), Arrival(), stamp)
     bad = dict(vanished_or_moved(seen, there))
     result.arrival.problems += bad.values()
     differ = differing(there, seen)

@@ -17,7 +17,7 @@ from pacha_git.git.changes import changing
 from pacha_git.git.credentials import masked
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import REGISTRY_REF
-from pacha_git.registry import bundle, remotes, sending
+from pacha_git.registry import bundle, quiet, remotes, sending
 from pacha_git.registry.arrival import adopt_items, adopt_notes
 from pacha_git.registry.begin import write_readme
 from pacha_git.registry.choosing import Wish, choose, with_lineage
@@ -57,7 +57,10 @@ def pull(context: Context, remote: str | None, wish: Wish, progress: Progress | 
         RemoteError: no remote could be reached.
     """
     attempts = Attempts(context, remotes.candidates(context, remote))
-    seen = attempts.first(lambda name: look(context, name, progress))
+    verb = "" if wish.is_selective or wish.payload == "all" else "pull"
+    seen = attempts.first(lambda name: look(context, name, progress, verb=verb))
+    if seen.quiet:
+        return Transfer((), remote=seen.remote, warnings=tuple(attempts.warnings))
     take_over(context, seen)
     pulled = Pulled(wire=seen.wire)
     rest = _missing(context, wish)
@@ -67,6 +70,8 @@ def pull(context: Context, remote: str | None, wish: Wish, progress: Progress | 
             rest = [item for item in rest if context.repo.ref(item.payload_ref) != item.payload_commit]
     _say_missing(context, seen, wish, rest, attempts)
     seen.raise_problems(_SOUND_ONLY)
+    if verb and not seen.moved and not seen.arrival.results:
+        quiet.remember(context, seen.remote, verb, seen.stamp)
     return Transfer(
         tuple(seen.arrival.results), bytes=pulled.wire.bytes, objects=pulled.wire.objects, payloads=pulled.count,
         remote=seen.remote, warnings=(*attempts.warnings, *pulled.warnings),
@@ -190,11 +195,16 @@ def push(
 ) -> Transfer:
     """Give a remote what it has not; see ``Registry.push``."""
     name = remotes.chosen(context, remote)
+    verb = "" if wish.is_selective or wish.payload is not None or dry_run else "push"
+    first = look(context, name, progress, verb=verb)
+    if first.quiet:
+        return Transfer((), remote=name)
+    looks = [first]
     selection = sending.select(context, wish)
 
     def refresh() -> Look:
         """Look at the remote, and unite its events with ours."""
-        seen = look(context, name, progress)
+        seen = looks.pop() if looks else look(context, name, progress)
         seen.raise_problems(_UNTOUCHED)
         ours = refs_here(context.repo)
         notes = {ref: oid for ref, oid in differing(seen.seen, ours).items() if selection.has_notes(ref)}
@@ -203,4 +213,7 @@ def push(
                 adopt_notes(context, changes, notes, seen.arrival)
         return seen
 
-    return sending.send(context, name, selection, refresh, dry_run=dry_run, progress=progress)
+    done = sending.send(context, name, selection, refresh, dry_run=dry_run, progress=progress)
+    if verb and not done.refs and not first.moved:
+        quiet.remember(context, name, verb, first.stamp)
+    return done
