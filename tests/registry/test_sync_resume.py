@@ -209,3 +209,31 @@ def test_a_server_that_takes_no_parts_takes_the_whole(here: Registry, git_daemon
     hook.write_text('#!/bin/sh\ncase $1 in refs/pacha/tmp/*) echo "no such refs here" >&2; exit 1;; esac\n')
     hook.chmod(0o755)
     assert here.push().payloads == 1
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_one_gibibyte_cut_and_repeated(git_daemon: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (payloads, parts):
+        monkeypatch.setattr(module, "PART_BYTES", 64 * MIB)
+    size = 1024 * MIB
+    with (tmp_path / "huge.bin").open("wb") as file:
+        for seed in range(1024):
+            file.write(random.Random(seed).randbytes(MIB))
+    here = registry(tmp_path, "here")
+    here.models.register("m", [tmp_path / "huge.bin"], version="1.0.0")
+    with watched(git_daemon.url) as wire:
+        here.add_remote("origin", wire.url)
+        wire.reset(cut_after=size // 2)
+        with pytest.raises(RemoteError):
+            here.push()
+        wire.reset()
+        here.push()
+        assert wire.total <= size // 2 + 64 * MIB + 2 * MIB
+        there = Registry.clone(wire.url, tmp_path / "there.git")
+        wire.reset(cut_after=size // 2)
+        with pytest.raises(RemoteError):
+            there.pull(specs=["m@1.0.0"])
+        wire.reset()
+        there.pull(specs=["m@1.0.0"])
+        assert wire.total <= size // 2 + 64 * MIB + 2 * MIB
