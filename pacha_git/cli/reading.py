@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +13,17 @@ from pacha_git.cli.invocation import collection, invocation, noun_kind, registry
 from pacha_git.cli.progress import progress
 from pacha_git.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from pacha_git.registry.results import LineageGraph
+
 _FORMATS = ("tree", "dot", "mermaid", "json", "prov")
+Up = Annotated[bool, typer.Option("--up", help="What it came from (the default).")]
+Down = Annotated[bool, typer.Option("--down", help="What came from it.")]
+Depth = Annotated[int | None, typer.Option("--depth", metavar="N", min=0, help="At most N steps away.")]
+Shape = Annotated[
+    str | None,
+    typer.Option("--format", metavar="FORMAT", help="tree (the default), dot, mermaid, json or prov (PROV-JSON)."),
+]
 _Range = Annotated[
     str | None, typer.Option("--range", metavar="A-B", help="Bytes A to B, both included; A- from A on, -N the last N.")
 ]
@@ -125,29 +135,40 @@ def lineage(
     ctx: typer.Context,
     spec: flags.Spec,
     version: flags.Version = None,
-    up: Annotated[bool, typer.Option("--up", help="What it came from (the default).")] = False,
-    down: Annotated[bool, typer.Option("--down", help="What came from it.")] = False,
-    depth: Annotated[int | None, typer.Option("--depth", metavar="N", min=0, help="At most N steps away.")] = None,
-    shape: Annotated[
-        str | None,
-        typer.Option("--format", metavar="FORMAT", help="tree (the default), dot, mermaid, json or prov (PROV-JSON)."),
-    ] = None,
+    up: Up = False,
+    down: Down = False,
+    depth: Depth = None,
+    shape: Shape = None,
 ) -> None:
     """Show what a version came from, or what came from it."""
-    from pacha_git.registry.lineage import render
+    direction = checked_direction(ctx, up, down, shape)
+    things = collection(ctx)
+    walk = things.provenance if shape == "prov" else things.lineage
+    show_graph(ctx, walk(spec, version=version, direction=direction, depth=depth), shape)
 
+
+def checked_direction(ctx: typer.Context, up: bool, down: bool, shape: str | None) -> str:
+    """The direction that was asked for.
+
+    Raises:
+        InvalidInput: both were, or a format that is none.
+    """
     if up and down:
         raise InvalidInput("--up and --down at once", hint="ask for one, then for the other")
     if shape is not None and shape not in _FORMATS:
         raise InvalidInput(f"unknown format {shape!r}", hint="one of " + ", ".join(_FORMATS))
     if invocation(ctx).json and shape not in (None, "json", "prov"):
         raise InvalidInput(f"--format {shape} and --json at once", hint="leave out one of them")
-    direction = "down" if down else "up"
-    if shape == "prov":
-        output.document(collection(ctx).provenance(spec, version=version, direction=direction, depth=depth))
-        return
-    graph = collection(ctx).lineage(spec, version=version, direction=direction, depth=depth)
-    if shape == "json":
+    return "down" if down else "up"
+
+
+def show_graph(ctx: typer.Context, graph: LineageGraph | dict[str, Any], shape: str | None) -> None:
+    """Show lineage as it was asked for: a drawing, or JSON."""
+    from pacha_git.registry.lineage import render
+
+    if isinstance(graph, dict):
+        output.document(graph)
+    elif shape == "json":
         output.document(graph.to_json())
     else:
         output.show(ctx, graph.to_json(), lambda: render(graph, shape or "tree").rstrip("\n"))

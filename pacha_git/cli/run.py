@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from pacha_git.cli import flags, output, run_sheets
+from pacha_git.cli import flags, output, reading, run_sheets
 from pacha_git.cli.grammar import noun, verb
 from pacha_git.cli.importing import runs
 from pacha_git.cli.invocation import invocation, registry
@@ -157,6 +157,21 @@ def get(ctx: typer.Context, run_id: _Id) -> None:
     output.show(ctx, found.to_json(), lambda: run_sheets.detail(found))
 
 
+def lineage(
+    ctx: typer.Context,
+    run_id: _Id,
+    up: reading.Up = False,
+    down: reading.Down = False,
+    depth: reading.Depth = None,
+    shape: reading.Shape = None,
+) -> None:
+    """Show what a run worked with, or what came from it."""
+    direction = reading.checked_direction(ctx, up, down, shape)
+    found = registry(ctx).runs
+    walk = found.provenance if shape == "prov" else found.lineage
+    reading.show_graph(ctx, walk(run_id, direction=direction, depth=depth), shape)
+
+
 def compare(ctx: typer.Context, run_ids: _Ids) -> None:
     """Show several runs side by side, parameters that differ first."""
     found = registry(ctx).runs.compare(run_ids)
@@ -214,6 +229,7 @@ verb(app, "finish", finish)
 verb(app, "exec", exec_, runs_another=True)
 verb(app, "list", list_)
 verb(app, "get", get)
+verb(app, "lineage", lineage)
 verb(app, "compare", compare)
 verb(app, "best", best)
 verb(app, "plot", plot)

@@ -14,6 +14,7 @@ from pacha_git.names import Kind, Oid, VersionId
 from pacha_git.registry.context import Context
 from pacha_git.registry.resolve import resolve
 from pacha_git.registry.results import LineageEdge, LineageGraph, LineageNode
+from pacha_git.registry.run_find import find_run
 from pacha_git.schema.record import Edge, Target
 from pacha_git.store import records, runs
 
@@ -29,29 +30,28 @@ def lineage(
     direction: str = "up",
     depth: int | None = None,
 ) -> LineageGraph:
-    """Walk lineage from a version, breadth first.
+    """Walk lineage from a version or run, breadth first.
 
     Args:
         context: The registry.
         spec: From which.
-        kind: Its kind; None to find out.
+        kind: Its kind; None to find out which kind of version.
         version: What stood after ``-v``.
         direction: ``up`` to what it came from, ``down`` to what came from it.
         depth: How many steps at most; None for all.
 
     Raises:
         InvalidInput: another direction, or a depth below 0.
-        NotFound: no such version.
+        NotFound: no such version or run.
     """
     if direction not in ("up", "down"):
         raise InvalidInput(f"unknown direction {direction!r}", hint="up or down")
     if depth is not None and depth < 0:
         raise InvalidInput(f"a depth of {depth}", hint="0 or more steps")
-    found, commit = resolve(context, spec, kind=kind, version=version)
     neighbours = _above if direction == "up" else _below
-    root = _node(found, commit)
-    nodes, edges = {commit: root}, []
-    queue = deque([(commit, 0)])
+    root = _root(context, spec, kind, version)
+    nodes, edges = {Oid(root.commit): root}, []
+    queue = deque([(Oid(root.commit), 0)])
     while queue:
         here, steps = queue.popleft()
         if depth is not None and steps >= depth:
@@ -62,6 +62,13 @@ def lineage(
                 nodes[Oid(node.commit)] = node
                 queue.append((Oid(node.commit), steps + 1))
     return LineageGraph(root.id, direction, tuple(nodes.values()), tuple(edges))
+
+
+def _root(context: Context, spec: str, kind: Kind | None, version: str | None) -> LineageNode:
+    if kind is not Kind.RUN:
+        return _node(*resolve(context, spec, kind=kind, version=version))
+    run_id = find_run(context, spec)
+    return LineageNode(kind.value, run_id, None, runs.read_run(context.repo, run_id).commit)
 
 
 def _node(version: VersionId, commit: Oid) -> LineageNode:

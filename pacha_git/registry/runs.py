@@ -12,10 +12,10 @@ from typing import Any
 
 from pacha_git.errors import InvalidInput
 from pacha_git.names import Kind
-from pacha_git.registry import run_compare, run_files, run_import, run_seal
+from pacha_git.registry import lineage, provenance, run_compare, run_files, run_import, run_seal
 from pacha_git.registry.context import Context
 from pacha_git.registry.resolve import resolve
-from pacha_git.registry.results import Progress
+from pacha_git.registry.results import LineageGraph, Progress
 from pacha_git.registry.run import Run, attach, check_tags
 from pacha_git.registry.run_exec import Executed, execute
 from pacha_git.registry.run_find import WhichRun, find_run, find_runs
@@ -132,6 +132,15 @@ class Runs:
     def get(self, run_id: WhichRun) -> RunInfo:
         """A run with its environment; of a live one with what was logged so far. Raises as ``find``."""
         return info(self._context, runs.read_run(self._context.repo, find_run(self._context, run_id)))
+
+    def lineage(self, run_id: WhichRun, *, direction: str = "up", depth: int | None = None) -> LineageGraph:
+        """What a run worked with (``up``), or what came from it (``down``); raises as ``Collection.lineage``."""
+        found = find_run(self._context, run_id)
+        return lineage.lineage(self._context, found, kind=Kind.RUN, direction=direction, depth=depth)
+
+    def provenance(self, run_id: WhichRun, *, direction: str = "up", depth: int | None = None) -> dict[str, Any]:
+        """The lineage of a run as PROV-JSON; see ``provenance.prov_json``."""
+        return provenance.prov_json(self._context, self.lineage(run_id, direction=direction, depth=depth))
 
     # Several -----------------------------------------------------------------------------------------------------
 

@@ -250,13 +250,20 @@ def test_plot_and_download(at: Callable[..., Any], tmp_path: Path) -> None:
     assert at("run", "download", ids[0], "-o", tmp_path / "out").code == 4
 
 
-def test_register_names_the_run(at: Callable[..., Any], tmp_path: Path) -> None:
-    run_id = begun(at)
+def test_register_names_the_run(at: Callable[..., Any], recipe: str, tmp_path: Path) -> None:
+    run_id = begun(at, "--recipe", recipe)
     ended = at("model", "register", "m", put(tmp_path / "m.bin"), "-v", "1.0.0", "--run", run_id, "--json")
     assert ended.json["lineage"][0]["name"] == run_id
     assert at("model", "register", "m", put(tmp_path / "m.bin"), "-v", "2.0.0", "--run", UNKNOWN).code == 3
-    edges = at("model", "lineage", "m@1.0.0", "--format", "json").json["edges"]
+    edges = at("model", "lineage", "m@1.0.0", "--depth", "1", "--format", "json").json["edges"]
     assert edges == [{"from": "model:m@1.0.0", "to": f"run:{run_id}", "relation": "generated-by", "params": {}}]
+    assert at("run", "finish", run_id).code == 0
+    assert at("run", "lineage", run_id, "--down", "--json").json["edges"] == edges
+    (up,) = at("run", "lineage", f"run:{run_id}", "--json").json["edges"]
+    assert (up["from"], up["to"]) == (f"run:{run_id}", "recipe:fit@1.0.0")
+    assert f"pacha:run/{run_id}" in str(at("run", "lineage", run_id, "--format", "prov").json["activity"])
+    assert at("run", "lineage", run_id, "--up", "--down").code == 2
+    assert at("run", "lineage", UNKNOWN).code == 3
 
 
 def test_a_run_that_ended_on_two_machines(pacha: Callable[..., Any], at: Callable[..., Any], tmp_path: Path) -> None:
@@ -282,5 +289,5 @@ def test_a_run_that_ended_on_two_machines(pacha: Callable[..., Any], at: Callabl
 
 
 def test_help_needs_no_registry(pacha: Callable[..., Any]) -> None:
-    for word in ("start", "log", "finish", "exec", "list", "get", "compare", "best", "plot", "download"):
+    for word in ("start", "log", "finish", "exec", "list", "get", "lineage", "compare", "best", "plot", "download"):
         assert pacha("run", word, "-h").code == 0
