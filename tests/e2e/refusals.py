@@ -6,14 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from pacha_git import InvalidInput, PachaError
+from pacha_git import PachaError
 
 
 def refused(kind: type[PachaError], what: str, act: Callable[[], object]) -> PachaError:
     """The error, which says what is wrong in one line, and what to do next."""
     with pytest.raises(PachaError, match=what) as caught:
         act()
-    assert type(caught.value) is kind or (kind is InvalidInput and isinstance(caught.value, InvalidInput))
+    assert isinstance(caught.value, kind)
+    assert (caught.value.code, caught.value.exit_code) == (kind.code, kind.exit_code)
     assert "\n" not in caught.value.message
     return caught.value
 
