@@ -53,11 +53,11 @@ fix: $(INSTALLED) ## Let ruff repair what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(INSTALLED) $(WEIGHTS) ## Time the main commands beside cp and git add; JSON in benchmarks/results
+bench: $(INSTALLED) $(WEIGHTS) ## The whole table of speed and size beside its peers, half an hour; JSON in benchmarks/results
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.sync
 
-bench-quick: $(INSTALLED) $(WEIGHTS) ## The same in three rounds
+bench-quick: $(INSTALLED) $(WEIGHTS) ## The same on small inputs, under three minutes
 	$(BIN)/python -m benchmarks --quick
 	$(BIN)/python -m benchmarks.sync --quick
 

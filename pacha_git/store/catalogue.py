@@ -89,7 +89,7 @@ class Catalogue:
         """Every version of a kind, or of a name, by name and then ascending by SemVer."""
         clause, values = ("kind = ? AND name = ?", (kind.value, name)) if name else ("kind = ?", (kind.value,))
         rows = self._answer(lambda c: list(_rows(c, clause, values)))
-        return sorted(rows, key=lambda row: (row.id.name, row.id.version))
+        return sorted(rows, key=lambda row: (row.id.name, row.id.version.order))
 
     def latest_rows(self, kind: Kind) -> list[tuple[Row, int]]:
         """The latest version of every name of a kind that has any, with how many it has; by name."""
@@ -266,13 +266,14 @@ def _rows(connection: sqlite3.Connection, clause: str, values: tuple[Any, ...]) 
             folds[kind, name] = json.loads(fold)
         folded = folds[kind, name]
         identity = VersionId(Kind(kind), name, Version.parse(version))
+        said = json.loads(record)
         yield Row(
             id=identity,
             commit=Oid(oid),
-            record=json.loads(record),
+            record=said,
             address=address,
             size=size,
-            signers=_signers(json.loads(extra), json.loads(record)["created_at"], folded["endorsed"].get(oid, ())),
+            signers=_signers(json.loads(extra), said["created_at"], folded["endorsed"].get(oid, ())),
             stage=folded["stages"].get(oid, "development"),
             aliases=tuple(sorted(alias for alias, named in folded["aliases"].items() if named == oid)),
             tags=folded["tags"].get(oid, {}),

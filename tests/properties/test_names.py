@@ -473,3 +473,8 @@ def test_oids_that_are_refused(text: str) -> None:
 def test_addresses_that_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         Address.parse(text)
+
+
+@given(st.lists(VERSIONS, max_size=8))
+def test_the_key_of_versions_sorts_as_they_do(versions: list[Version]) -> None:
+    assert sorted(versions, key=lambda version: version.order) == sorted(versions)
