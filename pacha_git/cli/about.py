@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
-from pacha_git import __version__
 from pacha_git.cli import output
-from pacha_git.cli.grammar import show_help
+from pacha_git.cli.grammar import show_help, show_version
 from pacha_git.cli.invocation import invocation
 from pacha_git.errors import InvalidInput
-
-_FORMAT: Final = 1  # of the registries it makes and reads: docs/format.md
-
-
-def show_version(ctx: typer.Context) -> None:
-    """Print the version."""
-    output.show(ctx, {"version": __version__, "format": _FORMAT}, f"pacha-git {__version__}")
 
 
 def version(ctx: typer.Context) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from pacha_git import __version__
 from pacha_git.cli import output
 from pacha_git.cli.invocation import invocation
 from pacha_git.errors import InvalidInput
@@ -39,6 +40,11 @@ def show_help(ctx: typer.Context) -> None:
     output.show(ctx, {"command": ctx.command_path, "help": text}, text)
 
 
+def show_version(ctx: typer.Context) -> None:
+    """Print the version of the program, and of the format that it reads and writes."""
+    output.show(ctx, {"version": __version__, "format": 1}, f"pacha-git {__version__}")
+
+
 def _on_help(ctx: typer.Context, _: object, value: bool) -> None:
     asked = invocation(ctx)
     asked.json = asked.json or json_asked(asked.words, ctx.command)
@@ -47,8 +53,6 @@ def _on_help(ctx: typer.Context, _: object, value: bool) -> None:
 
 
 def _on_version(ctx: typer.Context, _: object, value: bool) -> None:
-    from pacha_git.cli.about import show_version
-
     asked = invocation(ctx)
     asked.json = asked.json or json_asked(asked.words, ctx.command)
     show_version(ctx)

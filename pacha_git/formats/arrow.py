@@ -9,8 +9,8 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pacha_git.formats.columns import MOST_COLUMNS, NULLS, Column, Table, delimiter_of
 from pacha_git.formats.source import Damaged
-from pacha_git.formats.tables import MOST_COLUMNS, NULLS, Column, Table, delimiter_of
 
 _BATCH: Final = 1 << 16
 _NAMES: Final = {"double": "float64", "float": "float32", "halffloat": "float16", "large_string": "string"}

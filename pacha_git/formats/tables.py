@@ -10,14 +10,11 @@ import gzip
 import importlib.util
 import io
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
+from pacha_git.formats.columns import Table
 from pacha_git.formats.source import Damaged
-
-NULLS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
-"""What a CSV writes where there is no value."""
 
 _TEXT_SUFFIXES: Final = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _ARROW_SUFFIXES: Final = {
@@ -27,38 +24,10 @@ _ARROW_SUFFIXES: Final = {
     ".feather": "arrow",
     ".ipc": "arrow",
 }
-MOST_COLUMNS: Final = 2_000
 
 
 class LibraryMissing(Exception):
     """The file can be read with PyArrow alone, and it is not installed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column.
-
-    Attributes:
-        name: As the file has it.
-        dtype: int64, float64, bool, string, date32, timestamp, … as PyArrow and NumPy name types.
-        nulls: How many values are missing.
-        minimum: The least number or date; of texts, the least length.
-        maximum: The greatest, likewise.
-    """
-
-    name: str
-    dtype: str
-    nulls: int
-    minimum: Any = None
-    maximum: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table: how many rows it has, and its columns in order."""
-
-    rows: int
-    columns: tuple[Column, ...]
 
 
 def table_kind(path: str) -> str | None:
@@ -124,10 +93,3 @@ def _opened(file: BinaryIO, path: str) -> BinaryIO:
     if not path.lower().endswith(".gz"):
         return file
     return io.BufferedReader(gzip.GzipFile(fileobj=file))
-
-
-def delimiter_of(first_line: str, path: str) -> str:
-    """What separates the fields of a CSV, by its heading."""
-    if ".tsv" in path.lower():
-        return "\t"
-    return max(",;\t|", key=lambda mark: (first_line.count(mark), mark == ","))

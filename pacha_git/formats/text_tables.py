@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, Final
 
+from pacha_git.formats.columns import MOST_COLUMNS, NULLS, Column, Table, delimiter_of
 from pacha_git.formats.source import Damaged
-from pacha_git.formats.tables import MOST_COLUMNS, NULLS, Column, Table, delimiter_of
 
 _NULLS: Final = frozenset(NULLS)
 _NUMERIC: Final = frozenset("+-.0123456789iI")

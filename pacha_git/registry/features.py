@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final, cast
 
+from pacha_git.formats.columns import Column, Table
 from pacha_git.formats.source import Damaged
-from pacha_git.formats.tables import Column, LibraryMissing, Table, read_table, table_kind
+from pacha_git.formats.tables import LibraryMissing, read_table, table_kind
 from pacha_git.registry.content import payload_of
 from pacha_git.registry.context import Context
 from pacha_git.registry.results import Json, Progress

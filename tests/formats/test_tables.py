@@ -15,8 +15,9 @@ from sklearn.datasets import load_wine
 
 from pacha_git.formats import tables
 from pacha_git.formats.arrow import read_with_arrow
+from pacha_git.formats.columns import Column, Table
 from pacha_git.formats.source import Damaged
-from pacha_git.formats.tables import Column, LibraryMissing, Table, read_table, table_kind
+from pacha_git.formats.tables import LibraryMissing, read_table, table_kind
 from pacha_git.formats.text_tables import read_text_table
 
 CSV = """\
