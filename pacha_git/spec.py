@@ -109,7 +109,10 @@ class Spec:
         if kind is None or self.kind is kind:
             return self
         if self.kind is not None:
-            raise InvalidInput(f"{self} is a {self.kind.value}, a {kind.value} is wanted here")
+            raise InvalidInput(
+                f"{self} is a {self.kind.value}, a {kind.value} is wanted here",
+                hint=f"commands for it begin with git pacha {self.kind.noun}",
+            )
         return replace(self, kind=kind)
 
 

@@ -6,7 +6,7 @@ Every word is read as text here and checked by the floors below: typer's own cho
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -133,13 +133,17 @@ def whole(text: str | None, flag: str) -> int | None:
         raise InvalidInput(f"{flag} takes a whole number, not {text!r}", hint=f"as in {flag} 100") from None
 
 
-def numbers(words: Iterable[str] | None, flag: str) -> dict[str, int | float]:
+def numbers(words: Sequence[str] | None, flag: str) -> dict[str, int | float]:
     """Read ``K=NUMBER`` words.
 
     Raises:
-        InvalidInput: one is no number.
+        InvalidInput: one is no number, or a key is given twice: neither value may be lost.
     """
-    return {key: _number(value, flag) for key, value in pairs(words, flag).items()}
+    found = {key: _number(value, flag) for key, value in pairs(words, flag).items()}
+    if len(found) < len(words or ()):
+        twice = next(key for key in found if sum(word.startswith(f"{key}=") for word in words or ()) > 1)
+        raise InvalidInput(f"{flag} {twice} is given twice", hint="give each value by itself")
+    return found
 
 
 def _number(text: str, flag: str) -> int | float:

@@ -111,6 +111,9 @@ def _select(context: Context, spec: Spec, selector: Selector, versions: Mapping[
             chosen = [version for version, commit in here.items() if ledger.stage(commit) is selector]
         else:
             chosen = latest_first(list(here))[:1]
+    if not chosen and isinstance(selector, Latest) and versions:
+        hint = f"{_known(versions)}: what they were is told under their number"
+        raise NotFound(f"every version of {spec.kind.noun} {spec.name} was removed", hint=hint)
     if not chosen:
         raise NotFound(f"no {spec.kind.noun} {spec.name}@{selector_text(selector)}", hint=_known(versions))
     return max(chosen)

@@ -86,6 +86,7 @@ def test_finish_twice_and_logging_afterwards(at: Callable[..., Any]) -> None:
         (["log", "ID"], 2),
         (["log", "ID", "--metric", "loss=low"], 2),
         (["log", "ID", "--metric", "loss"], 2),
+        (["log", "ID", "--metric", "loss=1", "--metric", "loss=2"], 2),
         (["log", "ID", "--metric", "loss=1", "--step", "one"], 2),
         (["log", "ID", "--metric", "loss=1", "--step", "99999999999999999999"], 2),
         (["log", "ID", "--artifact", "nowhere"], 3),

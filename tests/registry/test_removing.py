@@ -57,6 +57,9 @@ def test_a_name_of_which_all_is_removed(registry: Registry) -> None:
     assert registry.models.list() == []
     assert registry.models.list("m") == []
     assert len(registry.models.list("m", removed=True)) == 2
+    with pytest.raises(NotFound, match="every version of model m was removed") as caught:
+        registry.models.get("m")
+    assert "there is 1.0.0" in caught.value.hint
 
 
 def test_removing_twice_does_no_harm(registry: Registry) -> None:

@@ -104,8 +104,9 @@ def test_the_kind_of_a_bare_spec(registry: Registry) -> None:
         with pytest.raises(Ambiguous) as caught:
             registry.resolve(spec)
         assert [each.partition(":")[0] for each in caught.value.candidates] == ["model", "data", "recipe"]
-    with pytest.raises(InvalidInput, match="a model is wanted here"):
+    with pytest.raises(InvalidInput, match="a model is wanted here") as refused:
         registry.models.get("data:m")
+    assert refused.value.hint.endswith("git pacha data")
 
 
 @pytest.mark.parametrize(
