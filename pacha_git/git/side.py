@@ -81,6 +81,15 @@ class Side:
             raise Corrupt("an object that arrived can't be read")
         return max(map(int, sizes), default=0)
 
+    def refuse_larger(self, most: int) -> None:
+        """See to it that every object that arrived can be read into memory.
+
+        Raises:
+            Corrupt: one has more than ``most`` bytes, or can't be read.
+        """
+        if self.largest() > most:
+            raise Corrupt(f"an object of over {most >> 20} MiB came with it")
+
     def _oids(self) -> Iterator[bytes]:
         for pack in self.packs:
             for line in self.repo.git("show-index", stdin=pack.with_suffix(".idx").read_bytes()).splitlines():

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from blake3 import blake3
 
-from pacha_git.errors import PachaError, VerificationFailed
+from pacha_git.errors import Corrupt, PachaError, VerificationFailed
 from pacha_git.git import fetching
 from pacha_git.git.changes import Changes, changing
 from pacha_git.git.fetching import WantRefused
@@ -133,14 +133,17 @@ class Sound:
 def check_arrived(side: Side, items: Sequence[Item], arrival: Arrival, progress: Progress | None) -> Sound:
     """Check every byte of payloads that lie in a side repository; what is wrong with one, the arrival is told."""
     sound = Sound()
-    too_large = side.largest() > MANIFEST_LIMIT
+    try:
+        side.refuse_larger(MANIFEST_LIMIT)
+    except Corrupt as error:
+        for item in items:
+            arrival.refuse(item.payload_ref, error.message)
+        return sound
     for item in items:
         assert item.content is not None
         assert item.payload_commit is not None
         report = None if progress is None else _reporting(progress, f"check {item.label}", item.content.size)
         try:
-            if too_large:
-                raise VerificationFailed(f"an object of over {MANIFEST_LIMIT >> 20} MiB came with it")
             check_payload(
                 side.repo, item.payload_commit, item.content, progress=report,
                 seen=lambda oid, block: sound.digests.append((blake3(block).digest(), oid.raw)),
@@ -249,6 +252,7 @@ def _fetch_parts(
     manifest = Oid(content.manifest)
     if not side.repo.has(manifest):
         pulled.wire.add(fetching.fetch(side, remote, [manifest], haves=haves[:1], most=MANIFEST_LIMIT))
+    side.refuse_larger(MANIFEST_LIMIT)
     lines = Payload(side.repo, content).lines
     check_content(content, lines)
     parts = {oid: size for line in lines for oid, size in line.parts or ()}
@@ -262,6 +266,7 @@ def _fetch_parts(
         done += sum(batch.values())
         if progress is not None:
             progress(f"pull {item.label}", done, content.size)
+    side.refuse_larger(MANIFEST_LIMIT)
     _fetch_holes(remote, side, content, pulled)
     with PackWriter(side.repo.objects, reason="upper trees") as writer:
         tree = payload_tree(lines, side.repo.read_as(manifest, "blob"), writer.add)  # type: ignore[arg-type]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from pacha_git import Registry, VerificationFailed
+from pacha_git import PachaError, Registry, VerificationFailed
 from pacha_git.errors import RemoteError
 from pacha_git.git import transport
 from pacha_git.git.changes import Changes
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import Address, Oid
-from pacha_git.registry import looking
+from pacha_git.registry import looking, payloads
 from pacha_git.schema.commit import commit_bytes, payload_commit, split_commit, tree_bytes
 from tests.conftest import check_registry
 from tests.registry.hostile import IDENTITY, endless, forge, record_with
@@ -320,3 +320,22 @@ def test_a_pack_without_end(ours: Registry, monkeypatch: pytest.MonkeyPatch, obj
             ours.fetch("endless")
     assert "whose machine" in raised.value.hint
     assert list((ours.path / "pacha/side").glob("*")) == []
+
+
+def test_a_manifest_that_would_fill_the_memory(
+    ours: Registry, hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of more than the limit is refused before it is read, whether the payload comes in parts or whole."""
+    theirs = Registry.open(tmp_path / "theirs.git")
+    for number in range(3):
+        (tmp_path / f"{'x' * 100}{number}.bin").write_bytes(bytes([number]) * (8 << 20))
+    paths = sorted(tmp_path.glob("xxx*"))
+    theirs.models.register("large", paths, version="1.0.0")
+    theirs.push()
+    monkeypatch.setattr(payloads, "MANIFEST_LIMIT", 300)
+    for part in (1 << 20, 1 << 30):
+        monkeypatch.setattr(payloads, "PART_BYTES", part)
+        with pytest.raises(PachaError, match="came with it|sends more than"):
+            ours.pull(specs=["large@1.0.0"])
+        assert ours.models.get("large").payload == "thin"
+    assert list(check_registry(ours.path)) == []
