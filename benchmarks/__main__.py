@@ -28,9 +28,9 @@ def _parts(arguments: argparse.Namespace) -> dict[str, Callable[[Path], Any]]:
     rounds = arguments.rounds
     return {
         "large": lambda work: large.measure(work, size, rounds, _tell),
-        "start-up": lambda work: small.start_up(work, 2_000 if quick else 100_000, rounds + 2, _tell),
+        "start-up": lambda work: small.start_up(work, 1_000 if quick else 100_000, rounds + 2, _tell),
         "registrations": lambda work: small.registrations(work, 100 if quick else 1000, _tell),
-        "files": lambda work: small.many_files(work, 5_000 if quick else 200_000, 1, _tell),
+        "files": lambda work: small.many_files(work, 2_000 if quick else 200_000, 1, _tell),
         "sharing": lambda work: small.sharing(work, (32 << 20) if quick else (200 << 20), _tell),
         "versions": lambda work: small.many_versions(work, size // 4, 4 if quick else 10, _tell),
     }

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-# Python's 700 would have the collector look a dozen times through what libraries make while they load: 8 ms in vain.
-_COLLECT_AFTER: Final = 50_000
+# Python's 700 would have the collector look a dozen times through what libraries make while they load: 16 ms in vain.
+_COLLECT_AFTER: Final = 100_000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
