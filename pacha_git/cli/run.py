@@ -74,13 +74,16 @@ def log(
     metrics, params, tags = flags.numbers(metric, "--metric"), flags.values(param, "--param"), flags.pairs(tag, "--tag")
     if not (metrics or params or tags or artifact):
         raise InvalidInput("nothing to log", hint="--metric K=NUMBER, --param K=VALUE, --artifact PATH")
+    paths = [flags.path(word) for word in artifact or ()]
+    if len({path.name or path.resolve().name for path in paths}) < len(paths):
+        raise InvalidInput("two artifacts of the same name", hint="rename one, or give the folder that they are in")
     run = registry(ctx).runs.resume(run_id, own=False)
     try:
         if params or tags:
             run.set(params=params, tags=tags)
         run.log(metrics, step=flags.whole(step, "--step"))
-        for path in artifact or ():
-            run.artifact(flags.path(path))
+        for path in paths:
+            run.artifact(path)
     finally:
         run.close()
     output.tell(ctx, {"id": run.id}, "")

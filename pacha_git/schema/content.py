@@ -6,12 +6,13 @@ The format is docs/format.md, "record.json".
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.names import Oid
+from pacha_git.schema import canonical
 from pacha_git.schema.fields import AddressText, Files, OidText, Part, Size
 from pacha_git.schema.manifest import FileLine, check_paths, content_address, sorted_lines
 
@@ -94,3 +95,15 @@ def check_content(content: Content, lines: Iterable[FileLine]) -> None:
         raise Corrupt(f"the sizes or number of the files are not what the record of {content.address} says")
     if content.files is not None and list(content.files) != files:
         raise Corrupt(f"the list of files in the record is not that of its manifest ({content.address})")
+
+
+def encode_with_content(value: dict[str, Any]) -> bytes:
+    """Write a record or run as canonical JSON; its list of files is left out from 256 KiB on, in ``value`` too."""
+    content = value["content"]
+    if content is not None and content["files"] is None:
+        del content["files"]
+    data = canonical.encode(value)
+    if content is not None and "files" in content and len(data) >= FILES_LIMIT:
+        del content["files"]
+        data = canonical.encode(value)
+    return data

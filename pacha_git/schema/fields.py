@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
 from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.names import Address, Kind, Name, Oid
@@ -17,6 +17,13 @@ from pacha_git.schema.grammar import check_identity, check_relation, check_run_i
 from pacha_git.schema.manifest import FileLine, file_line_of_json
 
 _NUMBER_WORD: Final = re.compile(r"(NaN|-?Infinity|-?[1-9][0-9]{15,})\Z", re.ASCII)
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that is wrong, after the field it is wrong with."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}"
 
 
 def _accepted_by(check: Callable[[str], object]) -> AfterValidator:

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.names import Address, Kind, Name, Oid, Version, VersionId
 from pacha_git.schema import canonical
-from pacha_git.schema.content import FILES_LIMIT, Content, check_content, make_content
+from pacha_git.schema.content import FILES_LIMIT, Content, check_content, encode_with_content, make_content
 from pacha_git.schema.fields import (
     AddressText,
     IdentityText,
@@ -25,6 +25,7 @@ from pacha_git.schema.fields import (
     Part,
     RelationText,
     TimeText,
+    first_problem,
 )
 from pacha_git.schema.grammar import check_run_id
 
@@ -199,11 +200,8 @@ def _validated(values: Mapping[str, Any], error_type: type[PachaError]) -> Recor
     try:
         return record_type.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
         name, version = str(values.get("name"))[:128], str(values.get("version"))[:128]
-        message = first["msg"].removeprefix("Value error, ")
-        raise error_type(f"bad record of {kind} {name} {version}: {where + ': ' if where else ''}{message}") from None
+        raise error_type(f"bad record of {kind} {name} {version}: {first_problem(error)}") from None
 
 
 def encode_record(record: Record) -> bytes:
@@ -212,14 +210,7 @@ def encode_record(record: Record) -> bytes:
     Raises:
         InvalidInput: larger than that, or a value that canonical JSON can't hold.
     """
-    value = record.model_dump()
-    content = value["content"]
-    if content is not None and content["files"] is None:
-        del content["files"]
-    data = canonical.encode(value)
-    if content is not None and "files" in content and len(data) >= FILES_LIMIT:
-        del content["files"]
-        data = canonical.encode(value)
+    data = encode_with_content(record.model_dump())
     if len(data) > RECORD_LIMIT:
         raise InvalidInput(
             f"the record of {record.id} would be {len(data)} bytes, the limit is {RECORD_LIMIT}",

@@ -17,8 +17,8 @@ from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.names import Address, Kind, Oid
 from pacha_git.schema import canonical
 from pacha_git.schema.commit import commit_bytes, git_oid, split_commit, tree_bytes
-from pacha_git.schema.content import FILES_LIMIT, Content, check_content
-from pacha_git.schema.fields import AddressText, IdentityText, Number, Part, RunIdText, TimeText
+from pacha_git.schema.content import Content, check_content, encode_with_content
+from pacha_git.schema.fields import AddressText, IdentityText, Number, Part, RunIdText, TimeText, first_problem
 from pacha_git.schema.grammar import timestamp
 from pacha_git.schema.params import decode_params
 from pacha_git.schema.record import FORMAT, PARENT_LIMIT, RECORD_LIMIT, Edge, Target, refuse_newer
@@ -128,10 +128,7 @@ def _validated(values: Mapping[str, Any], error_type: type[PachaError]) -> RunRe
     try:
         return RunRecord.model_validate(values)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        message = first["msg"].removeprefix("Value error, ")
-        raise error_type(f"bad run {str(values.get('id'))[:40]}: {where + ': ' if where else ''}{message}") from None
+        raise error_type(f"bad run {str(values.get('id'))[:40]}: {first_problem(error)}") from None
 
 
 def encode_run(run: RunRecord) -> bytes:
@@ -144,13 +141,7 @@ def encode_run(run: RunRecord) -> bytes:
         InvalidInput: too large even so, or a value that canonical JSON can't hold.
     """
     value = run.model_dump()
-    content = value["content"]
-    if content is not None and content["files"] is None:
-        del content["files"]
-    data = canonical.encode(value)
-    if content is not None and "files" in content and len(data) >= FILES_LIMIT:
-        del content["files"]
-        data = canonical.encode(value)
+    data = encode_with_content(value)
     return data if len(data) <= RECORD_LIMIT else _shortened(value)
 
 

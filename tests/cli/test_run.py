@@ -90,6 +90,7 @@ def test_finish_twice_and_logging_afterwards(at: Callable[..., Any]) -> None:
         (["log", "ID", "--metric", "loss=1", "--step", "one"], 2),
         (["log", "ID", "--metric", "loss=1", "--step", "99999999999999999999"], 2),
         (["log", "ID", "--artifact", "nowhere"], 3),
+        (["log", "ID", "--artifact", "one/plot.png", "--artifact", "two/plot.png"], 2),
         (["log", UNKNOWN, "--metric", "loss=1"], 3),
         (["log", "x", "--metric", "loss=1"], 2),
         (["finish", "ID", "--status", "done"], 2),
