@@ -5,10 +5,14 @@ It refuses to know where the facts come from.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pacha_git.schema.document import DocumentRules
+
+# Controls, and the marks that turn text around.
+_ACTED_UPON: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def write_skeleton(
@@ -48,5 +52,6 @@ def grid(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]
 
 
 def _inline(value: object) -> str:
-    """A value within a line: it breaks neither line nor table, and opens no tag."""
-    return " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
+    """A value within a line: it breaks neither line nor table, opens no tag, and no terminal acts upon it."""
+    text = " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
+    return _ACTED_UPON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

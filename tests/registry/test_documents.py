@@ -194,6 +194,16 @@ def test_tables_that_are_one_and_tables_that_differ(registry: Registry, tmp_path
     assert [notice.split(":")[0] for notice in notices] == ["bad.parquet can't be read as a table"]
 
 
+def test_names_of_columns_that_a_terminal_or_a_reader_would_act_upon(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("\x1b[31mred,<b>,a|b\u202e\n1,2,3\n")
+    registry.datasets.register("d", tmp_path / "d.csv", version="1.0.0")
+    text = registry.datasets.card_skeleton("d")[0]
+    assert "\x1b" not in text
+    assert "| \\u001b[31mred | int64 |" in text
+    assert "| &lt;b> | int64 |" in text
+    assert "| a\\|b\\u202e | int64 |" in text
+
+
 def test_a_skeleton_where_the_bytes_are_not(wine: Registry, tmp_path: Path) -> None:
     Registry.init(tmp_path / "hub.git")
     wine.add_remote("origin", str(tmp_path / "hub.git"))
