@@ -23,14 +23,15 @@ def write_skeleton(
     Args:
         rules: Which sections there are.
         title: The first heading.
-        metadata: The front matter; what is None or empty is left out.
+        metadata: The front matter; what is None or empty is left out, and a licence asked for.
         texts: By title of a section its lines of Markdown; of those without any, the question is asked.
     """
     import yaml
 
     known = {key: value for key, value in metadata.items() if value not in (None, "", [], {})}
     head = yaml.safe_dump(known, sort_keys=False, allow_unicode=True, width=110) if known else ""
-    lines = ["---", *head.splitlines(), "---", "", f"# {title}"]
+    asked = [] if "license" in known else ["# license: which one, as in mit, apache-2.0 or cc-by-4.0"]
+    lines = ["---", *asked, *head.splitlines(), "---", "", f"# {title}"]
     for rule in rules.sections:
         lines += ["", f"## {rule.title}", ""]
         said = list(texts.get(rule.title, ()))

@@ -204,6 +204,16 @@ def test_names_of_columns_that_a_terminal_or_a_reader_would_act_upon(registry: R
     assert "| a\\|b\\u202e | int64 |" in text
 
 
+def test_a_skeleton_asks_for_the_licence(registry: Registry, tmp_path: Path) -> None:
+    (tmp_path / "m.bin").write_bytes(b"weights")
+    registry.models.register("m", tmp_path / "m.bin", version="1.0.0")
+    text = registry.models.card_skeleton("m")[0]
+    assert text.startswith("---\n# license: which one")
+    assert parse_front_matter(text).values == {}
+    assert registry.models.set_card("m@1.0.0", text)
+    assert registry.models.card("m").problems == ()
+
+
 def test_a_skeleton_where_the_bytes_are_not(wine: Registry, tmp_path: Path) -> None:
     Registry.init(tmp_path / "hub.git")
     wine.add_remote("origin", str(tmp_path / "hub.git"))
