@@ -189,7 +189,8 @@ def run_attached(argv: Sequence[str], *, env: Mapping[str, str], stdout_to_stder
     except FileNotFoundError as error:
         raise _not_installed(argv[0], error) from None
     except OSError as error:
-        raise PachaError(f"can't run {argv[0]}: {error.strerror}") from None
+        hint = "is it made for this machine? a script wants a first line such as #!/bin/sh"
+        raise PachaError(f"can't run {argv[0]}: {error.strerror}", hint=hint) from None
     with _handing_on(child):
         return child.wait()
 

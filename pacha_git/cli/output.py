@@ -123,8 +123,8 @@ def to_terminal() -> bool:
 
 
 def clean(text: str) -> str:
-    """Escape what a terminal would act upon; line ends and tabs stay."""
-    return _UNPRINTABLE.sub(_escaped, text)
+    """Escape what a terminal would act upon; line ends (of Windows too, as ours) and tabs stay."""
+    return _UNPRINTABLE.sub(_escaped, text.replace("\r\n", "\n"))
 
 
 def one_line(text: str) -> str:

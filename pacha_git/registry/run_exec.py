@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pacha_git.errors import Conflict, InvalidInput, NotFound
+from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError
 from pacha_git.process import run_attached
 from pacha_git.registry.context import Context
 from pacha_git.registry.run import Run
@@ -47,7 +47,11 @@ def execute(
     if begun is not None:
         begun(run.id)
     around = {RUN_ID_VARIABLE: run.id, "PACHA_REGISTRY": str(context.path.resolve())}
-    status = run_attached(command, env=around, stdout_to_stderr=stdout_to_stderr)
+    try:
+        status = run_attached(command, env=around, stdout_to_stderr=stdout_to_stderr)
+    except PachaError as error:  # it is no program: nothing ran, and nobody would end the run
+        run.finish("failed", error.message)
+        raise
     _end(context, run, status)
     return Executed(run.id, status if status >= 0 else 128 - status)
 

@@ -76,6 +76,14 @@ def test_drawn_for_a_terminal_markup_is_text(model: Run, card: Path) -> None:
     assert "Model Details" in drawn
 
 
+def test_a_card_with_the_line_ends_of_windows(model: Run, card: Path) -> None:
+    card.write_bytes(b"---\r\nlicense: mit\r\n---\r\n# Uses\r\n")
+    assert model("model", "card", "m@1.0.0", "--set", card).code == 0
+    assert model("model", "card", "m").out == "---\nlicense: mit\n---\n# Uses\n"
+    found = model("model", "card", "m", "--json").json
+    assert (found["card"].encode(), found["metadata"]) == (card.read_bytes(), {"license": "mit"})
+
+
 def test_files_that_are_no_cards_have_a_next_step(model: Run, tmp_path: Path) -> None:
     (tmp_path / "latin.md").write_bytes(b"\xff")
     for name, code in (("absent.md", 3), ("latin.md", 1), (".", 1)):

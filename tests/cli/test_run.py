@@ -234,6 +234,17 @@ def test_a_signal_ends_the_command_and_its_run(
     assert at("run", "get", run["id"], "--json").json["status"] == status
 
 
+def test_what_is_no_program_is_a_run_that_failed(at: Callable[..., Any], tmp_path: Path) -> None:
+    script = put(tmp_path / "no-first-line", b"echo up\n")
+    script.chmod(0o755)
+    ended = at("run", "exec", "--", script)
+    assert ended.code == 1
+    assert "Hint: " in ended.err
+    (run,) = at("run", "list", "--json").json
+    assert run["status"] == "failed"
+    assert "format" in run["error"]
+
+
 def test_a_shell_that_was_interrupted_is_a_run_that_was_cancelled(at: Callable[..., Any]) -> None:
     assert at("run", "exec", "--", "sh", "-c", "exit 130").code == 130
     assert [run["status"] for run in at("run", "list", "--json").json] == ["cancelled"]
