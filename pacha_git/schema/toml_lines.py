@@ -8,14 +8,15 @@ from typing import Final, TypeAlias
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 
+# No group is possessive: before 3.11.5 Python matches those wrongly (its issue 106052). The branches are disjoint.
 _STRING: Final = (
-    r'"""(?:\\.|(?!""")[^\\])*+"{3,5}'
-    r"|'''(?:(?!''').)*+'{3,5}"
-    r'|"(?:\\.|[^"\\\n])*+"'
+    r'"""[^"\\]*(?:(?:\\.|"{1,2}(?!"))[^"\\]*)*"{3,5}'
+    r"|'''[^']*(?:'{1,2}(?!')[^']*)*'{3,5}"
+    r'|"[^"\\\n]*(?:\\.[^"\\\n]*)*"'
     r"|'[^'\n]*+'"
 )
 _KEY_PART: Final = re.compile(rf"[ \t]*({_STRING}|[A-Za-z0-9_-]+)[ \t]*(\.)?", re.DOTALL)
-_BETWEEN: Final = re.compile(r"(?:[ \t\n]|#[^\n]*)*+")
+_BETWEEN: Final = re.compile(r"(?:[ \t\n]+|#[^\n]*)*")
 _IN_VALUE: Final = re.compile(rf"{_STRING}|#[^\n]*+|[\[{{]|[\]}}]|\n|[^\[\]{{}}\"'#\n]++", re.DOTALL)
 
 

@@ -16,8 +16,10 @@ from pacha_git.trust.publickey import UNPRINTABLE, PublicKey, parse_type_and_bas
 from pacha_git.trust.wire import Malformed
 
 _SPACE: Final = " \t\r\n"
-_OPTIONS: Final = re.compile(r'(?:\\"|"(?:\\"|[^"])*+"|[^" \t])++')
-_OPTION: Final = re.compile(r'(?:([A-Za-z-]+)(?:="((?:\\"|[^"])*+)")?)?(?:,(?=.)|\Z)')
+# No group is possessive: before 3.11.5 Python matches those wrongly (its issue 106052). The branches are disjoint.
+_QUOTED: Final = r'[^"\\]*(?:\\(?:"|(?!"))[^"\\]*)*'
+_OPTIONS: Final = re.compile(rf'(?:[^" \t\\]+|\\(?:"|(?!"))|"{_QUOTED}")+')
+_OPTION: Final = re.compile(rf'(?:([A-Za-z-]+)(?:="({_QUOTED})")?)?(?:,(?=.)|\Z)')
 _TIMESTAMP: Final = re.compile(r"(\d{8})(?:(\d{4})(\d{2})?)?(?:Z|UTC)?\Z", re.ASCII | re.IGNORECASE)
 _MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 _MAX_PATTERN_BYTES: Final = 1022
