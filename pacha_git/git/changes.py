@@ -73,6 +73,7 @@ class Changes:
         self._resolvers: dict[str, Resolver] = {}
         self._after: list[Callable[[], None]] = []
         self._locked: set[Path] = set()
+        self._looked = False
         self.packs: list[Path] = []
         self.damaged: set[bytes] = set()
         self.pending: dict[Oid, tuple[str, bytes]] = {}
@@ -121,7 +122,9 @@ class Changes:
         return oid
 
     def _can_share(self, oid: Oid) -> bool:
-        if self._repo.packs.find_durable(oid) is None:
+        # A pack that came after the first look costs at most a copy of a small object, and every look a scan.
+        again, self._looked = not self._looked, True
+        if self._repo.packs.find_durable(oid, again=again) is None:
             return False
         try:
             self._repo.packs.read(oid)

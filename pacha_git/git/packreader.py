@@ -56,9 +56,14 @@ class PackSet:
         """Where an object lies; None if it is in no pack."""
         return next(self._look_up(oid.raw, durable=False), None)
 
-    def find_durable(self, oid: Oid) -> Location | None:
-        """The same, without cruft packs: what lies only there may be pruned, and can't be protected."""
-        return next(self._look_up(oid.raw, durable=True), None)
+    def find_durable(self, oid: Oid, *, again: bool = True) -> Location | None:
+        """The same, without cruft packs: what lies only there may be pruned, and can't be protected.
+
+        Args:
+            oid: The object.
+            again: Whether to look for new packs if it is in none that is known: a scan of the folder.
+        """
+        return next(self._look_up(oid.raw, durable=True, again=again), None)
 
     def missing(self, oids: Iterable[bytes], *, durable: bool = False) -> set[bytes]:
         """Those of the raw ids that are neither in a pack nor loose; ``durable`` as in ``find_durable``."""
@@ -164,7 +169,7 @@ class PackSet:
         self.rescan()
         return True
 
-    def _look_up(self, oid: bytes, *, durable: bool) -> Iterator[Location]:
+    def _look_up(self, oid: bytes, *, durable: bool, again: bool = True) -> Iterator[Location]:
         """All places of a raw id, that in the pack of the last hit first; if there is none, packs may have changed."""
         found = False
         for _ in range(2):
@@ -173,7 +178,7 @@ class PackSet:
                 if offset >= 0:
                     found, self._recent = True, pack
                     yield Location(pack, offset)
-            if found or not self._refresh():
+            if found or not again or not self._refresh():
                 return
 
     def _recent_first(self) -> Iterator[Pack]:

@@ -123,8 +123,10 @@ class Refs:
             if len(updates) > _MANY:
                 self._update_many(updates)
             else:
+                folders = self._folders_to_change(updates)
                 run(self._git(*_SYNC_EACH, "update-ref", "-z", "--stdin"), stdin=_commands(updates))
-                self._sync_folders(updates)
+                for folder in folders:
+                    _sync_folder(folder)
         except CommandFailed as error:
             raise self._why(updates, error) from None
 
@@ -151,17 +153,17 @@ class Refs:
             return PachaError(f"a ref is locked: {error.message}", hint="if no other pacha runs here: git pacha doctor")
         return PachaError(f"git could not move the refs: {error.stderr.strip()[-400:]}")
 
-    def _sync_folders(self, updates: Sequence[RefUpdate]) -> None:
-        """Git fsyncs the ref's file, not the folders that name it."""
+    def _folders_to_change(self, updates: Sequence[RefUpdate]) -> list[Path]:
+        """The folders in which names will come or go, the lowest first: git fsyncs a ref's file, not what names it."""
         folders: set[Path] = set()
         for update in updates:
-            if update.new != update.old:
-                folder = (self._dir / update.ref).parent
-                while folder != self._dir and folder not in folders:
-                    folders.add(folder)
-                    folder = folder.parent
-        for folder in sorted(folders, key=lambda path: -len(path.parts)):
-            _sync_folder(folder)
+            folder = (self._dir / update.ref).parent
+            while update.new != update.old and folder != self._dir and folder not in folders:
+                folders.add(folder)
+                if folder.is_dir():
+                    break  # it has a name already
+                folder = folder.parent
+        return sorted(folders, key=lambda path: -len(path.parts))
 
     def pack(self) -> None:
         """Move loose refs into the packed file."""
