@@ -25,12 +25,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    before = gc.get_threshold()
     gc.set_threshold(_COLLECT_AFTER)
     program, *words = sys.argv if argv is None else argv
     try:
         return _run(_spoken(program), words)
     except KeyboardInterrupt:
         return 130  # so early that not even the module which reports it was loaded
+    finally:
+        gc.set_threshold(*before)
 
 
 def _run(program: str, words: list[str]) -> int:

@@ -90,6 +90,9 @@ class Changes:
         if self._writer is not None:
             self._writer.abort()
         self._stack.close()
+        # What is done afterwards mostly speaks of these changes: let go of one another.
+        self._after.clear()
+        self._resolvers.clear()
 
     def lock(self, path: Path) -> None:
         """Hold a lock alone until these changes end; waits for others to leave it."""

@@ -39,14 +39,15 @@ class OpenFiles:
     def __init__(self, most: int) -> None:
         self._most = most
         self._lock = Lock()
-        self._files: OrderedDict[Pack, Descriptor] = OrderedDict()
+        self._files: OrderedDict[tuple[Path, int], Descriptor] = OrderedDict()
 
     def get(self, pack: Pack) -> Descriptor:
         """The file of a pack, as ``Pack.open`` opens it, in place of one not used for longer."""
         with self._lock:
-            file = self._files.get(pack) or pack.open()
-            self._files[pack] = file
-            self._files.move_to_end(pack)
+            key = (pack.index_path, pack.inode)
+            file = self._files.get(key) or pack.open()
+            self._files[key] = file
+            self._files.move_to_end(key)
             if len(self._files) > self._most:
                 self._files.popitem(last=False)
             return file

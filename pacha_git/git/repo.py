@@ -17,6 +17,7 @@ from pacha_git.errors import Corrupt, NotFound, PachaError
 from pacha_git.git.packreader import PackSet
 from pacha_git.git.refs import Refs
 from pacha_git.git.staged import StagedRefs
+from pacha_git.git.weak import weakly
 from pacha_git.names import Oid
 from pacha_git.process import run
 
@@ -104,7 +105,7 @@ class GitRepository:
     @cached_property
     def packs(self) -> PackSet:
         """The reader of all packs here."""
-        return PackSet(self.objects, self._read_elsewhere)
+        return PackSet(self.objects, weakly(self._read_elsewhere))
 
     # Objects -----------------------------------------------------------------------------------------------------
 

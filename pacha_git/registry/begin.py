@@ -14,6 +14,7 @@ from typing import Final
 from pacha_git.git.changes import Changes, changing
 from pacha_git.git.refs import sync_file_system
 from pacha_git.git.repo import GitRepository
+from pacha_git.git.weak import weakly
 from pacha_git.names import REGISTRY_REF
 from pacha_git.schema.commit import SYSTEM_IDENTITY, commit_bytes, tree_bytes
 from pacha_git.schema.settings import encode_settings, new_settings
@@ -61,7 +62,8 @@ def init(path: Path, *, shared: bool) -> bool:
     if repo.ref(REGISTRY_REF) is not None:
         read_settings(repo)
         return False
-    repo.vouch = Soundness(repo, DedupIndex(Database(path)), set()).remembering
+    sound = Soundness(repo, DedupIndex(Database(path)), set())
+    repo.vouch = weakly(sound.remembering)
     with changing(repo, "init") as changes:
         write_root(repo, changes)
         write_settings(

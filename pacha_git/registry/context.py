@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pacha_git.git.repo import GitRepository
+from pacha_git.git.weak import weakly
 from pacha_git.registry.identity import Acting, acting_now
 from pacha_git.registry.signing import Signing
 from pacha_git.store.events import Author
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pacha_git.store.catalogue import Catalogue
     from pacha_git.store.database import Database
     from pacha_git.store.index import DedupIndex
+    from pacha_git.trust.signers import Signers
 
 DECIDE_LOCK: Final = "pacha/decide.lock"
 
@@ -42,8 +44,8 @@ class Context:
     def __init__(self, path: Path, project: Callable[[Stored], dict[str, Any]]) -> None:
         self._project = project
         self.repo = GitRepository(path)
-        self.repo.settle = self._settle
-        self.repo.vouch = self._vouch
+        self.repo.settle = weakly(self._settle)
+        self.repo.vouch = weakly(self._vouch)
         # Reading them is what finds a folder that is no registry, or one of a newer format.
         self._settings = read_settings(self.repo)
 
@@ -100,7 +102,10 @@ class Context:
     @cached_property
     def signing(self) -> Signing:
         """Signs and verifies by this registry's settings."""
-        return Signing(lambda: self.settings.signers)
+        return Signing(weakly(self._signers))
+
+    def _signers(self) -> Signers:
+        return self.settings.signers
 
     def author(self, sign: bool | None, acting: Acting | None = None) -> Author:
         """Who makes an event now, with a key if ``sign`` (None: as ``sign.default`` says)."""

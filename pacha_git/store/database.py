@@ -76,6 +76,12 @@ class Database:
     def __init__(self, registry: Path) -> None:
         self._path = registry / FILE
         self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+
+    def __del__(self) -> None:
+        # A connection refers to itself, so it would stay open until the collector comes by.
+        for connection in self._opened:
+            connection.close()
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -86,6 +92,7 @@ class Database:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None or getattr(self._local, "inode", None) != self._inode():
             connection = self._open()
+            self._opened.append(connection)
             self._local.connection = connection
             self._local.inode = self._inode()
         return connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
-import select
+import selectors
 import sys
 import time
 from collections.abc import Callable
@@ -200,9 +200,11 @@ def in_terminal(*words: str | Path) -> tuple[int, str]:
         os.chdir(REPOSITORY)
         os.execv(sys.executable, [sys.executable, "-c", program, *map(str, words)])
     said = b""
+    selector = selectors.DefaultSelector()  # select() knows no descriptor above 1023
+    selector.register(terminal, selectors.EVENT_READ)
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        ready, _, _ = select.select([terminal], [], [], 1)
+        ready = selector.select(1)
         try:
             block = os.read(terminal, 65536) if ready else None
         except OSError:
@@ -210,6 +212,7 @@ def in_terminal(*words: str | Path) -> tuple[int, str]:
         if block == b"":
             break
         said += block or b""
+    selector.close()
     os.close(terminal)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import select
+import selectors
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -28,7 +28,9 @@ class Serving:
     def __init__(self, program: subprocess.Popen[str]) -> None:
         self.program = program
         assert program.stdout is not None
-        assert select.select([program.stdout], [], [], 30)[0]
+        with selectors.DefaultSelector() as selector:  # select() knows no descriptor above 1023
+            selector.register(program.stdout, selectors.EVENT_READ)
+            assert selector.select(30)
         self.first: dict[str, Any] = json.loads(program.stdout.readline())
 
     @property
