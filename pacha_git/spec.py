@@ -116,16 +116,6 @@ class Spec:
         return replace(self, kind=kind)
 
 
-@dataclass(frozen=True, slots=True)
-class RunSpec:
-    """A run, by its id."""
-
-    run_id: str
-
-    def __str__(self) -> str:
-        return f"run:{self.run_id}"
-
-
 def parse_spec(text: str) -> Spec:
     """Read ``NAME``, ``NAME@X``, ``NAME:X``, ``KIND:NAME@X`` or ``pacha://[KIND/]NAME@X``.
 

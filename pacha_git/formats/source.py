@@ -5,10 +5,11 @@ It refuses to know any format.
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Callable
 from typing import Final
+
+from pacha_git.formats.seekable import SeekableFile
 
 Read = Callable[[int, int], bytes]
 """Reads (offset, length); fewer bytes only at the end."""
@@ -133,33 +134,12 @@ class Cursor:
         raise Damaged("a number without an end")
 
 
-class SourceFile(io.RawIOBase):
+class SourceFile(SeekableFile):
     """A source as a seekable file, for the readers of the standard library."""
 
     def __init__(self, source: Source) -> None:
-        super().__init__()
+        super().__init__(source.size)
         self._source = source
-        self._position = 0
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def tell(self) -> int:
-        """Where the next read begins."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go somewhere."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._source.size}[whence]
-        if base + offset < 0:
-            raise ValueError("a position before the beginning")
-        self._position = base + offset
-        return self._position
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Read what there is."""

@@ -118,11 +118,6 @@ class Catalogue:
         """The ids of the runs that had a record commit as input."""
         return self._answer(lambda connection: runs_catalogue.children(connection, commit))
 
-    def version_at(self, commit: Oid) -> VersionId | None:
-        """Which version a record commit is."""
-        row = self._answer(lambda c: c.execute("SELECT ref FROM version WHERE oid = ?", (commit,)).fetchone())
-        return parse_record_ref(row[0]) if row else None
-
     def answer(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What other readers of the same file find there once it is up to date; ``work`` may be called again."""
         return self._answer(work)

@@ -60,11 +60,6 @@ class DedupIndex:
         rows = list(pairs)
         self._write("INSERT OR REPLACE INTO chunk VALUES (?, ?)", rows)
 
-    def forget_chunks(self, oids: Iterable[bytes]) -> None:
-        """Forget raw oids that are not here, or damaged."""
-        gone = [(oid,) for oid in oids]
-        self._write("DELETE FROM chunk WHERE oid = ?", gone)
-
     @property
     def complete(self) -> bool:
         """Whether every chunk that is stored is known: not once the index was lost, until it is built anew."""

@@ -5,7 +5,6 @@ It knows manifests and trees; who may read, and where the bytes go, it refuses t
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +13,12 @@ from typing import Final
 import blake3
 
 from pacha_git.errors import Corrupt, InvalidInput, NotFound, VerificationFailed
+from pacha_git.formats.seekable import SeekableFile
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.trees import FILE_MODE, Entry, parse_tree
 from pacha_git.names import Oid
 from pacha_git.schema.manifest import FileLine, decode_manifest
 from pacha_git.schema.record import Content
-from pacha_git.store.tree import MANIFEST
 
 _HEX_DIGITS: Final = 12
 
@@ -177,47 +176,14 @@ def offset_of(name: bytes) -> int | None:
         return None
 
 
-def manifest_oid(repo: GitRepository, tree: Oid) -> Oid:
-    """The manifest in a payload commit's tree.
-
-    Raises:
-        Corrupt: there is none.
-    """
-    for entry in parse_tree(repo.read_as(tree, "tree")):
-        if entry.name == MANIFEST and entry.mode == FILE_MODE:
-            return entry.oid
-    raise Corrupt(f"tree {tree} is no payload: it has no manifest")
-
-
-class PayloadFile(io.RawIOBase):
+class PayloadFile(SeekableFile):
     """One file of a payload as a seekable stream; reads the chunks that it needs and keeps the last one."""
 
     def __init__(self, payload: Payload, line: FileLine) -> None:
-        super().__init__()
+        super().__init__(line.size)
         self._payload = payload
         self._line = line
-        self._position = 0
         self._block: tuple[int, bytes] = (0, b"")
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def seekable(self) -> bool:
-        """It is."""
-        return True
-
-    def tell(self) -> int:
-        """Where the next read begins, in bytes."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to an offset from the beginning, from here, or from the end."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._line.size}[whence]
-        if base + offset < 0:
-            raise ValueError("a position before the beginning")
-        self._position = base + offset
-        return self._position
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Read up to the end of the chunk that the position is in."""

@@ -91,7 +91,7 @@ def test_bash(shell: Shell, program: str) -> None:
 
 def test_bash_after_git(shell: Shell) -> None:
     if not GIT_COMPLETION.exists():
-        pytest.skip("no completion for git itself: apt-get install bash-completion git")
+        pytest.skip("no completion for git itself: apt-get install git, which has it")
     git = f"source {GIT_COMPLETION}"
     assert complete_in_bash(shell, "git pacha mod", "__git_wrap__git_main", git) == ["model "]
     assert complete_in_bash(shell, "git -C . pacha model hist", "__git_wrap__git_main", git) == ["history "]
