@@ -27,8 +27,8 @@ Tap = Callable[[memoryview], object]
 """Sees the bytes of the stream in order, one window after the other, in another thread."""
 
 THREADS: Final = 2
-_HASHED_AHEAD: Final = 2
-_PREPARED_AHEAD: Final = 2
+_HASHED_AHEAD: Final = 3
+_PREPARED_AHEAD: Final = 3
 
 
 class Stored(NamedTuple):
@@ -71,7 +71,7 @@ class PackStream:
         held: Asked about what ``known`` does not know, where that may have forgotten something; as often.
         threads: How many hash and compress; reading, cutting and writing are done by the thread that iterates.
 
-    Memory: about four windows, what two of them compress to, and some 200 bytes for each new chunk.
+    Memory: about six windows, what three of them compress to, and some 200 bytes for each new chunk.
     """
 
     def __init__(self, writer: PackWriter, known: Known, *, held: Held | None = None, threads: int = THREADS) -> None:
