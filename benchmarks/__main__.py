@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import large, peers, small
+from benchmarks import large, peers, small, weights
 from benchmarks.measure import environment
 from benchmarks.report import Row, drawing, machine, table, write
 
@@ -28,6 +28,7 @@ def _parts(arguments: argparse.Namespace) -> dict[str, Callable[[Path], Any]]:
     rounds = arguments.rounds
     return {
         "large": lambda work: large.measure(work, size, rounds, _tell),
+        "weights": lambda work: weights.measure(work, size, 1 if quick else min(rounds, 3), _tell),
         "start-up": lambda work: small.start_up(work, 1_000 if quick else 100_000, rounds + 2, _tell),
         "registrations": lambda work: small.registrations(work, 100 if quick else 1000, _tell),
         "files": lambda work: small.many_files(work, 2_000 if quick else 200_000, 1, _tell),

@@ -45,6 +45,30 @@ def floats(path: Path, size: int, seed: int, *, half: bool = False) -> Path:
     return path
 
 
+def fine_tunes(path: Path, size: int) -> Path:
+    """Write as many fine-tunes of the real model as ``size`` bytes hold, side by side in one safetensors file.
+
+    Each value moves by a hundredth of itself or so: bits as real weights have them, and no two chunks alike.
+    """
+    import numpy
+
+    data = weights().read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    tensors = {
+        name: data[begin + tensor["data_offsets"][0] : begin + tensor["data_offsets"][1]]
+        for name, tensor in json.loads(data[8:begin]).items()
+        if tensor.get("dtype") == "F32"
+    }
+    tuned: dict[str, bytes] = {}
+    for number in range(max(1, size // len(data))):
+        chance = numpy.random.default_rng([3, number])
+        for name, body in tensors.items():
+            values = numpy.frombuffer(body, numpy.float32)
+            moved = values * (1 + numpy.float32(0.01) * chance.standard_normal(len(values), dtype=numpy.float32))
+            tuned[f"{number}.{name}"] = moved.tobytes()
+    return safetensors(path, tuned)
+
+
 def with_insertion(source: Path, target: Path, count: int = 1 << 20) -> Path:
     """Copy a file with ``count`` random bytes put into its middle."""
     middle = source.stat().st_size // 2
