@@ -121,6 +121,33 @@ def own(folder: Path) -> Iterator[Served]:
 
 
 @contextmanager
+def dulwich(folder: Path, *, over_http: bool) -> Iterator[Served]:
+    """Serve a bare repository by dulwich's own server, which fails on shallow lines, over TCP or HTTP."""
+    from wsgiref.simple_server import make_server  # once the environment is sealed
+
+    from dulwich.repo import Repo
+    from dulwich.server import BackendRepo, DictBackend, TCPGitServer
+    from dulwich.web import WSGIRequestHandlerLogger, make_wsgi_chain
+
+    path = _bare_repository(folder)
+    with Repo(str(path)) as repo, ExitStack() as stack:
+        offered: dict[str, BackendRepo] = {f"/{REPOSITORY}": repo}
+        server = stack.enter_context(
+            make_server(HOST, 0, make_wsgi_chain(DictBackend(offered)), handler_class=WSGIRequestHandlerLogger)
+            if over_http
+            else TCPGitServer(DictBackend(offered), HOST, 0)
+        )
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        scheme = "http" if over_http else "git"
+        try:
+            yield Served(f"{scheme}://{HOST}:{server.server_address[1]}/{REPOSITORY}", path)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
 def nginx(folder: Path, *, password: str | None = None) -> Iterator[Served]:
     """Serve a bare repository by nginx and ``git http-backend``; with a password, for the user ``ada`` alone."""
     program, wrapper = _program("nginx", "nginx-light"), _program("fcgiwrap", "fcgiwrap")

@@ -14,7 +14,7 @@ from typing import Final
 
 from pacha_git.errors import RemoteError
 from pacha_git.git.side import Side
-from pacha_git.git.transport import STALLED_SECONDS, Moved, OnProgress, remote_errors, talk
+from pacha_git.git.transport import STALLED_SECONDS, Moved, OnProgress, hung_up, remote_errors, talk
 from pacha_git.names import ROOT_COMMIT, Oid
 from pacha_git.process import CommandFailed
 
@@ -42,7 +42,8 @@ def fetch(
         remote: Name or URL.
         wants: What is wanted.
         haves: Commits that are here, and likely there: nothing that they reach comes again.
-        shallow: For commits without parents: let the other side compare with everything that the haves reach.
+        shallow: For commits without parents: let the other side compare with everything that the haves reach. A server
+            that fails on it is asked without; what moved then says so.
         most: Bytes that may arrive.
         on_progress: Is told how far it is.
 
@@ -55,14 +56,32 @@ def fetch(
     options = ["-c", f"core.alternateRefsCommand=cat {shlex.quote(str(known.absolute()))} #", "-c", "pack.window=0"]
     argv = [*options, "fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--progress", "--stdin"]
     stdin = "".join(f"{oid}\n" for oid in dict.fromkeys(wants)).encode()
-    with shallow_file(side.path, ROOT_COMMIT if shallow else None) as env, remote_errors(remote):
-        try:
+
+    def ask(line: str | None) -> Moved:
+        with shallow_file(side.path, line) as env:
             guard = _guard(side, remote, most)
             return talk(side.path, [*argv, remote], env=env, stdin=stdin, on_progress=on_progress, guard=guard)[1]
+
+    before = side.size
+    with remote_errors(remote):
+        try:
+            return ask(ROOT_COMMIT if shallow else None)
         except CommandFailed as error:
             if any(words in error.stderr for words in _REFUSED):
                 raise WantRefused(f"{remote} gives nothing by its id", hint=HOW_TO_RESUME) from None
-            raise
+            if not shallow or not hung_up(error) or side.size > before:
+                raise
+            return _asked_plainly(ask, error)
+
+
+def _asked_plainly(ask: Callable[[None], Moved], first: CommandFailed) -> Moved:
+    """Ask a server again that hung up before it sent anything, without the line that it may have failed on."""
+    try:
+        moved = ask(None)
+    except CommandFailed:
+        raise first from None
+    moved.plain = True
+    return moved
 
 
 HOW_TO_RESUME: Final = (

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from pacha_git.git.fetching import shallow_file
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import passing
-from pacha_git.git.transport import Moved, OnProgress, remote_errors, talk
-from pacha_git.names import Oid
+from pacha_git.git.transport import Moved, OnProgress, hung_up, remote_errors, talk
+from pacha_git.names import TMP_ROOT, Oid
 from pacha_git.process import CommandFailed
+from pacha_git.schema.commit import git_oid
+from pacha_git.schema.event import new_event_id
 
 _ARGUMENTS: Final = 400
 _ALL: Final = "refs/*:refs/*"
@@ -53,6 +56,7 @@ def push(
     trees: Sequence[bytes] = (),
     atomic: bool = False,
     shallow: bool = False,
+    plain: bool = False,
     on_progress: OnProgress | None = None,
 ) -> tuple[list[PushedRef], Moved]:
     """Push refs under their own names. What exists is only ever moved forward, unless a lease says otherwise.
@@ -64,7 +68,9 @@ def push(
         leases: Refs that may be replaced, if they are where these oids say.
         trees: Bodies of trees that exist for this push alone: refs may name them, here or there.
         atomic: All or none, where the server can.
-        shallow: For commits without parents and for trees: leave out everything that the other side's refs reach.
+        shallow: For commits without parents and for trees: leave out everything that the other side's refs reach. A
+            server that fails on it gets the same push without; what moved then says so.
+        plain: It is known to fail on it.
         on_progress: Is told how far it is.
 
     Returns:
@@ -73,11 +79,53 @@ def push(
     Raises:
         RemoteError: it can't be reached, or broke off.
     """
+    send = partial(_push, repo, remote, refs, leases or {}, trees, deltas=not shallow, on_progress=on_progress)
+    with remote_errors(remote):
+        try:
+            return send(atomic=atomic, shallow=shallow and not plain)
+        except CommandFailed as error:
+            if not shallow or plain or not hung_up(error) or _takes_shallow(repo, remote):
+                raise
+            try:
+                results, moved = send(atomic=atomic, shallow=False)
+            except CommandFailed:
+                raise error from None
+            moved.plain = True
+            return results, moved
+
+
+def _takes_shallow(repo: GitRepository, remote: str) -> bool:
+    """Whether a push with a shallow line comes to an end there, of one ref that is gone afterwards.
+
+    Dulwich's server fails on such a line; a connection that was cut off may look the same.
+    """
+    probe = {f"{TMP_ROOT}{new_event_id()}/probe": git_oid("tree", b"")}
+    try:
+        results, _ = _push(repo, remote, probe, {}, [b""], atomic=False, shallow=True)
+    except CommandFailed:
+        return False
+    if all(each.ok for each in results):
+        delete(repo, remote, probe)
+    return True
+
+
+def _push(
+    repo: GitRepository,
+    remote: str,
+    refs: Mapping[str, Oid],
+    leases: Mapping[str, Oid],
+    trees: Sequence[bytes],
+    *,
+    atomic: bool,
+    shallow: bool,
+    deltas: bool = True,
+    on_progress: OnProgress | None = None,
+) -> tuple[list[PushedRef], Moved]:
     # Chunks have no deltas among them: looking for some takes minutes and finds none.
-    argv = ["-c", "pack.window=0"] if shallow else []
+    argv = [] if deltas else ["-c", "pack.window=0"]
     argv += ["push", "--porcelain", "--no-verify", "--progress"]
-    argv += [f"--force-with-lease={ref}:{oid}" for ref, oid in (leases or {}).items()]
-    with passing(repo) as side, remote_errors(remote), shallow_file(side.path, "f" * 40 if shallow else None) as env:
+    argv += [f"--force-with-lease={ref}:{oid}" for ref, oid in leases.items()]
+    with passing(repo) as side, shallow_file(side.path, "f" * 40 if shallow else None) as env:
         side.write_refs(refs)
         for body in trees:
             side.write_loose("tree", body)
@@ -87,7 +135,10 @@ def push(
             return list(_parse(done.stdout)), moved
         except CommandFailed as error:
             if atomic and "does not support --atomic" in error.stderr:
-                return push(repo, remote, refs, leases=leases, trees=trees, shallow=shallow, on_progress=on_progress)
+                return _push(
+                    repo, remote, refs, leases, trees, atomic=False, shallow=shallow, deltas=deltas,
+                    on_progress=on_progress,
+                )  # fmt: skip
             refused = list(_parse(error.stdout))
             if not refused:
                 raise

@@ -6,6 +6,7 @@ It knows remotes, refs and what git prints; moving objects is fetching's and pus
 from __future__ import annotations
 
 import re
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -49,15 +50,23 @@ _ALLOCATION: Final = "1g"
 
 @dataclass(slots=True)
 class Moved:
-    """How much a transfer moved: bytes as git counted them on the wire, and objects."""
+    """How much a transfer moved.
+
+    Attributes:
+        bytes: As git counted them on the wire.
+        objects: How many.
+        plain: Whether the other side fails on being told to compare, so that what both had may have moved too.
+    """
 
     bytes: int = 0
     objects: int = 0
+    plain: bool = False
 
     def add(self, other: Moved) -> None:
         """Count another transfer too."""
         self.bytes += other.bytes
         self.objects += other.objects
+        self.plain |= other.plain
 
 
 # Remotes --------------------------------------------------------------------------------------------------------------
@@ -212,6 +221,22 @@ def remote_errors(remote: str) -> Iterator[None]:
         raise _remote_error(remote, error) from None
 
 
+_HUNG_UP: Final = (
+    "the remote end hung up",
+    "unexpected disconnect",
+    "RPC failed",
+    "support shallow",
+    "early EOF",
+    "reset by peer",
+    "Broken pipe",
+)
+
+
+def hung_up(error: CommandFailed) -> bool:
+    """Whether the other side ended the conversation without a reason that it could give."""
+    return error.status == -signal.SIGPIPE or any(words in error.stderr for words in _HUNG_UP)
+
+
 _HINTS: Final = (
     (("served read-only",), "on that machine: git pacha serve --writable"),
     (("Authentication failed", "could not read Username", "Permission denied", "401", "403"),
@@ -231,7 +256,7 @@ _CHATTER: Final = ("hint:", "Please make sure", "and the repository exists", "Co
 def _remote_error(remote: str, error: CommandFailed) -> PachaError:
     said = [
         re.sub(r"^(?:(?:fatal|error|remote|ssh|ERR):? )+", "", line).strip()
-        for line in (error.stderr or error.message).splitlines()
+        for line in (error.stderr or (_HUNG_UP[0] if hung_up(error) else error.message)).splitlines()
         if line.strip() and not _PROGRESS.search(line) and not line.removeprefix("fatal: ").startswith(_CHATTER)
     ]
     told = [line[len(_TOLD) :].strip() for line in error.stderr.splitlines() if line.startswith(_TOLD)]

@@ -101,8 +101,9 @@ def _push(
         return []
     leases = {ref: replaced[ref] for ref in refs if ref in replaced}
     pushed, moved = pushing.push(
-        context.repo, remote, refs, leases=leases, trees=list(trees), shallow=True, on_progress=report
-    )
+        context.repo, remote, refs, leases=leases, trees=list(trees), shallow=True, plain=wire.plain,
+        on_progress=report,
+    )  # fmt: skip
     wire.add(moved)
     return pushed
 

@@ -90,6 +90,11 @@ def candidates(context: Context, name: str | None) -> list[str]:
     return known if name is None and known else [chosen(context, name)]
 
 
+def plain_warning(remote: str) -> str:
+    """What a person should know of a server that fails where Git's own compares."""
+    return f"{remote} can't be told to compare payloads, as Git's own servers can: whole ones move, whatever is there"
+
+
 @contextmanager
 def quarantined(repo: GitRepository, remote: str, wants: Sequence[Oid]) -> Iterator[Side]:
     """A side repository into which a few small things were fetched, and nothing that can't be one."""

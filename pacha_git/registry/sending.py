@@ -22,7 +22,7 @@ from pacha_git.registry.context import Context
 from pacha_git.registry.looking import Look, on_progress
 from pacha_git.registry.parts import push_payloads, size_of_what_is_missing, sweep
 from pacha_git.registry.planning import Plan, Selection, plan
-from pacha_git.registry.remotes import remember
+from pacha_git.registry.remotes import plain_warning, remember
 from pacha_git.registry.results import Progress, RefResult, Transfer
 
 _TRIES: Final = 8
@@ -92,7 +92,7 @@ def send(
             conflicts = {result.ref: result for result in todo.conflicts}
             return Transfer(
                 tuple((sent.results | conflicts).values()), bytes=sent.wire.bytes, objects=sent.wire.objects,
-                payloads=sent.payloads, remote=remote,
+                payloads=sent.payloads, remote=remote, warnings=(plain_warning(remote),) if sent.wire.plain else (),
             )  # fmt: skip
         time.sleep(random.uniform(0, _WAIT * 2**attempt))
     first = min(sent.refused, key=lambda each: (not each.is_for_good, "atomic" in each.summary))

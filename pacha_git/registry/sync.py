@@ -69,6 +69,8 @@ def pull(context: Context, remote: str | None, wish: Wish, progress: Progress | 
             attempts.ask(name, partial(_pull_from, context, name, seen, rest, pulled, progress))
             rest = [item for item in rest if context.repo.ref(item.payload_ref) != item.payload_commit]
     _say_missing(context, seen, wish, rest, attempts)
+    if pulled.wire.plain:
+        pulled.warnings.append(remotes.plain_warning(seen.remote))
     seen.raise_problems(_SOUND_ONLY)
     if verb and not seen.moved and not seen.arrival.results:
         quiet.remember(context, seen.remote, verb, seen.stamp)
