@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from pacha_git.errors import Corrupt
 from pacha_git.git.packdata import Location
@@ -22,6 +22,8 @@ _JOB_OBJECTS: Final = 16
 _LONGEST_ENTRY: Final = 512 << 10
 _UNKNOWN: Final = -1
 
+T = TypeVar("T")
+
 
 class _Wanted(NamedTuple):
     oid: Oid
@@ -30,23 +32,27 @@ class _Wanted(NamedTuple):
 
 
 def read_ahead(
-    oids: Iterable[Oid], locate: Callable[[Oid], Location | None], read: Callable[[Oid], bytes]
-) -> Iterator[bytes]:
-    """Bodies of objects in the order asked for.
+    oids: Iterable[Oid],
+    locate: Callable[[Oid], Location | None],
+    read: Callable[[Oid], bytes],
+    work: Callable[[bytes], T],
+) -> Iterator[T]:
+    """What becomes of the bodies of objects, in the order asked for.
 
     Args:
         oids: Which.
         locate: Where an object lies, if in a pack; called in the thread of the caller.
         read: Reads one object with all care; called from any thread, for those that can't be read the short way.
+        work: Is done to each body by the thread that has read it.
 
     Raises:
         NotFound, Corrupt: from ``read``.
     """
-    jobs: deque[Future[list[bytes]]] = deque()
+    jobs: deque[Future[list[T]]] = deque()
     pool = ThreadPoolExecutor(_THREADS, "pack-read")
     try:
         for batch in _batched(_with_ends(oids, locate)):
-            jobs.append(pool.submit(_read_batch, batch, read))
+            jobs.append(pool.submit(_worked, batch, read, work))
             if len(jobs) > _JOBS_AHEAD:
                 yield from jobs.popleft().result()
         while jobs:
@@ -76,6 +82,10 @@ def _end(place: Location | None, following: Location | None) -> int:
 def _batched(wanted: Iterator[_Wanted]) -> Iterator[list[_Wanted]]:
     while batch := list(islice(wanted, _JOB_OBJECTS)):
         yield batch
+
+
+def _worked(batch: list[_Wanted], read: Callable[[Oid], bytes], work: Callable[[bytes], T]) -> list[T]:
+    return [work(body) for body in _read_batch(batch, read)]
 
 
 def _read_batch(batch: list[_Wanted], read: Callable[[Oid], bytes]) -> list[bytes]:

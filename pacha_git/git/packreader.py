@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Lock
-from typing import Final
+from typing import Final, TypeVar
 
 from pacha_git.errors import Corrupt, NotFound
 from pacha_git.git.packdata import Location, OpenFiles, Pack
@@ -20,6 +20,7 @@ from pacha_git.git.packfiles import TEMPORARY
 from pacha_git.names import Oid
 
 Fallback = Callable[[Oid], tuple[str, bytes]]
+T = TypeVar("T")
 
 _HINT: Final = "git pacha fsck says what is damaged"
 _TRIES: Final = 5
@@ -129,9 +130,13 @@ class PackSet:
         Raises:
             NotFound, Corrupt: as ``read``.
         """
+        return self.work_through(oids, lambda body: body)
+
+    def work_through(self, oids: Iterable[Oid], work: Callable[[bytes], T]) -> Iterator[T]:
+        """The same, with something done to each body by the thread that has read it."""
         from pacha_git.git.packahead import read_ahead  # threads are not for every command to load
 
-        return read_ahead(oids, self.find, lambda oid: self.read(oid)[1])
+        return read_ahead(oids, self.find, lambda oid: self.read(oid)[1], work)
 
     # Keeping up --------------------------------------------------------------------------------------------------
 

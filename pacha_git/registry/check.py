@@ -30,10 +30,14 @@ from pacha_git.process import CommandFailed
 from pacha_git.registry.context import Context
 from pacha_git.registry.results import FsckReport, Progress
 from pacha_git.registry.run_check import check_run, check_run_payload, target_problem
+from pacha_git.schema.content import Content
 from pacha_git.store import records
 from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
-from pacha_git.store.payload_check import check_payload
+from pacha_git.store.payload_check import FileKey, check_payload
+from pacha_git.store.payload_reader import Payload
 from pacha_git.store.runs import RUN_PAYLOADS_ROOT, RUNS_ROOT
+from pacha_git.store.shared_check import sound_files
+from pacha_git.store.soundness import mark_read, pack_marks
 
 _FIXED: Final = (ROOT_REF, REGISTRY_REF)
 
@@ -71,6 +75,7 @@ def fsck(context: Context, *, fast: bool = False, progress: Progress | None = No
         progress: Is told how far it is.
     """
     check = _Check(context)
+    before = pack_marks(context.repo)
     refs = context.repo.refs_below(REF_ROOT)
     _check_repository(check, git_too=not fast)
     for ref, commit in refs.items():
@@ -88,6 +93,8 @@ def fsck(context: Context, *, fast: bool = False, progress: Progress | None = No
     for ref, commit in context.repo.refs_below(NOTES_ROOT).items():
         with check.about(ref):
             _check_notes(check, ref, commit)
+    if not fast and not check.problems:
+        mark_read(context.repo, context.index, before)
     return FsckReport(check.checked, tuple(check.problems))
 
 
@@ -147,21 +154,22 @@ def _check_names(check: _Check) -> None:
 
 
 def _check_payloads(check: _Check, refs: dict[str, Oid], fast: bool, progress: Progress | None) -> None:
-    total = sum(s.record.content.size for s in check.records.values() if s.record.content is not None)
-    done = 0
+    contents: dict[str, Content] = {}
+    for ref in refs:
+        version = parse_payload_ref(ref)
+        stored = check.records.get(version) if version is not None else None
+        if stored is not None and stored.record.content is not None:  # a payload may come before its record
+            contents[ref] = stored.record.content
+    sound: set[FileKey] = set()
+    if not fast:
+        told = None if progress is None else lambda n: progress("fsck", n, None)
+        sound = sound_files(check.repo, (Payload(check.repo, content) for content in contents.values()), told)
     for ref, commit in refs.items():
         with check.about(ref):
             if ref.startswith(RUN_PAYLOADS_ROOT):
                 check_run_payload(check.repo, ref, commit, fast=fast)
-                continue
-            version = parse_payload_ref(ref)
-            stored = check.records.get(version) if version is not None else None
-            if stored is None or stored.record.content is None:
-                continue  # a payload may come before its record
-            base = done
-            report = None if progress is None else lambda n, base=base: progress("fsck", base + n, total)
-            check_payload(check.repo, commit, stored.record.content, fast=fast, progress=report)
-            done += stored.record.content.size
+            elif ref in contents:
+                check_payload(check.repo, commit, contents[ref], fast=fast, sound=sound)
 
 
 def _check_notes(check: _Check, ref: str, tip: Oid) -> None:

@@ -5,6 +5,7 @@ It knows what the index must have; how it keeps it is the store's.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,8 +14,10 @@ import blake3
 from pacha_git.names import PAYLOAD_ROOT, Oid, parse_payload_ref
 from pacha_git.registry.context import Context
 from pacha_git.registry.results import Progress
+from pacha_git.schema.manifest import FileLine
 from pacha_git.store import records
 from pacha_git.store.index import KnownFile
+from pacha_git.store.payload_check import pieces_of_group
 from pacha_git.store.payload_reader import Payload
 
 _BATCH: Final = 4096
@@ -27,36 +30,62 @@ def reindex(context: Context, progress: Progress | None = None) -> int:
         How many chunks it has.
     """
     context.database.forget()
-    refs = context.repo.refs_below(PAYLOAD_ROOT)
-    done, seen = 0, set[Oid]()
-    for ref, commit in refs.items():
-        version = parse_payload_ref(ref)
-        if version is None or context.repo.ref(version.ref) is None:
-            continue
-        content = records.read_version(context.repo, version).record.content
-        if content is None:
-            continue
-        for count in _index_payload(context, Payload(context.repo, content), ref, commit, seen):
-            done += count
+    done = 0
+    ahead: deque[Oid] = deque()
+    pairs: list[tuple[bytes, bytes]] = []
+    for digest, size in context.repo.packs.work_through(_chunks(context, ahead), _hashed):
+        pairs.append((digest, ahead.popleft().raw))
+        done += size
+        if len(pairs) >= _BATCH:
+            context.index.add_chunks(pairs)
+            pairs = []
             if progress is not None:
                 progress("reindex", done, None)
+    context.index.add_chunks(pairs)
     context.index.mark_complete()
     context.catalogue.refresh()
     return context.index.count_chunks()
 
 
-def _index_payload(context: Context, payload: Payload, ref: str, commit: Oid, seen: set[Oid]) -> Iterator[int]:
-    files: list[tuple[bytes, KnownFile]] = []
-    for line in payload.lines:
-        assert line.parts is not None
-        files.append((bytes.fromhex(line.blake3), KnownFile(line.size, line.stored, line.parts, ref, commit)))
-        fresh = [piece.oid for piece in payload.pieces(line) if piece.oid not in seen]
-        seen.update(fresh)
-        for start in range(0, len(fresh), _BATCH):
-            batch = fresh[start : start + _BATCH]
-            pairs = []
-            for oid, block in zip(batch, context.repo.read_blobs(batch), strict=True):
-                pairs.append((blake3.blake3(block).digest(), oid.raw))
-                yield len(block)
-            context.index.add_chunks(pairs)
-    context.index.add_files(payload.content.layout, files)
+def _hashed(block: bytes) -> tuple[bytes, int]:
+    return blake3.blake3(block).digest(), len(block)
+
+
+def _chunks(context: Context, ahead: deque[Oid]) -> Iterator[Oid]:
+    """Every chunk of every payload, once; ``ahead`` has those that were given out."""
+    seen: set[bytes] = set()
+    for payload, ref, commit in _payloads(context):
+        files: list[tuple[bytes, KnownFile]] = []
+        for line in payload.lines:
+            assert line.parts is not None
+            files.append((bytes.fromhex(line.blake3), KnownFile(line.size, line.stored, line.parts, ref, commit)))
+            for oid in _chunks_of(context, line, seen):
+                if oid.raw not in seen:
+                    seen.add(oid.raw)
+                    ahead.append(oid)
+                    yield oid
+        context.index.add_files(payload.content.layout, files)
+
+
+def _payloads(context: Context) -> Iterator[tuple[Payload, str, Oid]]:
+    """The payloads that belong to a version, with their refs and commits."""
+    for ref, commit in context.repo.refs_below(PAYLOAD_ROOT).items():
+        version = parse_payload_ref(ref)
+        if version is None or context.repo.ref(version.ref) is None:
+            continue
+        content = records.read_version(context.repo, version).record.content
+        if content is not None:
+            yield Payload(context.repo, content), ref, commit
+
+
+def _chunks_of(context: Context, line: FileLine, seen: set[bytes]) -> Iterator[Oid]:
+    """The chunks of a file, but for those of groups that were seen before."""
+    assert line.parts is not None
+    if line.stored == "blob":
+        yield line.parts[0][0]
+        return
+    for group, size in line.parts:
+        if group.raw not in seen:
+            seen.add(group.raw)
+            for oid, _ in pieces_of_group(context.repo, group, size):
+                yield oid

@@ -5,7 +5,8 @@ It trusts nothing that it reads; whoever wrote it may have been hostile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final, TypeAlias
 
 import blake3
@@ -22,13 +23,13 @@ from pacha_git.store.tree import name_only, payload_tree
 
 MANIFEST_LIMIT: Final = 256 << 20
 
-FileKey: TypeAlias = tuple[str, tuple[tuple[Oid, int], ...] | None]
-"""What two files have in common if they are the same bytes in the same objects: BLAKE3 and parts."""
+FileKey: TypeAlias = tuple[str, str, tuple[tuple[Oid, int], ...] | None]
+"""What two files have in common if they are the same bytes in the same objects: BLAKE3, how they are stored, parts."""
 
 
 def key_of(line: FileLine) -> FileKey:
     """The key of a file."""
-    return line.blake3, line.parts
+    return line.blake3, line.stored, line.parts
 
 
 def check_payload(
@@ -90,8 +91,9 @@ def _check_tree(repo: GitRepository, payload: Payload) -> None:
 def _checked_blocks(repo: GitRepository, line: FileLine) -> Iterator[tuple[Oid, bytes]]:
     """Read and hash one file; every group's tree must be contiguous, every chunk as long as the tree says."""
     digest = blake3.blake3()
-    ends = pieces_of(repo, line)
-    for block, (oid, expected) in zip(repo.read_blobs(oid for oid, _ in ends), ends, strict=True):
+    ahead: deque[tuple[Oid, int]] = deque()
+    for block in repo.read_blobs(_noted(_pieces_of(repo, line), ahead)):
+        oid, expected = ahead.popleft()
         if len(block) != expected:
             raise VerificationFailed(f"a chunk of {line.path} has {len(block)} bytes instead of {expected}")
         digest.update(block)
@@ -100,20 +102,30 @@ def _checked_blocks(repo: GitRepository, line: FileLine) -> Iterator[tuple[Oid, 
         raise VerificationFailed(f"the bytes of {line.path} are not what the record says (BLAKE3 differs)")
 
 
-def pieces_of(repo: GitRepository, line: FileLine) -> list[tuple[Oid, int]]:
-    """The oid and size of every piece of a file.
+def _noted(pieces: Iterable[tuple[Oid, int]], ahead: deque[tuple[Oid, int]]) -> Iterator[Oid]:
+    for piece in pieces:
+        ahead.append(piece)
+        yield piece[0]
 
-    Raises:
-        NotFound, Corrupt: a group's tree is missing, or none.
-    """
+
+def _pieces_of(repo: GitRepository, line: FileLine) -> Iterator[tuple[Oid, int]]:
+    """The oid and size of every piece of a file, group after group: a file may have more than memory should hold."""
     assert line.parts is not None
     if line.stored == "blob":
-        return [(line.parts[0][0], line.size)]
-    found: list[tuple[Oid, int]] = []
-    for group, size in line.parts:
-        pieces = group_pieces(parse_tree(repo.read_as(group, "tree")), group)
-        until = [piece.offset for piece in pieces[1:]] + [size]
-        if until[-1] <= pieces[-1].offset:
-            raise Corrupt(f"tree {group} has more than the {size} bytes that the manifest gives it")
-        found += [(piece.oid, end - piece.offset) for piece, end in zip(pieces, until, strict=True)]
-    return found
+        yield line.parts[0][0], line.size
+    else:
+        for group, size in line.parts:
+            yield from pieces_of_group(repo, group, size)
+
+
+def pieces_of_group(repo: GitRepository, group: Oid, size: int) -> list[tuple[Oid, int]]:
+    """The oid and size of every chunk of a group that the manifest says has ``size`` bytes.
+
+    Raises:
+        NotFound, Corrupt: its tree is missing, or none.
+    """
+    pieces = group_pieces(parse_tree(repo.read_as(group, "tree")), group)
+    until = [piece.offset for piece in pieces[1:]] + [size]
+    if until[-1] <= pieces[-1].offset:
+        raise Corrupt(f"tree {group} has more than the {size} bytes that the manifest gives it")
+    return [(piece.oid, end - piece.offset) for piece, end in zip(pieces, until, strict=True)]

@@ -1,28 +1,35 @@
 """Hashes the files of many payloads together, so that a chunk which several of them have is read once.
 
-It decides the order of reading from trees alone and in bounded memory; what is wrong with a file that is not sound, it
-refuses to know.
+It keeps what is shared in numbers, and so in bounded memory; what is wrong with a file that is not sound, it refuses to
+know.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections import Counter, deque
+from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
-from typing import Final, NamedTuple, TypeAlias
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Final
 
 import blake3
 
-from pacha_git.errors import PachaError
+from pacha_git.errors import Corrupt, PachaError
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import Oid
-from pacha_git.store.payload_check import FileKey, key_of, pieces_of
+from pacha_git.schema.manifest import FileLine
+from pacha_git.store.payload_check import FileKey, key_of, pieces_of_group
 from pacha_git.store.payload_reader import Payload
+from pacha_git.store.reading_order import Step, Take, joined, reading_order
 
-Piece: TypeAlias = tuple[Oid, int]
-
-_MOST_PIECES: Final = 1_000_000
+# What is hashed in one go, by each file that has it: long enough for BLAKE3 at full width, and no longer than what
+# stays in a cache of the second level meanwhile.
+_RUN_BYTES: Final = 1 << 20
+_WORTH_A_THREAD: Final = 1 << 20
+# Some 250 bytes of memory for a chunk, and 20 for each of its places in files.
+_MOST_CHUNKS: Final = 200_000
+_MOST_PLACES: Final = 2_000_000
 
 
 def sound_files(
@@ -39,121 +46,157 @@ def sound_files(
         The files that are what their manifests say. Why another is not, checking it by itself will tell.
     """
     sound: set[FileKey] = set()
-    files: dict[FileKey, list[Piece]] = {}
-    count = 0
+    batch, done = _Batch(repo), 0
     for payload in payloads:
-        for key, pieces in _pieces(repo, payload, sound):
-            if key not in files:
-                files[key] = pieces
-                count += len(pieces)
-        if count >= _MOST_PIECES:
-            sound |= _hashed(repo, files, progress)
-            files, count = {}, 0
-    return sound | _hashed(repo, files, progress)
+        batch.add(payload, sound)
+        if batch.full:
+            found, done = batch.hashed(done, progress)
+            sound |= found
+            batch = _Batch(repo)
+    return sound | batch.hashed(done, progress)[0]
 
 
-def _pieces(repo: GitRepository, payload: Payload, sound: set[FileKey]) -> Iterator[tuple[FileKey, list[Piece]]]:
-    try:
-        for line in payload.lines:
-            if key_of(line) not in sound:
-                yield key_of(line), pieces_of(repo, line)
-    except PachaError:
-        return  # whoever checks it by itself will meet this again
+class _Batch:
+    """Files that are hashed together, as numbers of their chunks."""
+
+    def __init__(self, repo: GitRepository) -> None:
+        self._repo = repo
+        self._files: dict[FileKey, array[int]] = {}
+        self._numbers: dict[Oid, int] = {}
+        self._sizes = array("q")
+        self._groups: dict[tuple[Oid, int], array[int]] = {}
+        self._places = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether it has as much as memory should hold."""
+        return len(self._sizes) >= _MOST_CHUNKS or self._places >= _MOST_PLACES
+
+    def add(self, payload: Payload, sound: set[FileKey]) -> None:
+        """Add the files of a payload but for those that are known to be sound."""
+        try:
+            lines = payload.lines
+        except PachaError:
+            return  # whoever checks it by itself will meet this again, and likewise below
+        for line in lines:
+            key = key_of(line)
+            if key in sound or key in self._files:
+                continue
+            try:
+                self._files[key] = self._chunks(line)
+            except PachaError:
+                continue
+            self._places += len(self._files[key])
+
+    def _chunks(self, line: FileLine) -> array[int]:
+        assert line.parts is not None
+        if line.stored == "blob":
+            return array("q", [self._number(line.parts[0][0], line.size)])
+        chunks = array("q")
+        for part in line.parts:
+            if part not in self._groups:
+                pieces = pieces_of_group(self._repo, *part)
+                self._groups[part] = array("q", [self._number(oid, size) for oid, size in pieces])
+            chunks += self._groups[part]
+        return chunks
+
+    def _number(self, oid: Oid, size: int) -> int:
+        number = self._numbers.setdefault(oid, len(self._sizes))
+        if number == len(self._sizes):
+            self._sizes.append(size)
+        elif self._sizes[number] != size:
+            raise Corrupt(f"chunk {oid} is said to have {size} bytes, and elsewhere another number")
+        return number
+
+    def hashed(self, done: int, progress: Callable[[int], None] | None) -> tuple[set[FileKey], int]:
+        """Read and hash all of it.
+
+        Returns:
+            The files that are sound, and how many bytes were read, ``done`` before among them.
+        """
+        runs, files = joined(list(self._files.values()), self._sizes, _RUN_BYTES)
+        hashing = _Hashing(list(self._files), files)
+        oids = list(self._numbers)
+        steps: deque[Step] = deque()
+
+        def wanted() -> Iterator[Oid]:
+            for step in reading_order(files):
+                steps.append(step)
+                for chunk in runs[step.run]:
+                    yield oids[chunk]
+
+        try:
+            with ThreadPoolExecutor(1, "shared-hash") as hashing.pool:
+                blocks = self._repo.read_blobs(wanted())
+                for first in blocks:
+                    step = steps.popleft()
+                    run = runs[step.run]
+                    found = [first, *islice(blocks, len(run) - 1)]
+                    done += sum(map(len, found))
+                    if [len(block) for block in found] == [self._sizes[chunk] for chunk in run]:
+                        hashing.take(found, step.takes)
+                    if progress is not None:
+                        progress(done)
+        except PachaError:
+            pass  # a chunk is damaged or missing: files that have it, and those not finished, are not said to be sound
+        return hashing.sound, done
 
 
-def _hashed(
-    repo: GitRepository, files: dict[FileKey, list[Piece]], progress: Callable[[int], None] | None
-) -> set[FileKey]:
-    keys, pieces = list(files), list(files.values())
-    digests = [blake3.blake3() for _ in keys]
-    left = [len(each) for each in pieces]
-    wrong: set[int] = set()
-    sound: set[FileKey] = set()
-    steps: deque[Step] = deque()
-    done = 0
-    try:
-        for block in repo.read_blobs(_read_in_order(reading_order(pieces), steps)):
-            done += len(block)
-            for take in steps.popleft().takes:
-                left[take.file] -= take.times
-                if take.size != len(block):
-                    wrong.add(take.file)
-                for _ in range(take.times):
-                    digests[take.file].update(block)
-                if not left[take.file] and digests[take.file].hexdigest() == keys[take.file][0]:
-                    sound.add(keys[take.file])
-            if progress is not None:
-                progress(done)
-    except PachaError:
-        pass  # a chunk is damaged or missing: files that have it, and those not finished, are not said to be sound
-    return sound - {keys[file] for file in wrong}
+class _State:
+    """The hash over what several files begin with, until they differ."""
+
+    def __init__(self, hasher: blake3.blake3, files: int) -> None:
+        self.hasher = hasher
+        self.files = files
 
 
-class Take(NamedTuple):
-    """A file that takes a chunk: which, of what size it must be, and how many times in a row."""
+class _Hashing:
+    """The files of a batch while they are hashed."""
 
-    file: int
-    size: int
-    times: int
+    def __init__(self, keys: Sequence[FileKey], files: Sequence[Sequence[int]]) -> None:
+        self.pool: ThreadPoolExecutor
+        self.sound: set[FileKey] = set()
+        self._keys = keys
+        self._left = [len(file) for file in files]
+        everybody = _State(blake3.blake3(), len(files))
+        self._states = [everybody] * len(files)
 
+    def take(self, blocks: Sequence[bytes], takes: Sequence[Take]) -> None:
+        """Let files have these bytes next. A file that is passed over once never becomes sound."""
+        together: dict[tuple[_State, int], list[int]] = {}
+        for file, times in takes:
+            together.setdefault((self._states[file], times), []).append(file)
+        work = [(self._apart(state, files), times) for (state, times), files in together.items()]
+        self._update(blocks, work)
+        for (_, times), files in together.items():
+            for file in files:
+                self._left[file] -= times
+                if not self._left[file] and self._states[file].hasher.hexdigest() == self._keys[file][0]:
+                    self.sound.add(self._keys[file])
 
-class Step(NamedTuple):
-    """A chunk to read, and who takes it."""
+    def _apart(self, state: _State, files: Sequence[int]) -> blake3.blake3:
+        """The hasher of these files alone, who were in a state with others perhaps."""
+        if len(files) < state.files:
+            state.files -= len(files)
+            state = _State(state.hasher.copy(), len(files))
+            for file in files:
+                self._states[file] = state
+        return state.hasher
 
-    oid: Oid
-    takes: list[Take]
-
-
-def _read_in_order(order: Iterable[Step], steps: deque[Step]) -> Iterator[Oid]:
-    for step in order:
-        steps.append(step)
-        yield step.oid
-
-
-def reading_order(files: Sequence[Sequence[Piece]]) -> Iterator[Step]:
-    """In which order to read the chunks of files so that each file gets its own in order, and few are read twice.
-
-    A chunk is read when all files that have it still before them wait for it. Versions of which one is the other with
-    insertions, deletions or changes never wait for one another in a ring, so each chunk is read once. Where there is
-    such a ring (the same chunks in another order), the file that is furthest behind goes on.
-    """
-    runs = [[(piece, len(list(same))) for piece, same in groupby(pieces)] for pieces in files]
-    ahead = Counter(oid for each in runs for (oid, _), _ in each)
-    at = [0] * len(runs)
-    waiting: dict[Oid, list[int]] = {}
-    behind = [(0, file) for file, each in enumerate(runs) if each]
-    ready: list[Oid] = []
-
-    def wait(file: int) -> None:
-        if at[file] < len(runs[file]):
-            oid = runs[file][at[file]][0][0]
-            waiting.setdefault(oid, []).append(file)
-            if len(waiting[oid]) >= ahead[oid]:
-                ready.append(oid)
-
-    for file in reversed(range(len(runs))):
-        wait(file)
-    while waiting:
-        oid = ready.pop() if ready else _furthest_behind(behind, at, runs)
-        takers = waiting.pop(oid, [])
-        if not takers:
-            continue
-        ahead[oid] -= len(takers)
-        takes = []
-        for file in takers:
-            (_, size), times = runs[file][at[file]]
-            takes.append(Take(file, size, times))
-            at[file] += 1
-            heapq.heappush(behind, (at[file], file))
-        yield Step(oid, takes)
-        for file in takers:
-            wait(file)
+    def _update(self, blocks: Sequence[bytes], work: Sequence[tuple[blake3.blake3, int]]) -> None:
+        if len(work) == 1:
+            _hash(blocks, work)
+            return
+        data = [b"".join(blocks)]
+        half = len(work) // 2 if len(work) * len(data[0]) >= _WORTH_A_THREAD else 0
+        other = self.pool.submit(_hash, data, work[:half]) if half else None
+        _hash(data, work[half:])
+        if other is not None:
+            other.result()
 
 
-def _furthest_behind(behind: list[tuple[int, int]], at: list[int], runs: list[list[tuple[Piece, int]]]) -> Oid:
-    """The chunk that the file with the fewest behind it waits for; ``behind`` has old entries, which are dropped."""
-    while True:
-        count, file = behind[0]
-        if count == at[file] and count < len(runs[file]):
-            return runs[file][count][0][0]
-        heapq.heappop(behind)
+def _hash(blocks: Sequence[bytes], work: Sequence[tuple[blake3.blake3, int]]) -> None:
+    for hasher, times in work:
+        for _ in range(times):
+            for block in blocks:
+                hasher.update(block)

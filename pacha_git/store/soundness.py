@@ -113,6 +113,12 @@ def repacking(repo: GitRepository, index: DedupIndex) -> Iterator[None]:
     index.mark_packs({name: mark for name, mark in pack_marks(repo).items() if name not in before})
 
 
+def mark_read(repo: GitRepository, index: DedupIndex, before: Marks) -> None:
+    """Packs of which every byte was just read and found right are sound, if they are still as they were ``before``."""
+    after = pack_marks(repo)
+    index.mark_packs({name: mark for name, mark in before.items() if after.get(name) == mark})
+
+
 def pack_marks(repo: GitRepository) -> Marks:
     """Pack name → size and mtime in ns, as they are now."""
     marks: Marks = {}
