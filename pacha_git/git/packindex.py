@@ -9,8 +9,11 @@ import hashlib
 import mmap
 import os
 import struct
+import sys
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
@@ -29,44 +32,48 @@ _UINT: Final = struct.Struct(">I")
 _HINT: Final = "git pacha fsck says what is damaged"
 
 
-def encode_index(oids: Sequence[bytes], crcs: Sequence[int], offsets: Sequence[int], pack_checksum: bytes) -> bytes:
+def encode_index(oids: bytes | bytearray, crcs: Sequence[int], offsets: Sequence[int], pack_checksum: bytes) -> bytes:
     """Build an index.
 
     Args:
-        oids: Raw ids, each once, in any order.
+        oids: Raw ids, each once, in any order, one after the other.
         crcs: CRC-32 of each entry as it stands in the pack.
         offsets: Where in the pack each begins.
         pack_checksum: The 20 bytes that end the pack.
     """
-    order = sorted(range(len(oids)), key=oids.__getitem__)
-    counts = [0] * 256
-    for oid in oids:
-        counts[oid[0]] += 1
-    fanout, total = [], 0
-    for count in counts:
-        total += count
-        fanout.append(total)
-    small: list[int] = []
-    large: list[int] = []
-    for offset in (offsets[i] for i in order):
+    fanout, sorted_oids = array("I"), bytearray()
+    sorted_crcs, small, large = array("I"), array("I"), array("Q")
+    for number, oid in _in_order(oids, fanout):
+        sorted_oids += oid
+        sorted_crcs.append(crcs[number])
+        offset = offsets[number]
         if offset < _LARGE:
             small.append(offset)
         else:
             small.append(_LARGE | len(large))
             large.append(offset)
-    number = len(oids)
-    body = b"".join(
-        [
-            _MAGIC,
-            struct.pack(">256I", *fanout),
-            *(oids[i] for i in order),
-            struct.pack(f">{number}I", *(crcs[i] for i in order)),
-            struct.pack(f">{number}I", *small),
-            struct.pack(f">{len(large)}Q", *large),
-            pack_checksum,
-        ]
-    )
-    return body + hashlib.sha1(body, usedforsecurity=False).digest()
+    numbers = [fanout, sorted_crcs, small, large]
+    if sys.byteorder == "little":
+        for each in numbers:
+            each.byteswap()
+    body = bytearray(_MAGIC)
+    for part in (fanout, sorted_oids, sorted_crcs, small, large, pack_checksum):
+        body += part
+    body += hashlib.sha1(body, usedforsecurity=False).digest()
+    return bytes(body)
+
+
+def _in_order(oids: bytes | bytearray, fanout: array[int]) -> Iterator[tuple[int, bytes]]:
+    """Position and raw id, sorted by id a 256th at a time; how many there were is appended after each of them."""
+    begin_with: dict[int, list[int]] = {}
+    for number, byte in enumerate(oids[::_OID]):
+        begin_with.setdefault(byte, []).append(number)
+    total = 0
+    for byte in range(256):
+        numbers = begin_with.pop(byte, [])
+        yield from sorted(((n, bytes(oids[n * _OID : (n + 1) * _OID])) for n in numbers), key=itemgetter(1))
+        total += len(numbers)
+        fanout.append(total)
 
 
 class PackIndex:

@@ -50,21 +50,21 @@ class PackPart:
         self._queued = _HEADER_BYTES
         self._end = _HEADER_BYTES
         self._written = 0
-        self._oids: list[bytes] = []
+        self._oids = bytearray()
         self._crcs = array("I")
         self._offsets = array("Q")
 
     def __len__(self) -> int:
-        return len(self._oids)
+        return len(self._crcs)
 
     @property
     def full(self) -> bool:
         """Whether it has all objects that were declared."""
-        return len(self._oids) == self._declared > 0
+        return len(self) == self._declared > 0
 
     def add(self, prepared: Prepared) -> None:
         """Append an object."""
-        self._oids.append(prepared.oid)
+        self._oids += prepared.oid
         self._crcs.append(prepared.crc)
         self._offsets.append(self._end)
         self._queue += (prepared.head, prepared.deflated)
@@ -92,7 +92,7 @@ class PackPart:
         # Not ".idx": stock gc removes every index that has no pack beside it.
         self._index = temporary(self._file.path.parent, ".index")
         _write_all(self._index.fd, [encode_index(self._oids, self._crcs, self._offsets, checksum)])
-        self._oids = []
+        self._oids.clear()
         if self._written:
             self._write_back.start()
 
@@ -147,7 +147,7 @@ class PackPart:
         if self.full and self._running is not None:
             self.write(everything=True)
             return self._running.digest()
-        count = len(self._oids).to_bytes(4, "big")
+        count = len(self).to_bytes(4, "big")
         if not self._written:
             self._queue[0] = _HEADER + count
             return hashlib.sha1(b"".join(self._queue), usedforsecurity=False).digest()

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from blake3 import blake3
 
 from pacha_git.chunking.cutter import Window
+from pacha_git.git.keytable import KeyTable
 from pacha_git.git.packentry import Prepared, prepare
 from pacha_git.git.packwriter import PackWriter
 
@@ -71,7 +72,7 @@ class PackStream:
         held: Asked about what ``known`` does not know, where that may have forgotten something; as often.
         threads: How many hash and compress; reading, cutting and writing are done by the thread that iterates.
 
-    Memory: about six windows, what three of them compress to, and some 200 bytes for each new chunk.
+    Memory: about six windows, what three of them compress to, and some 150 bytes for each new chunk.
     """
 
     def __init__(self, writer: PackWriter, known: Known, *, held: Held | None = None, threads: int = THREADS) -> None:
@@ -80,8 +81,9 @@ class PackStream:
         self._held = held
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "pack-prepare")
-        # Digest → oid of what is new; None while it is being prepared. Writing goes in order, so it is there in time.
-        self._new: dict[bytes, bytes | None] = {}
+        # Digest → oid of what is new, and what is still being prepared. Writing goes in order, so it is there in time.
+        self._new = KeyTable(32, 20)
+        self._coming: set[bytes] = set()
 
     def __enter__(self) -> PackStream:
         return self
@@ -121,12 +123,14 @@ class PackStream:
     def _prepare(self, batch: _Batch) -> _Batch:
         """Ask what is known, and have the rest prepared, each digest once."""
         batch.digests = [digest for job in batch.hashing for digest in job.result()]
-        asked = [digest for digest in dict.fromkeys(batch.digests) if digest not in self._new]
+        asked = [d for d in dict.fromkeys(batch.digests) if d not in self._coming and d not in self._new]
         batch.known = self._known(asked) if asked else {}
+        wanted = set(asked).difference(batch.known)
         spans = []
         for digest, span in zip(batch.digests, batch.window.spans, strict=True):
-            if digest not in self._new and digest not in batch.known:
-                self._new[digest] = None
+            if digest in wanted:
+                wanted.remove(digest)
+                self._coming.add(digest)
                 batch.fresh.append(digest)
                 spans.append(span)
         batch.preparing = [self._pool.submit(_prepared, batch.window.data, share) for share in self._shares(spans)]
@@ -138,7 +142,8 @@ class PackStream:
         held = self._held({entry.oid: digest for digest, entry in written.items()}) if self._held is not None else ()
         self._writer.add_prepared(*(entry for entry in prepared if entry.oid not in held))
         for digest, entry in written.items():
-            self._new[digest] = entry.oid
+            self._new.add(digest, entry.oid)
+        self._coming.difference_update(written)
         if batch.tapped is not None:
             batch.tapped.result()
         batch.window.release()

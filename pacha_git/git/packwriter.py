@@ -7,6 +7,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Final
 
+from pacha_git.git.keytable import KeyTable
 from pacha_git.git.packentry import Buffer, ObjectKind, Prepared, prepare
 from pacha_git.git.packfiles import storing, sync_folder
 from pacha_git.git.packpart import PackPart
@@ -36,7 +37,7 @@ class PackWriter:
         self._folder = objects / "pack"
         self._reason = reason
         self._lock = Lock()
-        self._oids: set[bytes] = set()
+        self._oids = KeyTable(20)
         self._parts: list[PackPart] = []
         self.bytes_stored = 0
         self.packs: tuple[Path, ...] | None = None
@@ -81,8 +82,7 @@ class PackWriter:
         """Append objects in order, leaving out those that were added before."""
         with self._lock, storing(self._folder):
             for prepared in objects:
-                if prepared.oid not in self._oids:
-                    self._oids.add(prepared.oid)
+                if self._oids.add(prepared.oid):
                     self.bytes_stored += prepared.stored
                     self._append(prepared)
             self._parts[-1].write()

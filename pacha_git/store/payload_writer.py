@@ -17,6 +17,7 @@ from pacha_git.chunking.cutter import chunks
 from pacha_git.chunking.layout import CURRENT, Grouper, Layout
 from pacha_git.chunking.tensors import tensor_cuts
 from pacha_git.git.changes import Changes
+from pacha_git.git.keytable import KeyTable
 from pacha_git.git.packstream import PackStream, Stored
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import PAYLOAD_ROOT, Address, Oid
@@ -53,7 +54,7 @@ class Cost:
 class _Tally:
     new: int = 0
     shared: int = 0
-    pairs: list[tuple[bytes, bytes]] = field(default_factory=list)
+    pairs: KeyTable = field(default_factory=lambda: KeyTable(32, 20))
     files: list[FileLine] = field(default_factory=list)
     seen: list[tuple[str, os.stat_result, bytes]] = field(default_factory=list)
 
@@ -62,7 +63,7 @@ class _Tally:
             self.new += stored.size
         else:
             self.shared += stored.size
-        self.pairs.append((stored.digest, stored.oid))
+        self.pairs.add(stored.digest, stored.oid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from tests.git.stock import bare, git
 
 
 def index_of(path: Path, oids: list[bytes], offsets: list[int]) -> PackIndex:
-    path.write_bytes(encode_index(oids, [7] * len(oids), offsets, b"c" * 20))
+    path.write_bytes(encode_index(b"".join(oids), [7] * len(oids), offsets, b"c" * 20))
     return PackIndex(path)
 
 
@@ -71,7 +71,7 @@ def test_offsets_beyond_two_gibibytes(tmp_path: Path) -> None:
 
 
 def test_a_damaged_index_is_refused(tmp_path: Path) -> None:
-    data = encode_index([b"\1" * 20], [7], [2**40], b"c" * 20)
+    data = encode_index(b"\1" * 20, [7], [2**40], b"c" * 20)
     path = tmp_path / "x.idx"
     for length in [0, 7, 8, 1031, 1032, len(data) - 9]:
         path.write_bytes(data[:length])
@@ -83,7 +83,7 @@ def test_a_damaged_index_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_index_that_points_outside_of_itself_is_refused(tmp_path: Path) -> None:
-    data = bytearray(encode_index([b"\1" * 20], [7], [2**40], b"c" * 20))
+    data = bytearray(encode_index(b"\1" * 20, [7], [2**40], b"c" * 20))
     data[1032 + 24 : 1032 + 28] = (2**31 + 5).to_bytes(4, "big")
     (tmp_path / "x.idx").write_bytes(data)
     with pytest.raises(Corrupt, match="outside"):
@@ -91,7 +91,7 @@ def test_an_index_that_points_outside_of_itself_is_refused(tmp_path: Path) -> No
 
 
 def test_a_wild_fanout_finds_nothing_and_fails_nowhere(tmp_path: Path) -> None:
-    data = bytearray(encode_index([b"\1" * 20, b"\2" * 20], [7, 7], [12, 40], b"c" * 20))
+    data = bytearray(encode_index(b"\1" * 20 + b"\2" * 20, [7, 7], [12, 40], b"c" * 20))
     for byte in range(255):
         data[8 + byte * 4 : 12 + byte * 4] = (0xFFFFFFFF - byte).to_bytes(4, "big")
     (tmp_path / "x.idx").write_bytes(data)
