@@ -30,7 +30,7 @@ from pacha_git.schema.record import Edge
 from pacha_git.schema.run import ARTIFACTS, SERIES_PATH, make_run
 from pacha_git.store import runs, sources
 from pacha_git.store.series import Series, encode_series, summaries
-from pacha_git.store.sources import SourceFile
+from pacha_git.store.sources import SourceFile, source_file
 
 _ATTEMPTS: Final = 3
 _LAST_MS: Final = 253_402_300_799_999
@@ -183,10 +183,10 @@ def _files(run: Elsewhere, folder: Path) -> Iterator[SourceFile]:
     if run.series:
         path = folder / SERIES_PATH
         path.write_bytes(encode_series(run.series))
-        yield SourceFile(SERIES_PATH, str(path), "644", path.stat())
+        yield source_file(SERIES_PATH, str(path), path.stat())
     if run.artifacts is not None and any(path.is_file() for path in run.artifacts.rglob("*")):
         for file in sources.find([run.artifacts]).files:
-            yield SourceFile(ARTIFACTS + file.path, file.location, file.mode, file.status)
+            yield file._replace(path=ARTIFACTS + file.path)
 
 
 def _write(

@@ -26,7 +26,7 @@ from pacha_git.store import journal, runs
 from pacha_git.store.journal_reader import Journal, read_journal
 from pacha_git.store.payload_writer import PayloadWriter, WrittenPayload
 from pacha_git.store.series import encode_series, summaries
-from pacha_git.store.sources import SourceFile
+from pacha_git.store.sources import SourceFile, source_file
 
 JOURNALS: Final = "pacha/runs"
 _ATTEMPTS: Final = 3
@@ -165,8 +165,7 @@ def _files(folder: Path, logged: Journal) -> list[SourceFile]:
 
 
 def _source(path: str, location: Path) -> SourceFile:
-    status = location.stat()
-    return SourceFile(path, str(location), "755" if status.st_mode & 0o100 else "644", status)
+    return source_file(path, str(location), location.stat())
 
 
 def check_status(status: str) -> str:

@@ -57,7 +57,7 @@ def make_content(lines: Iterable[FileLine], *, layout: str, tree: Oid, manifest:
     Raises:
         InvalidInput: there is no line.
     """
-    files = tuple(line.without_parts() for line in sorted_lines(lines))
+    files = sorted_lines(lines)
     address, address_of = content_address(files)
     return Content(
         address=address,
@@ -67,7 +67,7 @@ def make_content(lines: Iterable[FileLine], *, layout: str, tree: Oid, manifest:
         layout=layout,
         tree=tree,
         manifest=manifest,
-        files=files if len(files) * _LEAST_LINE < FILES_LIMIT else None,
+        files=tuple(map(FileLine.without_parts, files)) if len(files) * _LEAST_LINE < FILES_LIMIT else None,
     )
 
 
@@ -81,9 +81,9 @@ def check_content(content: Content, lines: Iterable[FileLine]) -> None:
     Raises:
         Corrupt: with what differs.
     """
-    files = [line.without_parts() for line in lines]
+    files = list(lines)
     try:
-        check_paths(line.path for line in files)
+        check_paths([line.path for line in files])
         address = content_address(files)
     except InvalidInput as error:
         raise Corrupt(error.message) from None
@@ -93,7 +93,7 @@ def check_content(content: Content, lines: Iterable[FileLine]) -> None:
         raise Corrupt(f"the files have the address {address[0]}, the record says {content.address}")
     if (sum(line.size for line in files), len(files)) != (content.size, content.file_count):
         raise Corrupt(f"the sizes or number of the files are not what the record of {content.address} says")
-    if content.files is not None and list(content.files) != files:
+    if content.files is not None and list(content.files) != [line.without_parts() for line in files]:
         raise Corrupt(f"the list of files in the record is not that of its manifest ({content.address})")
 
 

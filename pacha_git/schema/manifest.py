@@ -5,9 +5,12 @@ The format is docs/format.md, "The manifest" and "Canonical JSON and hashes".
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
+from json.encoder import encode_basestring
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
@@ -42,9 +45,14 @@ LINE_LIMIT: Final = 64 * 2**20
 SIZE_LIMIT: Final = 2**48
 AddressOf = Literal["file", "list"]
 
+_ROWS_AT_ONCE: Final = 4096
 _KEYS: Final = frozenset(["path", "size", "mode", "blake3", "stored", "parts"])
 _BLAKE3: Final = re.compile(r"[0-9a-f]{64}\Z")
 _OID: Final = re.compile(r"[0-9a-f]{40}\Z")
+_PLAIN: Final = re.compile(
+    rb'\{"blake3":"([0-9a-f]{64})","mode":"(644|755)","parts":\[\["([0-9a-f]{40})",([1-9][0-9]{0,13}|0)\]\],'
+    rb'"path":"([^"\\\x00-\x1f]*)","size":([0-9]+),"stored":"blob"\}\n'
+)
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -152,8 +160,8 @@ def _is_size(value: Any) -> bool:
 
 
 def sorted_lines(lines: Iterable[FileLine]) -> list[FileLine]:
-    """The lines in the order of a manifest: by the UTF-8 bytes of their paths."""
-    return sorted(lines, key=lambda line: line.path.encode("utf-8"))
+    """The lines in the order of a manifest: by the UTF-8 bytes of their paths, which is by their code points."""
+    return sorted(lines, key=itemgetter(0))
 
 
 def encode_manifest(lines: Iterable[FileLine]) -> bytes:
@@ -162,16 +170,25 @@ def encode_manifest(lines: Iterable[FileLine]) -> bytes:
     Raises:
         InvalidInput: no line, a line without ``parts``, or paths that can't lie beside one another.
     """
-    known = list(lines)
-    check_paths(line.path for line in known)
+    known = sorted_lines(lines)
+    check_paths([line.path for line in known])
     if not known or any(line.parts is None for line in known):
         raise InvalidInput("a manifest has at least one line, and each has parts")
-    return b"".join(_encode_line(line) + b"\n" for line in sorted_lines(known))
+    written = io.BytesIO()
+    written.writelines(map(_encode_line, known))
+    return written.getvalue()
 
 
 def _encode_line(line: FileLine) -> bytes:
-    # Of what we know ourselves, only the path could be no canonical JSON, and that was checked.
-    return canonical.encode(line.as_json()) if line.extra else canonical.write_plain(line.as_json())
+    if line.extra:
+        return canonical.encode(line.as_json()) + b"\n"
+    # Of what we know ourselves, only the path needs escapes. By hand it takes a fifth of what a JSON writer takes.
+    parts = ",".join([f'["{oid}",{size}]' for oid, size in line.parts or ()])
+    path = encode_basestring(line.path)
+    return (
+        f'{{"blake3":"{line.blake3}","mode":"{line.mode}","parts":[{parts}],"path":{path},'
+        f'"size":{line.size},"stored":"{line.stored}"}}\n'
+    ).encode()
 
 
 def decode_manifest(data: bytes) -> list[FileLine]:
@@ -182,12 +199,24 @@ def decode_manifest(data: bytes) -> list[FileLine]:
     """
     if not data.endswith(b"\n"):
         raise Corrupt("the manifest does not end in a line feed")
-    lines = [_decode_line(line, number) for number, line in enumerate(data[:-1].split(b"\n"), 1)]
-    keys = [line.path.encode("utf-8") for line in lines]
-    if any(one >= other for one, other in pairwise(keys)):
+    lines = [_plain_line(line) or _decode_line(line[:-1], number) for number, line in enumerate(io.BytesIO(data), 1)]
+    if any(one.path >= other.path for one, other in pairwise(lines)):
         raise Corrupt("the manifest is not sorted by path, or has a path twice")
     _check_paths_read(lines)
     return lines
+
+
+def _plain_line(data: bytes) -> FileLine | None:
+    """A line as nearly all are: of a file stored whole, its path without escapes. None says nothing against a line."""
+    match = _PLAIN.fullmatch(data)
+    if match is None or match[4] != match[6]:
+        return None
+    try:
+        path = match[5].decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    size, oid = int(match[6]), Oid(match[3].decode("ascii"))
+    return FileLine(path, size, match[2].decode("ascii"), match[1].decode("ascii"), "blob", ((oid, size),))
 
 
 def _decode_line(data: bytes, number: int) -> FileLine:
@@ -199,7 +228,7 @@ def _decode_line(data: bytes, number: int) -> FileLine:
 
 def _check_paths_read(lines: Sequence[FileLine]) -> None:
     try:
-        check_paths(line.path for line in lines)
+        check_paths([line.path for line in lines])
     except InvalidInput as error:
         raise Corrupt(error.message) from None
 
@@ -209,8 +238,17 @@ def list_address(files: Iterable[FileLine]) -> Address:
 
     Sorted by path bytes. BLAKE3's key derivation mode (its paper, section 2.3) keeps files from having such an address.
     """
-    rows = [[line.path, line.mode, line.size, line.blake3] for line in sorted_lines(files)]
-    return Address.of_digest(blake3.blake3(canonical.encode(rows), derive_key_context=FILE_LIST_CONTEXT).digest())
+    digest = blake3.blake3(b"[", derive_key_context=FILE_LIST_CONTEXT)
+    rows = map(_address_row, sorted_lines(files))
+    separator = ""
+    while few := ",".join(islice(rows, _ROWS_AT_ONCE)):
+        digest.update((separator + few).encode("utf-8"))
+        separator = ","
+    return Address.of_digest(digest.update(b"]").digest())
+
+
+def _address_row(line: FileLine) -> str:
+    return f'[{encode_basestring(line.path)},"{line.mode}",{line.size},"{line.blake3}"]'
 
 
 def content_address(files: Iterable[FileLine]) -> tuple[Address, AddressOf]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 FILE: Final = "pacha/index.sqlite"
 _BUSY_SECONDS = 10.0
 _DAMAGED: Final = (
@@ -27,9 +27,9 @@ CREATE TABLE file (
   digest BLOB NOT NULL, layout TEXT NOT NULL, size INTEGER NOT NULL, stored TEXT NOT NULL, parts BLOB NOT NULL,
   ref TEXT NOT NULL, payload TEXT NOT NULL, PRIMARY KEY (digest, layout)) WITHOUT ROWID;
 CREATE INDEX file_size ON file (size);
+CREATE TABLE holder (id INTEGER PRIMARY KEY, ref TEXT NOT NULL, payload TEXT NOT NULL, UNIQUE (ref, payload));
 CREATE TABLE stat (
-  path TEXT PRIMARY KEY, device INTEGER, inode INTEGER, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,
-  digest BLOB) WITHOUT ROWID;
+  path TEXT PRIMARY KEY, mark BLOB NOT NULL, digest BLOB NOT NULL, oid BLOB, holder INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE pack (name TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER) WITHOUT ROWID;
 CREATE TABLE damaged (oid BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;

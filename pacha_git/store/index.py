@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from os import stat_result
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pacha_git.names import Oid
 from pacha_git.store.database import Database, is_damage
+from pacha_git.store.sources import touched_ns
 
 _BATCH: Final = 500
 _COMPLETE: Final = "SELECT 1 FROM meta WHERE key = 'complete'"
-# A file may change again within the clock tick in which it was written, and look the same: such a look is not kept.
+# A file may change again within the clock tick in which it was written, and look the same. So what was written a moment
+# before it was hashed is not remembered: it may be another by now.
 _RACY_NS: Final = 2_000_000_000
 
 T = TypeVar("T")
@@ -33,6 +33,15 @@ class KnownFile:
     parts: tuple[tuple[Oid, int], ...]
     ref: str
     payload: Oid
+
+
+class SeenFile(NamedTuple):
+    """What a file on disk was when it was last stored: the raw oid of its blob, if whole, and a payload that had it."""
+
+    digest: bytes
+    oid: bytes | None
+    ref: str
+    payload: str
 
 
 class DedupIndex:
@@ -57,8 +66,8 @@ class DedupIndex:
 
     def add_chunks(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         """Remember (raw digest, raw oid) pairs."""
-        rows = list(pairs)
-        self._write("INSERT OR REPLACE INTO chunk VALUES (?, ?)", rows)
+        # Sorted, as the table is: so that each of its pages is written once.
+        self._write("INSERT OR REPLACE INTO chunk VALUES (?, ?)", sorted(pairs))
 
     @property
     def complete(self) -> bool:
@@ -92,33 +101,51 @@ class DedupIndex:
         }
 
     def add_files(self, layout: str, files: Iterable[tuple[bytes, KnownFile]]) -> None:
-        """Remember files by raw digest."""
+        """Remember files by raw digest; those stored whole are known as chunks are."""
         rows = [
             (digest, layout, f.size, f.stored, json.dumps([list(part) for part in f.parts]), f.ref, f.payload)
             for digest, f in files
+            if f.stored != "blob"
         ]
         self._write("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
     # What files on disk were last seen to be -----------------------------------------------------------------------
 
-    def seen(self, paths: Mapping[str, stat_result]) -> dict[str, bytes]:
-        """Absolute path → raw digest, for files whose stat is to the nanosecond what it was when they were hashed."""
-        found: dict[str, bytes] = {}
-        for path, *mark, digest in self._rows("SELECT * FROM stat WHERE path IN ({marks})", list(paths)):
-            s = paths[path]
-            if mark == [s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns]:
-                found[path] = digest
-        return found
+    def seen(self, marks: Mapping[str, bytes]) -> dict[str, SeenFile]:
+        """Absolute path → what is known of it, for files whose marks are what they were when they were hashed."""
+        query = (
+            "SELECT s.path, s.mark, s.digest, s.oid, h.ref, h.payload FROM stat s JOIN holder h ON h.id = s.holder "
+            "WHERE s.path IN ({marks})"
+        )
+        return {
+            path: SeenFile(digest, oid, ref, payload)
+            for path, mark, digest, oid, ref, payload in self._rows(query, list(marks))
+            if mark == marks[path]
+        }
 
-    def remember_seen(self, files: Iterable[tuple[str, stat_result, bytes]]) -> None:
-        """Remember what a file hashed to; ``stat`` was taken before it was read, and again after, and was the same."""
-        now = time.time_ns()
-        rows = [
-            (path, s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns, digest)
-            for path, s, digest in files
-            if now - max(s.st_mtime_ns, s.st_ctime_ns) > _RACY_NS
-        ]
-        self._write("INSERT OR REPLACE INTO stat VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    def remember_seen(
+        self, files: Iterable[tuple[str, bytes, bytes, bytes | None]], ref: str, payload: Oid, *, since: int
+    ) -> None:
+        """Remember what files hashed to.
+
+        Args:
+            files: Absolute path, mark, raw digest, and the raw oid of the blob if it was stored whole.
+            ref: Of the payload that has them.
+            payload: Its commit.
+            since: The time, in ns since 1970, when the first of them was about to be hashed; marks are from before.
+        """
+        settled = [file for file in files if since - touched_ns(file[1]) > _RACY_NS]
+
+        def work(_: sqlite3.Connection) -> None:
+            with self._database.writing() as connection:
+                connection.execute("INSERT OR IGNORE INTO holder (ref, payload) VALUES (?, ?)", (ref, payload))
+                connection.executemany(
+                    "INSERT OR REPLACE INTO stat SELECT ?, ?, ?, ?, id FROM holder WHERE ref = ? AND payload = ?",
+                    ((*file, ref, payload) for file in settled),
+                )
+
+        if settled:
+            self._tolerant(work, None)
 
     # Packs and damage ----------------------------------------------------------------------------------------------
 

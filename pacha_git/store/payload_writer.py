@@ -6,6 +6,7 @@ It knows layouts, the side index and the tree; whose payload it is it refuses to
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Final, Protocol
 import blake3
 
 from pacha_git.chunking.cutter import chunks
-from pacha_git.chunking.layout import CURRENT, Grouper, Layout
+from pacha_git.chunking.layout import CURRENT, Layout
 from pacha_git.chunking.tensors import tensor_cuts
 from pacha_git.git.changes import Changes
 from pacha_git.git.keytable import KeyTable
@@ -24,14 +25,15 @@ from pacha_git.names import PAYLOAD_ROOT, Address, Oid
 from pacha_git.schema.commit import git_oid, payload_commit
 from pacha_git.schema.content import Content, make_content
 from pacha_git.schema.manifest import FileLine, encode_manifest
-from pacha_git.store.files import contents, digest_of, reader, reading, windows
+from pacha_git.store.files import contents, digest_of, filler, reader, reading, windows
 from pacha_git.store.index import DedupIndex, KnownFile
 from pacha_git.store.soundness import Soundness
 from pacha_git.store.sources import SourceFile
-from pacha_git.store.tree import group_tree, payload_tree
+from pacha_git.store.tree import Groups, payload_tree
 
 # Chunks of weights are 79,500 bytes on average; files that have a few more than are expected are the ones it pays for.
 _MORE_THAN_MEAN_CHUNK: Final = 83_700
+_LOOKED_UP: Final = 10_000
 
 
 class Progress(Protocol):
@@ -56,7 +58,13 @@ class _Tally:
     shared: int = 0
     pairs: KeyTable = field(default_factory=lambda: KeyTable(32, 20))
     files: list[FileLine] = field(default_factory=list)
-    seen: list[tuple[str, os.stat_result, bytes]] = field(default_factory=list)
+    seen: list[tuple[SourceFile, bytes, bytes | None]] = field(default_factory=list)
+    since: int = field(default_factory=time.time_ns)
+    here: str = field(default_factory=os.getcwd)
+
+    def place(self, file: SourceFile) -> str:
+        """Where a file lies, as the index knows it; links in the path may stay, for the mark tells files apart."""
+        return file.location if file.location.startswith("/") else f"{self.here}/{file.location}"
 
     def count(self, stored: Stored) -> None:
         if stored.new:
@@ -78,13 +86,15 @@ class WrittenPayload:
 
     def remember(self, index: DedupIndex, ref: str, packs: Iterable[Path]) -> None:
         """Tell the side index, once all of it is durable under ``ref``, in ``packs`` and those that were here."""
-        index.add_chunks(self._tally.pairs)
+        tally = self._tally
+        index.add_chunks(tally.pairs)
         known = [
             (bytes.fromhex(line.blake3), KnownFile(line.size, line.stored, line.parts or (), ref, self.commit))
-            for line in self._tally.files
+            for line in tally.files
         ]
         index.add_files(self.content.layout, known)
-        index.remember_seen(self._tally.seen)
+        seen = ((tally.place(file), file.mark, digest, oid) for file, digest, oid in tally.seen)
+        index.remember_seen(seen, ref, self.commit, since=tally.since)
         self._sound.remember(pack.stem for pack in packs)
         self._sound.heal()
 
@@ -117,8 +127,7 @@ class PayloadWriter:
         self._sound = Soundness(repo, index, changes.damaged)
         self._tally = _Tally()
         self._lines: dict[str, FileLine] = {}
-        self._held: dict[str, Oid | None] = {}
-        self._here = Path.cwd()
+        self._held: dict[tuple[str, str], bool] = {}
         self._done = 0
 
     def write(self, files: Sequence[SourceFile], progress: Progress | None = None) -> WrittenPayload:
@@ -183,34 +192,46 @@ class PayloadWriter:
         """Take files whose bytes a payload here has as a whole, without cutting them; returns the others."""
         if not self._use_known or not self._sound.all_packs:
             return list(files)
-        places = {file.path: _place(file, self._here) for file in files}
-        digests = self._index.seen({places[file.path]: file.status for file in files})
-        known_sizes = self._index.sizes(file.size for file in files if file.size > self._layout.whole_file_limit)
-        for file in files:
-            if file.size in known_sizes and places[file.path] not in digests:
-                hashed = digests[places[file.path]] = digest_of(file)
-                self._tally.seen.append((places[file.path], file.status, hashed))
-        known = self._index.files(digests.values(), self._layout.name)
-        rest: list[SourceFile] = []
-        for file in files:
-            digest = digests.get(places[file.path], b"")
-            found = known.get(digest)
-            if found is None or found.size != file.size or not self._still_held(found):
-                rest.append(file)
-                continue
-            self._lines[file.path] = FileLine(file.path, file.size, file.mode, digest.hex(), found.stored, found.parts)
-            self._tally.shared += file.size
-            advance(file.size)
-        return rest
+        large = [file.size for file in files if file.size > self._layout.whole_file_limit]
+        known_sizes = self._index.sizes(large) if large else set()
+        for start in range(0, len(files), _LOOKED_UP):
+            few = files[start : start + _LOOKED_UP]
+            self._take_known_of(few, known_sizes)
+            advance(sum(file.size for file in few if file.path in self._lines))
+        return [file for file in files if file.path not in self._lines]
 
-    def _still_held(self, known: KnownFile) -> bool:
-        """Whether a payload that has the file is still held by its ref, which then must not move before we are done."""
-        if known.ref not in self._held:
-            self._held[known.ref] = self._repo.refs.get(known.ref)
-        if self._held[known.ref] != known.payload:
-            return False
-        self._changes.hold(known.ref, known.payload)
-        return True
+    def _take_known_of(self, files: Sequence[SourceFile], known_sizes: Set[int]) -> None:
+        places = {file.path: self._tally.place(file) for file in files}
+        seen = self._index.seen({places[file.path]: file.mark for file in files})
+        digests: dict[str, bytes] = {}
+        for file in files:
+            found = seen.get(places[file.path])
+            if file.size <= self._layout.whole_file_limit:
+                if found is not None and found.oid is not None and self._still_held(found.ref, found.payload):
+                    self._lines[file.path] = _whole(file, found.digest, found.oid)
+                    self._tally.shared += file.size
+            elif found is not None:
+                digests[file.path] = found.digest
+            elif file.size in known_sizes:
+                hashed = digests[file.path] = digest_of(file)
+                self._tally.seen.append((file, hashed, None))
+        known = self._index.files(digests.values(), self._layout.name) if digests else {}
+        for file in files if known else ():
+            digest = digests.get(file.path, b"")
+            as_known = known.get(digest)
+            if as_known is None or as_known.size != file.size or not self._still_held(as_known.ref, as_known.payload):
+                continue
+            line = FileLine(file.path, file.size, file.mode, digest.hex(), as_known.stored, as_known.parts)
+            self._lines[file.path] = line
+            self._tally.shared += file.size
+
+    def _still_held(self, ref: str, payload: str) -> bool:
+        """Whether a payload that has a file is still held by its ref, which then must not move before we are done."""
+        if (ref, payload) not in self._held:
+            held = self._held[ref, payload] = self._repo.refs.get(ref) == payload
+            if held:
+                self._changes.hold(ref, Oid(payload))
+        return self._held[ref, payload]
 
     # What is not ----------------------------------------------------------------------------------------------------
 
@@ -224,7 +245,7 @@ class PayloadWriter:
             oid = Oid.of_raw(known) if known is not None else self._add("blob", body)
             new = self._changes.stored_bytes > before
             self._tally.count(Stored(digest, oid.raw, file.size, new, 0))
-            self._keep(file, FileLine(file.path, file.size, file.mode, digest.hex(), "blob", ((oid, file.size),)))
+            self._keep_whole(file, digest, oid.raw)
             advance(file.size)
 
     def _write_many(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
@@ -238,14 +259,17 @@ class PayloadWriter:
 
     def _write_large(self, stream: PackStream, file: SourceFile, advance: Callable[[int], None]) -> None:
         digest = blake3.blake3()
-        groups = _Groups(self._layout, self._add)
-        with reading(file) as opened:
-            cuts = tensor_cuts(reader(opened), file.size, self._layout)
-            for stored in stream.store(chunks(opened.readinto, file.size, cuts, self._layout), digest.update):
+        groups = Groups(self._layout, self._add)
+        with reading(file) as descriptor:
+            cuts = tensor_cuts(reader(descriptor), file.size, self._layout)
+            for stored in stream.store(chunks(filler(descriptor), file.size, cuts, self._layout), digest.update):
                 self._tally.count(stored)
-                groups.push(stored)
+                groups.push(Oid.of_raw(stored.oid), stored.size)
                 advance(stored.size)
-        self._keep(file, FileLine(file.path, file.size, file.mode, digest.hexdigest(), "chunked", groups.end()))
+        line = FileLine(file.path, file.size, file.mode, digest.hexdigest(), "chunked", groups.end())
+        self._lines[file.path] = line
+        self._tally.files.append(line)
+        self._tally.seen.append((file, digest.digest(), None))
 
     def _write_small(self, stream: PackStream, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
         results = stream.store(windows(files))
@@ -253,43 +277,17 @@ class PayloadWriter:
             if file.size:
                 stored = next(results)
                 self._tally.count(stored)
-                digest, oid = stored.digest, Oid.of_raw(stored.oid)
+                self._keep_whole(file, stored.digest, stored.oid)
             else:
                 contents(file)  # what says that it is empty may not be: /proc is full of such files
-                digest, oid = blake3.blake3(b"").digest(), self._add("blob", b"")
-            self._keep(file, FileLine(file.path, file.size, file.mode, digest.hex(), "blob", ((oid, file.size),)))
+                self._keep_whole(file, blake3.blake3(b"").digest(), self._add("blob", b"").raw)
             advance(file.size)
 
-    def _keep(self, file: SourceFile, line: FileLine) -> None:
-        self._lines[file.path] = line
-        self._tally.files.append(line)
-        self._tally.seen.append((_place(file, self._here), file.status, bytes.fromhex(line.blake3)))
+    def _keep_whole(self, file: SourceFile, digest: bytes, oid: bytes) -> None:
+        self._lines[file.path] = _whole(file, digest, oid)
+        self._tally.seen.append((file, digest, oid))
 
 
-class _Groups:
-    """Gathers the chunks of one file into group trees."""
-
-    def __init__(self, layout: Layout, add: Callable[[str, bytes], Oid]) -> None:
-        self._grouper = Grouper(layout)
-        self._add = add
-        self._open: list[tuple[int, Oid]] = []
-        self._parts: list[tuple[Oid, int]] = []
-
-    def push(self, stored: Stored) -> None:
-        self._open.append((stored.size, Oid.of_raw(stored.oid)))
-        if self._grouper.push(stored.oid):
-            self._close()
-
-    def end(self) -> tuple[tuple[Oid, int], ...]:
-        if self._open:
-            self._close()
-        return tuple(self._parts)
-
-    def _close(self) -> None:
-        self._parts.append((self._add("tree", group_tree(self._open)), sum(size for size, _ in self._open)))
-        self._open = []
-
-
-def _place(file: SourceFile, here: Path) -> str:
-    """Where a file lies, as the index knows it; links in the path may stay, for the stat tells files apart."""
-    return file.location if file.location.startswith("/") else f"{here}/{file.location}"
+def _whole(file: SourceFile, digest: bytes, oid: bytes) -> FileLine:
+    """The line of a file that is stored as one blob."""
+    return FileLine(file.path, file.size, file.mode, digest.hex(), "blob", ((Oid.of_raw(oid), file.size),))

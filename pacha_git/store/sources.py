@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from struct import Struct
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.schema.paths import check_paths
@@ -21,25 +24,50 @@ if TYPE_CHECKING:
 
 IGNORE_FILE: Final = ".pachaignore"
 _GIT: Final = ".git"
+_MARK: Final = Struct("<5Q")
+# File systems have times before 1970 and after 2262, which a signed word of nanoseconds does not hold.
+_WORD: Final = 2**64 - 1
 
 
 class NotRegular(PachaError):
     """A link, or a device or pipe, where only regular files are stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A regular file to be stored: its path in the payload, where it lies, its mode (``644``/``755``), and its stat."""
+class SourceFile(NamedTuple):
+    """A regular file to be stored; small, for there may be hundreds of thousands.
+
+    Attributes:
+        path: In the payload.
+        location: Where it lies.
+        mode: ``644`` or ``755``.
+        size: Bytes, by its stat.
+        mark: Its device, inode, size, mtime and ctime in ns: two that are equal are the same file, unchanged.
+    """
 
     path: str
     location: str
     mode: str
-    status: os.stat_result
+    size: int
+    mark: bytes
 
-    @property
-    def size(self) -> int:
-        """Bytes, by its stat."""
-        return self.status.st_size
+
+def source_file(path: str, location: str, status: os.stat_result) -> SourceFile:
+    """A file by its stat."""
+    size, mtime, ctime = status.st_size, status.st_mtime_ns & _WORD, status.st_ctime_ns & _WORD
+    mark = _MARK.pack(status.st_dev, status.st_ino, size, mtime, ctime)
+    return SourceFile(path, location, "755" if status.st_mode & stat.S_IXUSR else "644", size, mark)
+
+
+def is_still(file: SourceFile, now: os.stat_result) -> bool:
+    """Whether an open file is, by its stat, the one that was found; its mode or number of links may be another."""
+    _, inode, size, mtime, _ = _MARK.unpack(file.mark)
+    return bool((now.st_size, now.st_mtime_ns & _WORD, now.st_ino) == (size, mtime, inode))
+
+
+def touched_ns(mark: bytes) -> int:
+    """When a file was last changed, in contents or otherwise, in ns since 1970; far in the future if it was before."""
+    _, _, _, mtime, ctime = _MARK.unpack(mark)
+    return int(max(mtime, ctime))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +79,28 @@ class Sources:
 
 
 @dataclass(slots=True)
+class _Folder:
+    """A folder to be looked into: where it lies, its path from the root of the walk, the folders that it lies in."""
+
+    location: str
+    path: str
+    above: tuple[tuple[int, int], ...]
+
+
+@dataclass(slots=True)
 class _Walk:
+    """One of the paths that were given, and what was found there so far."""
+
+    prefix: str
     follow: bool
-    excluded: GitIgnoreSpec | None
-    ignored: GitIgnoreSpec | None = None
+    specs: list[GitIgnoreSpec]
+    files: list[SourceFile]
     notices: list[str] = field(default_factory=list)
+    pending: deque[_Folder] = field(default_factory=deque)
 
     def leaves_out(self, path: str, is_folder: bool) -> bool:
         shown = path + "/" if is_folder else path
-        return any(spec is not None and spec.match_file(shown) for spec in (self.excluded, self.ignored))
+        return any(spec.match_file(shown) for spec in self.specs)
 
 
 def find(paths: Sequence[Path], *, exclude: Sequence[str] = (), follow_symlinks: bool = False) -> Sources:
@@ -77,18 +118,17 @@ def find(paths: Sequence[Path], *, exclude: Sequence[str] = (), follow_symlinks:
     """
     if not paths:
         raise InvalidInput("no file or folder given", hint="name what to register after the name")
-    excluded = _spec(exclude) if exclude else None
+    excluded = [_spec(exclude)] if exclude else []
     files: list[SourceFile] = []
     notices: list[str] = []
     for path in paths:
-        walk = _Walk(follow_symlinks, excluded)
-        prefix = _own_name(path) + "/" if len(paths) > 1 else ""
-        files.extend(_found_at(path, prefix, walk))
+        walk = _Walk(_own_name(path) + "/" if len(paths) > 1 else "", follow_symlinks, excluded[:], files)
+        _find_at(path, walk)
         notices.extend(walk.notices)
     if not files:
         raise PachaError(f"nothing to store in {paths[0]}: no file in it", hint="an empty folder can't be registered")
-    files.sort(key=lambda file: os.fsencode(file.path))
-    check_paths(file.path for file in files)
+    files.sort(key=attrgetter("path"))  # by code points, which is by the bytes of UTF-8
+    check_paths([file.path for file in files])
     return Sources(tuple(files), tuple(notices))
 
 
@@ -96,7 +136,7 @@ def _own_name(path: Path) -> str:
     return path.name or path.resolve().name
 
 
-def _found_at(path: Path, prefix: str, walk: _Walk) -> Iterator[SourceFile]:
+def _find_at(path: Path, walk: _Walk) -> None:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: no file system could have such a name
@@ -104,34 +144,38 @@ def _found_at(path: Path, prefix: str, walk: _Walk) -> Iterator[SourceFile]:
     except OSError as error:
         raise PachaError(f"can't read {path}: {error.strerror}") from None
     if stat.S_ISREG(status.st_mode):
-        yield _file(_own_name(path), str(path), status)
+        _take(_own_name(path), str(path), status, walk)
     elif stat.S_ISDIR(status.st_mode):
-        walk.ignored = _ignore_file(path)
-        yield from _below(str(path), "", prefix, walk, (_identity(status),))
+        ignored = _ignore_file(path)
+        walk.specs += [ignored] if ignored is not None else []
+        walk.pending.append(_Folder(str(path), "", (_identity(status),)))
+        while walk.pending:
+            _look_into(walk.pending.popleft(), walk)
     else:
         raise PachaError(f"{path} is neither a file nor a folder", hint="only regular files can be stored")
 
 
-def _file(path: str, location: str, status: os.stat_result) -> SourceFile:
+def _take(path: str, location: str, status: os.stat_result, walk: _Walk) -> None:
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
         raise PachaError(f"the name of {os.fsencode(location)!r} is not UTF-8", hint="rename the file") from None
-    return SourceFile(path, location, "755" if status.st_mode & stat.S_IXUSR else "644", status)
+    walk.files.append(source_file(path, location, status))
 
 
-def _below(
-    folder: str, inner: str, prefix: str, walk: _Walk, above: tuple[tuple[int, int], ...]
-) -> Iterator[SourceFile]:
-    """All files below a folder; ``inner`` is its path from the root of the walk, for patterns."""
+def _look_into(folder: _Folder, walk: _Walk) -> None:
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        entries = sorted(os.scandir(folder.location), key=attrgetter("name"))
     except OSError as error:
-        raise PachaError(f"can't read the folder {folder}: {error.strerror}") from None
+        raise PachaError(f"can't read the folder {folder.location}: {error.strerror}") from None
     for entry in entries:
-        path = inner + entry.name
+        path = folder.path + entry.name
         try:
-            yield from _entry(entry, path, prefix, walk, above)
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode) and not walk.specs and entry.name != _GIT:
+                _take(walk.prefix + path, entry.path, status, walk)  # nearly all are such
+            else:
+                _look_at(entry, status, path, walk, folder.above)
         except FileNotFoundError:
             raise PachaError(
                 f"{entry.path} vanished while it was looked at", hint="try again when nothing writes there"
@@ -140,29 +184,27 @@ def _below(
             raise PachaError(f"can't read {entry.path}: no permission") from None
 
 
-def _entry(
-    entry: os.DirEntry[str], path: str, prefix: str, walk: _Walk, above: tuple[tuple[int, int], ...]
-) -> Iterator[SourceFile]:
-    is_link = entry.is_symlink()
-    follow = is_link and walk.follow
-    status = entry.stat(follow_symlinks=follow)
+def _look_at(
+    entry: os.DirEntry[str], status: os.stat_result, path: str, walk: _Walk, above: tuple[tuple[int, int], ...]
+) -> None:
+    if stat.S_ISLNK(status.st_mode) and walk.follow:
+        status = entry.stat()
     is_folder = stat.S_ISDIR(status.st_mode)
     if entry.name == _GIT:
-        walk.notices.append(f"left out {prefix}{path}: Git's own")
-        return
-    if walk.leaves_out(path, is_folder):
-        return
-    if is_link and not follow:
+        walk.notices.append(f"left out {walk.prefix}{path}: Git's own")
+    elif walk.leaves_out(path, is_folder):
+        pass
+    elif stat.S_ISLNK(status.st_mode):
         raise NotRegular(
             f"{entry.path} is a symbolic link",
             hint="--follow-symlinks stores what it points to; --exclude leaves it out",
         )
-    if is_folder:
+    elif is_folder:
         if _identity(status) in above:
             raise NotRegular(f"{entry.path} leads back to a folder that it lies in", hint="--exclude leaves it out")
-        yield from _below(entry.path, path + "/", prefix, walk, (*above, _identity(status)))
+        walk.pending.append(_Folder(entry.path, path + "/", (*above, _identity(status))))
     elif stat.S_ISREG(status.st_mode):
-        yield _file(prefix + path, entry.path, status)
+        _take(walk.prefix + path, entry.path, status, walk)
     else:
         raise NotRegular(f"{entry.path} is no regular file", hint="--exclude leaves it out")
 

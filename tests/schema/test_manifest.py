@@ -9,6 +9,7 @@ from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.names import Oid
 from pacha_git.schema import canonical
 from pacha_git.schema.manifest import (
+    FILE_LIST_CONTEXT,
     FileLine,
     content_address,
     decode_manifest,
@@ -105,6 +106,48 @@ def test_a_whole_file_has_exactly_one_part() -> None:
     value["parts"] = [["b" * 40, 3], ["b" * 40, 3]]
     with pytest.raises(Corrupt, match="one part"):
         file_line_of_json(value)
+
+
+PLAIN = encode_manifest([line("a/b.bin")])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'",6]]', b'",7]]'),
+        (b'"size":6', b'"size":06'),
+        (b'",6]]', b'",06]]'),
+        (b'"size":6', b'"size":6.0'),
+        (b"a/b.bin", b"a/\xff.bin"),
+        (b"a/b.bin", b"a/\xed\xa0\x80.bin"),
+        (b"a/b.bin", b"a/\x01.bin"),
+        (b"a/b.bin", b"a/\\u0062.bin"),
+        (b"a/b.bin", b"a/../b.bin"),
+        (b"a/b.bin", b'a/"b.bin'),
+        (b"\n", b" \n"),
+        (b'"blob"', b'"chunked "'),
+        (b"644", b"600"),
+        (b"6", b"281474976710656"),
+    ],
+)
+def test_a_bad_line_of_a_whole_file_is_refused(old: bytes, new: bytes) -> None:
+    assert decode_manifest(PLAIN) == [line("a/b.bin")]
+    with pytest.raises(Corrupt):
+        decode_manifest(PLAIN.replace(old, new))
+
+
+@pytest.mark.parametrize("path", ['say "hi"', "back\\slash", "Grüße/\u2028", "del\U0001f600", "a" * 4000])
+def test_a_line_is_what_any_writer_of_canonical_json_makes_of_it(path: str) -> None:
+    for each in (line(path), line(path, b"", mode="755"), CHUNKED._replace(path=path)):
+        assert encode_manifest([each]) == canonical.encode(each.as_json()) + b"\n"
+        assert decode_manifest(encode_manifest([each])) == [each]
+
+
+def test_the_address_of_many_files_is_that_of_their_list_as_canonical_json() -> None:
+    lines = [line(f"{number:05}") for number in range(10_000)] + [line('"')]
+    rows = [[each.path, each.mode, each.size, each.blake3] for each in sorted(lines, key=lambda each: each.path)]
+    digest = blake3.blake3(canonical.encode(rows), derive_key_context=FILE_LIST_CONTEXT)
+    assert list_address(lines) == "blake3:" + digest.hexdigest()
 
 
 def test_an_empty_file_is_stored_whole() -> None:
