@@ -14,9 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import large, peers, small, weights
+from benchmarks import large, memory, peers, small, stock, versions, weights
 from benchmarks.measure import environment
 from benchmarks.report import Row, drawing, machine, table, write
+
+# Forty GB of disk, and minutes of Git's own work.
+_ONLY_IF_NAMED = ("git",)
+_PARTS = "large, weights, start-up, registrations, files, sharing, versions, memory, git"
 
 
 def _tell(text: str) -> None:
@@ -33,7 +37,9 @@ def _parts(arguments: argparse.Namespace) -> dict[str, Callable[[Path], Any]]:
         "registrations": lambda work: small.registrations(work, 100 if quick else 1000, _tell),
         "files": lambda work: small.many_files(work, 2_000 if quick else 200_000, 1, _tell),
         "sharing": lambda work: small.sharing(work, (32 << 20) if quick else (200 << 20), _tell),
-        "versions": lambda work: small.many_versions(work, size // 4, 4 if quick else 10, _tell),
+        "versions": lambda work: versions.measure(work, size // 2, 4 if quick else 20, rounds, _tell),
+        "memory": lambda work: memory.measure(work, size, _tell),
+        "git": lambda work: stock.measure(work, size * 10, _tell),
     }
 
 
@@ -43,7 +49,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small inputs and three rounds: under three minutes")
     parser.add_argument("--size", type=int, help="MiB of the large file; 1024, quick 64")
     parser.add_argument("--rounds", type=int, help="5, quick 3")
-    parser.add_argument("--only", default="", help="parts, by commas: large, start-up, registrations, files, …")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="parts, by commas: large, weights, start-up, registrations, files, sharing, versions, memory, git",
+    )
     parser.add_argument("--plot", type=Path, help="write the times to store a large file there, as SVG")
     arguments = parser.parse_args()
     arguments.size = arguments.size or (64 if arguments.quick else 1024)
@@ -54,7 +64,7 @@ def main() -> None:
     rounds: dict[str, Any] = {}
     wanted = arguments.only.split(",") if arguments.only else []
     for name, part in _parts(arguments).items():
-        if wanted and name not in wanted:
+        if name not in wanted if wanted else name in _ONLY_IF_NAMED:
             continue
         with tempfile.TemporaryDirectory(prefix="pacha-bench-") as folder:
             os.environ.update({key: value for key, value in environment(Path(folder)).items() if key != "PYTHONPATH"})

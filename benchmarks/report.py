@@ -67,7 +67,7 @@ def table(rows: Iterable[Row]) -> str:
     for row in rows:
         target = "" if row.target is None else f"{'≥' if row.least else '≤'} {_figure(row.target, row.unit)}"
         verdict = {True: "met", False: "missed", None: ""}[row.met]
-        cpu = "" if row.cpu is None else _figure(row.cpu, "x")
+        cpu = "" if row.cpu is None else _figure(row.cpu, row.unit)
         lines.append(f"| {row.letter} | {row.work} | {_figure(row.value, row.unit)} | {target} | {cpu} | {verdict} |")
     return "\n".join(lines)
 

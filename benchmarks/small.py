@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import inputs, peers
-from benchmarks.measure import PACHA, Rounds, Steps, median, play, python, ratio, run, size_of
+from benchmarks.measure import PACHA, Rounds, Steps, median, play, python, ratio, run
 from benchmarks.report import Row, compared
 from pacha_git import Registry
 
@@ -166,26 +165,3 @@ def sharing(work: Path, size: int, tell: Callable[[str], None]) -> list[Row]:
         for name, theirs in peers.stored_by_second(scratch, first, second).items():
             rows.append(Row("e", f"{suffix}, 100 rows out and 100 in: stored, to {name}", ours / theirs, 1.0))
     return rows
-
-
-def many_versions(work: Path, size: int, versions: int, tell: Callable[[str], None]) -> list[Row]:
-    """Measure (k): all versions of a model that share most chunks are verified; and the index is built anew."""
-    tell("verify versions that share chunks")
-    registry = Registry.init(work / "k.git")
-    base = inputs.floats(work / "base.bin", size, seed=3)
-    for number in range(versions):
-        inputs.with_insertion(base, work / "m.bin", (number + 1) * 1000)
-        registry.models.register("m", work / "m.bin", version=f"1.{number}.0")
-    spent = run([*PACHA, "-q", "--registry", registry.path, "verify", "--all"], work)
-    begin = time.perf_counter()
-    registry.reindex()
-    rate = size_of(registry.path / "objects") / (time.perf_counter() - begin) / 1e6
-    command = list(map(str, python("-m", "benchmarks.kernels", "check", base)))
-    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=inputs.ROOT).stdout
-    kernel = float(said.split()[0])
-    return [
-        Row("k", f"verify {versions} versions of {size >> 20} MiB: of the speed of reading each chunk once",
-            kernel / spent.wall, 0.8, least=True),
-        Row("k", "the same, of the speed of inflating and hashing every version", versions * kernel / spent.wall, None),
-        Row("k", "reindex", rate, 500, "MB/s", least=True),
-    ]  # fmt: skip
