@@ -32,7 +32,9 @@ _UINT: Final = struct.Struct(">I")
 _HINT: Final = "git pacha fsck says what is damaged"
 
 
-def encode_index(oids: bytes | bytearray, crcs: Sequence[int], offsets: Sequence[int], pack_checksum: bytes) -> bytes:
+def encode_index(
+    oids: bytes | bytearray, crcs: Sequence[int], offsets: Sequence[int], pack_checksum: bytes
+) -> bytearray:
     """Build an index.
 
     Args:
@@ -41,10 +43,10 @@ def encode_index(oids: bytes | bytearray, crcs: Sequence[int], offsets: Sequence
         offsets: Where in the pack each begins.
         pack_checksum: The 20 bytes that end the pack.
     """
-    fanout, sorted_oids = array("I"), bytearray()
-    sorted_crcs, small, large = array("I"), array("I"), array("Q")
+    index = bytearray(_MAGIC.ljust(_OIDS))
+    fanout, sorted_crcs, small, large = array("I"), array("I"), array("I"), array("Q")
     for number, oid in _in_order(oids, fanout):
-        sorted_oids += oid
+        index += oid
         sorted_crcs.append(crcs[number])
         offset = offsets[number]
         if offset < _LARGE:
@@ -52,25 +54,26 @@ def encode_index(oids: bytes | bytearray, crcs: Sequence[int], offsets: Sequence
         else:
             small.append(_LARGE | len(large))
             large.append(offset)
-    numbers = [fanout, sorted_crcs, small, large]
     if sys.byteorder == "little":
-        for each in numbers:
-            each.byteswap()
-    body = bytearray(_MAGIC)
-    for part in (fanout, sorted_oids, sorted_crcs, small, large, pack_checksum):
-        body += part
-    body += hashlib.sha1(body, usedforsecurity=False).digest()
-    return bytes(body)
+        for numbers in (fanout, sorted_crcs, small, large):
+            numbers.byteswap()
+    index[_FANOUT:_OIDS] = fanout.tobytes()
+    for part in (sorted_crcs, small, large, pack_checksum):
+        index += part
+    index += hashlib.sha1(index, usedforsecurity=False).digest()
+    return index
 
 
 def _in_order(oids: bytes | bytearray, fanout: array[int]) -> Iterator[tuple[int, bytes]]:
     """Position and raw id, sorted by id a 256th at a time; how many there were is appended after each of them."""
-    begin_with: dict[int, list[int]] = {}
+    begin_with: dict[int, array[int]] = {}
     for number, byte in enumerate(oids[::_OID]):
-        begin_with.setdefault(byte, []).append(number)
+        if byte not in begin_with:
+            begin_with[byte] = array("I")
+        begin_with[byte].append(number)
     total = 0
     for byte in range(256):
-        numbers = begin_with.pop(byte, [])
+        numbers = begin_with.get(byte, ())
         yield from sorted(((n, bytes(oids[n * _OID : (n + 1) * _OID])) for n in numbers), key=itemgetter(1))
         total += len(numbers)
         fanout.append(total)

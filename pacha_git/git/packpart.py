@@ -238,7 +238,7 @@ class WriteBack:
 sync_data: Final = getattr(os, "fdatasync", os.fsync)
 
 
-def _write_all(fd: int, pieces: Sequence[bytes]) -> None:
+def _write_all(fd: int, pieces: Sequence[bytes | bytearray]) -> None:
     for start in range(0, len(pieces), _MOST_PIECES):
         views = [memoryview(piece) for piece in pieces[start : start + _MOST_PIECES]]
         while views:
