@@ -37,6 +37,7 @@ _GREETING: Final = "A registry of pacha-git.\n\n    git pacha clone {url}\n"
 _CONFIG: Final = (
     "receive.unpackLimit=1", "transfer.unpackLimit=1", "transfer.hideRefs=refs/remotes", "receive.autogc=false",
     "receive.fsckObjects=true", "uploadpack.allowAnySHA1InWant=true", "uploadpack.allowFilter=true",
+    "core.packedGitWindowSize=16m", "core.packedGitLimit=128m",
     f"receive.maxInputSize={WRITE_LIMIT}", f"http.maxRequestBuffer={READ_LIMIT}",
 )  # fmt: skip
 

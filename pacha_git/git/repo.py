@@ -41,6 +41,11 @@ _CONFIG: Final = {
     "transfer.fsckObjects": "true",
     "repack.writeBitmaps": "true",
     "core.bigFileThreshold": "16m",
+    # Git would map whole packs, and look for deltas in whatever memory it takes.
+    "core.packedGitWindowSize": "16m",
+    "core.packedGitLimit": "128m",
+    "pack.deltaCacheSize": "32m",
+    "pack.windowMemory": "64m",
     "uploadpack.allowAnySHA1InWant": "true",
     "uploadpack.allowFilter": "true",
 }

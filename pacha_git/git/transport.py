@@ -18,7 +18,7 @@ from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError, Remot
 from pacha_git.git.credentials import masked, nobody_to_ask
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import Oid
-from pacha_git.process import CommandFailed, Completed, run_watched, within_memory
+from pacha_git.process import CommandFailed, Completed, run, run_watched, within_memory
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what git is doing, and how many of how many objects are done."""
@@ -37,11 +37,12 @@ _PROGRESS: Final = re.compile(
 )
 _UNITS: Final = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 # Never collect, never leave a commit-graph of half a history behind, keep what arrives as packs.
+_WINDOW: Final = ("-c", "core.packedGitWindowSize=16m", "-c", "core.packedGitLimit=128m")
 _QUIET: Final = (
+    *_WINDOW,
     "-c", "maintenance.auto=false", "-c", "gc.auto=0", "-c", "fetch.writeCommitGraph=false",
     "-c", "fetch.unpackLimit=1", "-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync", "-c", "fetch.fsckObjects=true",
     "-c", "push.gpgSign=false", "-c", "push.followTags=false", "-c", "push.recurseSubmodules=no",
-    "-c", "core.packedGitWindowSize=16m", "-c", "core.packedGitLimit=128m",
     "-c", "fetch.recurseSubmodules=no", "-c", "fetch.negotiationAlgorithm=default",
 )  # fmt: skip
 # One object that claims to be larger than this is not read into memory.
@@ -210,6 +211,18 @@ def talk(
 def environment(git_dir: Path) -> dict[str, str]:
     """What a git that speaks to a remote needs: nobody is asked for a password where nobody could answer."""
     return {"GIT_ALLOC_LIMIT": _ALLOCATION, **nobody_to_ask(git_dir)}
+
+
+def upload_pack(path: Path, remote: str) -> list[str]:
+    """Options for a fetch from a folder of this machine: there, too, git is not to map whole packs into memory.
+
+    Args:
+        path: The repository that fetches.
+        remote: Name or URL.
+    """
+    url = run(["git", f"--git-dir={path}", "ls-remote", "--get-url", remote]).stdout.decode("utf-8", "replace").strip()
+    is_folder = url.startswith("file://") or ":" not in url.partition("/")[0]
+    return ["--upload-pack", f"git {' '.join(_WINDOW)} upload-pack"] if is_folder else []
 
 
 @contextmanager
