@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from typing import Any, Final
 
 import semver
@@ -160,6 +160,11 @@ class Name(str):
         return cls(text)
 
 
+# Of a hundred thousand records that arrive, each spells its own name and version eight times.
+_remembered = lru_cache(maxsize=256)
+
+
+@_remembered
 def _name_problem(text: str) -> str:
     """Say which rule a name breaks; empty if none."""
     segments = text.split("/")
@@ -214,7 +219,7 @@ class Version:
         if len(text.encode("utf-8", "replace")) > _MAX_VERSION_BYTES or text.endswith(".lock"):
             raise InvalidInput(f"bad version {text[:40]!r}: over {_MAX_VERSION_BYTES} bytes, or ends in '.lock'")
         try:
-            return cls(text, semver.Version.parse(text))
+            return cls(text, _semver(text))
         except ValueError:
             raise InvalidInput(
                 f"bad version {text!r}", hint="versions are MAJOR.MINOR.PATCH, as in 1.0.0 or 2.1.0-rc.1 (SemVer 2.0.0)"
@@ -261,6 +266,11 @@ class Version:
     def __lt__(self, other: Version) -> bool:
         order = self._key.compare(other._key)
         return order < 0 if order else self.text < other.text
+
+
+@_remembered
+def _semver(text: str) -> semver.Version:
+    return semver.Version.parse(text)
 
 
 class Alias(str):

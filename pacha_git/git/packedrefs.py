@@ -48,11 +48,13 @@ class Snapshot:
 
     Attributes:
         stamp: A text that another state does not have.
+        is_fully_peeled: Whether each tag in it is followed by what it leads to, as Git writes the file today.
     """
 
     def __init__(self, stamp: str, data: bytes | mmap.mmap) -> None:
         self.stamp = stamp
         head = data[: data.find(b"\n") + 1]
+        self.is_fully_peeled = not data or b" fully-peeled" in head
         self._data = data if head.startswith(b"#") and b" sorted" in head else _sorted_copy(bytes(data))
         self._spellings: dict[str, dict[str, set[str]]] = {}
 
@@ -69,7 +71,7 @@ class Snapshot:
 
     def below(self, prefix: str) -> dict[str, Oid]:
         """All refs whose name begins with a prefix that ends in ``/``, in the order of their bytes."""
-        block = self._block(prefix)
+        block = self.block(prefix)
         found = _LINE.findall(block)
         if len(found) + len(_PEELED.findall(block)) != block.count(b"\n"):
             raise _damaged()
@@ -78,7 +80,7 @@ class Snapshot:
     def spellings_below(self, prefix: str) -> dict[str, set[str]]:
         """Lower case → spellings of what comes right after a prefix, up to the next ``/``."""
         if prefix not in self._spellings:
-            segments = set(re.findall(rb" " + re.escape(prefix.encode()) + rb"([^/\n]+)", self._block(prefix)))
+            segments = set(re.findall(rb" " + re.escape(prefix.encode()) + rb"([^/\n]+)", self.block(prefix)))
             found: dict[str, set[str]] = {}
             for segment in segments:
                 text = segment.decode("utf-8", "surrogateescape")
@@ -86,8 +88,8 @@ class Snapshot:
             self._spellings[prefix] = found
         return self._spellings[prefix]
 
-    def _block(self, prefix: str) -> bytes:
-        """The lines of all refs below a prefix."""
+    def block(self, prefix: str) -> bytes:
+        """The lines of all refs below a prefix, as they are."""
         # "0" comes right after "/": what begins with the prefix lies between the two.
         start, end = (self._first_at_or_after(wanted.encode()) for wanted in (prefix, prefix[:-1] + "0"))
         return self._data[start:end]

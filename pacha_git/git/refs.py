@@ -1,7 +1,8 @@
 """Reads the refs of a bare repository with the files backend, and moves them by compare-and-swap.
 
-Reading is our own: a look-up among 100,000 packed refs is a bisection, with no library to load. Writing is always
-``git update-ref --stdin``: one transaction, all or nothing, and then durable. It has never heard of a model.
+Reading is our own: a look-up among 100,000 packed refs is a bisection, with no library to load. Writing is
+``git update-ref --stdin``: one transaction, all or nothing, and then durable; but for many last-seen copies of a
+remote's refs, and all of a clone, which come before. It has never heard of a model.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pacha_git.errors import Conflict, Corrupt, PachaError
+from pacha_git.git import packedwriter
 from pacha_git.git.packedrefs import PackedRefs
 from pacha_git.names import Oid
 from pacha_git.process import CommandFailed, conversation, run
@@ -26,6 +28,7 @@ _OPTIONS: Final = (
 _SYNC_EACH: Final = ("-c", "core.fsync=all")
 _SYNC_LATER: Final = ("-c", "core.fsync=none")
 _MANY: Final = 16
+_VERY_MANY: Final = 500
 _LONGEST_REF: Final = 4096
 
 
@@ -45,11 +48,16 @@ class RefMoved(Conflict):
 
 
 class Refs:
-    """The refs of one repository folder."""
+    """The refs of one repository folder.
+
+    Attributes:
+        is_new: To be set by whoever is making the repository, as long as nobody else knows of it.
+    """
 
     def __init__(self, git_dir: Path) -> None:
         self._dir = git_dir
         self._packed = PackedRefs(git_dir / "packed-refs")
+        self.is_new = False
 
     def get(self, ref: str) -> Oid | None:
         """Where a ref stands; None if it does not exist."""
@@ -106,6 +114,15 @@ class Refs:
         """The refs below a prefix that lie in files of their own; there are few, for ``pack`` gathers them."""
         return dict(self._walk(prefix))
 
+    def lines_below(self, prefix: str) -> set[bytes]:
+        """``oid ref`` of all refs below a prefix, unread: for comparing very many."""
+        packed = self._packed.now()
+        lines = set(packed.block(prefix).split(b"\n"))
+        for ref, oid in self._walk(prefix):
+            lines.discard(_line(ref, packed.get(ref)))
+            lines.add(_line(ref, oid))
+        return lines - {b""}
+
     def packed_stamp(self) -> str:
         """A text that changes whenever the packed file does."""
         return self._packed.now().stamp
@@ -114,14 +131,14 @@ class Refs:
         """Carry out all updates or none, and return when they are durable.
 
         Raises:
-            RefMoved: a ref was not at its ``old``; nothing was done.
+            RefMoved: a ref was not at its ``old``; nothing was done, but for some of very many last-seen copies.
             PachaError: git could not write (a full disk, a stale lock).
         """
         if not updates:
             return
         try:
             if len(updates) > _MANY:
-                self._update_many(updates)
+                self._update_many(self._remember(updates))
             else:
                 folders = self._folders_to_change(updates)
                 run(self._git(*_SYNC_EACH, "update-ref", "-z", "--stdin"), stdin=_commands(updates))
@@ -129,6 +146,33 @@ class Refs:
                     _sync_folder(folder)
         except CommandFailed as error:
             raise self._why(updates, error) from None
+
+    def _remember(self, updates: Sequence[RefUpdate]) -> Sequence[RefUpdate]:
+        """Pack many refs at once that nobody can be moving: last-seen copies, or all of a repository that is new.
+
+        Returns:
+            The updates that are left.
+
+        Raises:
+            RefMoved: as ``update``.
+        """
+        root = "refs/" if self.is_new else packedwriter.ROOT
+        if len(updates) < _VERY_MANY or not self._packed.now().is_fully_peeled:
+            return updates
+        loose = self.loose_below(root)
+        packed = self._packed.now().below(root)
+        seen: dict[str, Oid] = {}
+        rest: list[RefUpdate] = []
+        for update in updates:
+            if update.new is None or not update.ref.startswith(root) or update.ref in loose:
+                rest.append(update)
+            elif packed.get(update.ref) != update.old:
+                raise RefMoved(f"{update.ref} is not at {update.old or 'nothing'}")
+            else:
+                seen[update.ref] = update.new
+        if seen:
+            packedwriter.write_packed(self._dir, seen, loose)
+        return rest
 
     def _git(self, *arguments: str) -> list[str]:
         return ["git", *_OPTIONS, f"--git-dir={self._dir}", *arguments]
@@ -138,6 +182,8 @@ class Refs:
 
         After ``prepare`` every new value lies in a lock file, so what ``commit`` renames is on the disk already.
         """
+        if not updates:
+            return
         with conversation(self._git(*_SYNC_LATER, "update-ref", "-z", "--stdin")) as tell:
             tell(b"start\0" + _commands(updates) + b"prepare\0", 2)
             sync_file_system(self._dir)
@@ -194,6 +240,10 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _line(ref: str, oid: Oid | None) -> bytes:
+    return f"{oid} {ref}".encode("utf-8", "surrogateescape")
 
 
 def _commands(updates: Sequence[RefUpdate]) -> bytes:

@@ -100,6 +100,9 @@ def _look(context: Context, remote: str, progress: Progress | None, verb: str) -
     stamp = quiet.stamp(context, listing) if verb else ""
     if verb and quiet.is_known(context, remote, verb, stamp):
         return Look(remote, {}, {}, [], Moved(), Arrival(), stamp, True)
+    if verb and quiet.in_step(context, remote, listing):
+        quiet.remember(context, remote, verb, stamp)
+        return Look(remote, {}, {}, [], Moved(), Arrival(), stamp, True)
     there = transport.parse_listing(listing)
     if not there:
         transport.note_empty(context.repo, remote)

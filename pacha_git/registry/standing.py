@@ -5,43 +5,75 @@ It knows what was last fetched, and refuses to ask a remote anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from pacha_git.git import transport
-from pacha_git.names import NOTES_ROOT, REGISTRY_REF, VERSIONED_KINDS, Oid, parse_notes_ref
+from pacha_git.names import NOTES_ROOT, REGISTRY_REF, VERSIONED_KINDS, Oid, Version, parse_notes_ref
 from pacha_git.registry import remotes
 from pacha_git.registry.context import Context
 from pacha_git.registry.items import differing, refs_here
 from pacha_git.registry.results import RemoteStatus, Status
 from pacha_git.store import runs
-from pacha_git.store.events import EVENTS, read_ledger
+from pacha_git.store.events import EVENTS, crossing, read_ledger
 from pacha_git.store.notes import descends
 from pacha_git.store.runs import RUNS_ROOT
 
 
 def status(context: Context) -> Status:
     """How this registry stands; see ``Registry.status``."""
-    thin, unsigned = [], []
-    for kind in VERSIONED_KINDS:
-        for row in context.catalogue.rows(kind):
-            if row.record["content"] is not None and not row.payload and not row.removed:
-                thin.append(str(row.id))
-            if not row.signers:
-                unsigned.append(str(row.id))
+    folds, signless, payloadless = context.catalogue.answer(_standing_out)
+    thin = _labels(row for row in payloadless if row[3] not in folds[row[0], row[1]]["removed"])
+    unsigned = _labels(row for row in signless if not folds[row[0], row[1]]["endorsed"].get(row[3]))
     ours = refs_here(context.repo)
     found = tuple(_remote_status(context, name, url, ours) for name, url in remotes.list_remotes(context))
-    return Status(str(context.path), tuple(thin), tuple(unsigned), tuple(_crossing(context)), found)
+    return Status(str(context.path), thin, unsigned, tuple(_crossing(context, folds)), found)
 
 
-def _crossing(context: Context) -> Iterator[str]:
+_Version = tuple[str, str, str, str]
+"""Kind, name, version and commit."""
+_Folds = dict[tuple[str, str], dict[str, Any]]
+
+
+def _standing_out(connection: sqlite3.Connection) -> tuple[_Folds, list[_Version], list[_Version]]:
+    """What the events of each name come to; the versions that no key signed; those whose bytes are not here."""
+    said = connection.execute("SELECT kind, name, fold FROM name").fetchall()
+    columns = "SELECT kind, name, version, oid FROM version v JOIN name USING (kind, name) WHERE"
+    lacking = "NOT EXISTS (SELECT 1 FROM ref r WHERE r.ref = 'refs/pacha/payload/' || substr(v.ref, 12))"
+    return (
+        {(kind, name): json.loads(fold) for kind, name, fold in said},
+        connection.execute(f"{columns} coalesce(json_extract(extra, '$.signer_key'), '') = ''").fetchall(),
+        connection.execute(f"{columns} {lacking} AND json_extract(record, '$.content') IS NOT NULL").fetchall(),
+    )
+
+
+def _labels(rows: Iterable[_Version]) -> tuple[str, ...]:
+    """How people name versions, by kind, name and then ascending; there may be a hundred thousand."""
+    kinds = [kind.value for kind in VERSIONED_KINDS]
+    nouns = {kind.value: kind.noun for kind in VERSIONED_KINDS}
+    listed = sorted(rows, key=lambda row: (kinds.index(row[0]), row[1], _order(row[2])))
+    return tuple(f"{nouns[kind]}:{name}@{version}" for kind, name, version, _ in listed)
+
+
+def _order(version: str) -> tuple[Any, ...]:
+    """As ``Version.order``, a tenth as slow for those that are three numbers."""
+    words = version.split(".")
+    if len(words) == 3 and version.replace(".", "").isdigit():
+        return int(words[0]), int(words[1]), int(words[2]), True, (), version
+    return Version.parse(version).order
+
+
+def _crossing(context: Context, folds: _Folds) -> Iterator[str]:
     """Decisions made apart about the same thing, of which one holds."""
     for ref in context.repo.refs_below(NOTES_ROOT):
         parsed = parse_notes_ref(ref)
         if parsed is not None and parsed[2] == EVENTS:
             kind, name, _ = parsed
-            for entry in read_ledger(context.repo, kind, name).history:
-                if entry.crossing:
-                    yield f"{kind.noun}:{name} {entry.event.type} {entry.event.version}"
+            known = folds.get((kind.value, name), {}).get("crossing")
+            for said in crossing(read_ledger(context.repo, kind, name)) if known is None else known:
+                yield f"{kind.noun}:{name} {said}"
 
 
 def _remote_status(context: Context, name: str, url: str, ours: dict[str, Oid]) -> RemoteStatus:

@@ -170,6 +170,7 @@ def _clone_into(
     transport.add_remote(repo, "origin", remotes.located(url))
     _adopt_registry(repo, url)
     context = Context(path, project)
+    context.repo.refs.is_new = True
     pull(context, "origin", wish, progress)
 
 

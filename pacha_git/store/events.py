@@ -49,6 +49,11 @@ def ledger_at(repo: GitRepository, tip: Oid | None, kind: Kind, name: str) -> Le
     return fold(_lines(repo, tip), kind=kind, name=name)
 
 
+def crossing(ledger: Ledger) -> list[str]:
+    """Decisions made apart about the same thing, of which one holds."""
+    return [f"{entry.event.type} {entry.event.version}" for entry in ledger.history if entry.crossing]
+
+
 def read_attestations(repo: GitRepository, kind: Kind, name: str) -> Attestations:
     """What is attested of the versions of a name."""
     return attestations_at(repo, repo.ref(notes_ref(kind, name, ATTESTATIONS)), kind, name)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from pacha_git import InvalidInput, NotFound, Registry, VerificationFailed
+from pacha_git.git import transport
+from pacha_git.registry import quiet
 from tests.registry.syncing import bare, clone, model, names, refs, registry
 
 MODELS = ("refs/pacha/models",)
@@ -322,3 +324,45 @@ def test_nothing_to_do_is_remembered_until_something_changes(
         (registry_.path / "pacha/quiet.json").write_text("damaged")
         assert getattr(registry_, verb)().refs == ()
     assert here.models.get("m@1.0.0").stage == there.models.get("m@1.0.0").stage == "staging"
+
+
+def test_both_sides_in_step_are_compared_as_lists(here: Registry, hub: Path, tmp_path: Path) -> None:
+    """Without what was remembered: nothing is read but two lists, unless these differ in anything."""
+    model(here, "m", "1.0.0")
+    here.models.stage("m@1.0.0", "staging")
+    here.push()
+    there = clone(tmp_path, "there", hub)
+
+    def in_step(registry_: Registry) -> bool:
+        context = registry_._context
+        return quiet.in_step(context, "origin", transport.listing(context.repo, "origin"))
+
+    assert in_step(here)
+    assert in_step(there)  # whose bytes are elsewhere
+    here.gc()
+    assert in_step(here)
+    tip = refs(hub)["refs/pacha/root"]
+    for ref in ("refs/pacha/tmp/0190/000000", "refs/pacha/models/n/1.0.0", "refs/notes/pacha/models/n/_events"):
+        subprocess.run(["git", "-C", hub, "update-ref", ref, tip], check=True)
+        assert not in_step(here)
+        subprocess.run(["git", "-C", hub, "update-ref", "-d", ref], check=True)
+        assert in_step(here)
+    for ref, oid in refs(hub).items():
+        subprocess.run(["git", "-C", hub, "update-ref", "-d", ref], check=True)
+        assert not in_step(here), ref
+        assert in_step(there) == ("/payload/" in ref), ref
+        subprocess.run(["git", "-C", hub, "update-ref", ref, oid], check=True)
+    for ref in refs(here.path, "refs/remotes"):
+        oid = refs(here.path)[ref]
+        subprocess.run(["git", "-C", here.path, "update-ref", "-d", ref], check=True)
+        assert not in_step(here), ref
+        subprocess.run(["git", "-C", here.path, "update-ref", ref, oid], check=True)
+    assert in_step(here)
+    model(here, "n", "1.0.0")
+    assert not in_step(here)
+    here.push()
+    assert in_step(here)
+    assert not in_step(there)
+    here.models.remove("m@1.0.0", reason="wrong data")
+    here.push()
+    assert not in_step(here)  # somebody may still have the bytes
