@@ -35,6 +35,28 @@ _FEW: Final = 500
 _ROOTS: Final = (REF_ROOT, NOTES_ROOT)
 
 
+SignerNote: TypeAlias = tuple[str, str, str]
+"""Of a good signature: the public key, what it was made for, and when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One version: its record less the files, who signed it, and what its name's events come to."""
+
+    id: VersionId
+    commit: Oid
+    record: Mapping[str, Any]
+    address: str
+    size: int
+    signers: tuple[SignerNote, ...]
+    stage: str
+    aliases: tuple[str, ...]
+    tags: Mapping[str, str | None]
+    description: str | None
+    removed: bool
+    payload: bool
+
+
 class Catalogue:
     """The projection of one registry. ``project`` says what a record's row has beyond the record (see ``refresh``)."""
 
@@ -66,7 +88,8 @@ class Catalogue:
     def rows(self, kind: Kind, name: str | None = None) -> list[Row]:
         """Every version of a kind, or of a name, by name and then ascending by SemVer."""
         clause, values = ("kind = ? AND name = ?", (kind.value, name)) if name else ("kind = ?", (kind.value,))
-        return self._answer(lambda connection: list(rows(connection, clause, values)))
+        rows = self._answer(lambda c: list(_rows(c, clause, values)))
+        return sorted(rows, key=lambda row: (row.id.name, row.id.version.order))
 
     def latest_rows(self, kind: Kind) -> list[tuple[Row, int]]:
         """The latest version of every name of a kind that has any, with how many it has; by name."""
@@ -76,9 +99,9 @@ class Catalogue:
                 connection.execute("SELECT latest, versions FROM name WHERE kind = ?", (kind.value,)).fetchall()
             )
             clause = "ref IN (SELECT latest FROM name WHERE kind = ?)"
-            return [(row, counts[row.ref]) for row in rows(connection, clause, (kind.value,))]
+            return [(row, counts[row.id.ref]) for row in _rows(connection, clause, (kind.value,))]
 
-        return self._answer(work)
+        return sorted(self._answer(work), key=lambda pair: pair[0].id.name)
 
     def children(self, commit: Oid) -> list[VersionId]:
         """The versions whose lineage names a commit."""
@@ -107,7 +130,7 @@ class Catalogue:
             for start in range(0, len(refs), _FEW):
                 few = tuple(refs[start : start + _FEW])
                 clause = f"ref IN ({', '.join('?' * len(few))})"
-                found |= {row.ref: row for row in rows(connection, clause, few)}
+                found |= {row.id.ref: row for row in _rows(connection, clause, few)}
             return found
 
         return self._answer(work)
@@ -183,14 +206,12 @@ class Catalogue:
         except PachaError:
             return  # fsck's business; a list goes on without it
         projected = self._project(stored)
-        shown = [projected.pop("shown"), projected.pop("shown_last")]
         record = stored.record.model_dump(exclude={"content": {"files"}})
         connection.execute(
-            "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                ref, version.kind.value, version.name, str(version.version), version_key(str(version.version)), oid,
-                projected["address"], projected["size"], stored.record.created_at, stored.record.description,
-                projected["signer_key"], *shown, json.dumps(projected), json.dumps(record),
+                ref, version.kind.value, version.name, str(version.version), oid, projected["address"],
+                projected["size"], stored.record.created_at, json.dumps(record), json.dumps(projected),
             ),
         )  # fmt: skip
         connection.execute("DELETE FROM edge WHERE child = ?", (ref,))
@@ -232,6 +253,32 @@ class Catalogue:
         }
 
 
+def _rows(connection: sqlite3.Connection, clause: str, values: tuple[Any, ...]) -> Iterator[Row]:
+    folds: dict[tuple[str, str], dict[str, Any]] = {}
+    payload = "EXISTS (SELECT 1 FROM ref r WHERE r.ref = 'refs/pacha/payload/' || substr(v.ref, 12))"
+    query = f"SELECT v.*, n.fold, {payload} FROM version v JOIN name n USING (kind, name) WHERE {clause}"
+    for _, kind, name, version, oid, address, size, _, record, extra, fold, here in connection.execute(query, values):
+        if (kind, name) not in folds:
+            folds[kind, name] = json.loads(fold)
+        folded = folds[kind, name]
+        identity = VersionId(Kind(kind), name, Version.parse(version))
+        said = json.loads(record)
+        yield Row(
+            id=identity,
+            commit=Oid(oid),
+            record=said,
+            address=address,
+            size=size,
+            signers=_signers(json.loads(extra), said["created_at"], folded["endorsed"].get(oid, ())),
+            stage=folded["stages"].get(oid, "development"),
+            aliases=tuple(sorted(alias for alias, named in folded["aliases"].items() if named == oid)),
+            tags=folded["tags"].get(oid, {}),
+            description=folded["descriptions"].get(oid),
+            removed=oid in folded["removed"],
+            payload=bool(here),
+        )
+
+
 def _endorsers(about: Attested) -> list[SignerNote]:
     """Who made every endorsement with a good signature, newest first."""
     found: list[SignerNote] = []
@@ -243,6 +290,12 @@ def _endorsers(about: Attested) -> list[SignerNote]:
                 key = sshsig.verify(event.sig, signed_part(event.line), sshsig.EVENT_NAMESPACE)
                 found.append((key.text, sshsig.EVENT_NAMESPACE, event.at))
     return found
+
+
+def _signers(extra: Mapping[str, Any], created_at: str, endorsed: Iterable[SignerNote]) -> tuple[SignerNote, ...]:
+    """Who signed the record, then who endorsed it."""
+    own = [(extra["signer_key"], "git", created_at)] if extra.get("signer_key") else []
+    return tuple((key, namespace, at) for key, namespace, at in [*own, *endorsed])
 
 
 def _meta(connection: sqlite3.Connection, key: str) -> str | None:
