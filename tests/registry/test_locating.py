@@ -108,6 +108,13 @@ def test_a_registry_keeps_no_reflogs_and_no_hooks(registry_path: Path) -> None:
     assert git(registry_path, "config", "gc.auto") == "0"
 
 
+def test_stock_git_holds_little_of_a_registry_in_memory(registry_path: Path) -> None:
+    Registry.init(registry_path)
+    window = git(registry_path, "config", "--type=int", "core.packedGitWindowSize")
+    most = git(registry_path, "config", "--type=int", "core.packedGitLimit")
+    assert int(window) <= int(most) <= 128 << 20  # it holds all of it otherwise
+
+
 def test_init_twice_keeps_what_is_there(registry_path: Path, tmp_path: Path) -> None:
     first = Registry.init(registry_path)
     first.models.register("m", put(tmp_path / "m"), version="1.0.0")
