@@ -41,9 +41,6 @@ _CONFIG: Final = {
     "transfer.fsckObjects": "true",
     "repack.writeBitmaps": "true",
     "core.bigFileThreshold": "16m",
-    # Git maps whole packs otherwise, and has the size of the registry in memory.
-    "core.packedGitWindowSize": "16m",
-    "core.packedGitLimit": "128m",
     # Git would map whole packs, and look for deltas in whatever memory it takes.
     "core.packedGitWindowSize": "16m",
     "core.packedGitLimit": "128m",
