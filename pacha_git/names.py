@@ -317,12 +317,23 @@ class VersionId:
     @classmethod
     def parse(cls, kind: Kind, name: str, version: str) -> VersionId:
         """Check all three."""
-        return cls(kind, Name.parse(name), Version.parse(version))
+        return _version_id(kind, name, version)
+
+
+@lru_cache(maxsize=256)
+def _version_id(kind: Kind, name: str, version: str) -> VersionId:
+    # The last ones: who works on a version asks for it again and again.
+    return VersionId(kind, Name.parse(name), Version.parse(version))
 
 
 def name_prefix(kind: Kind, name: str) -> str:
     """The prefix of all record refs of a name (those of ``name/more`` too: check with ``parse_record_ref``)."""
     return f"{REF_ROOT}{kind.plural}/{name}/"
+
+
+def gist(segment: str) -> str:
+    """What segments of refs have in common that can't stand side by side: all but case and SemVer's ``+build``."""
+    return segment.partition("+")[0].lower()
 
 
 def notes_ref(kind: Kind, name: str, what: str) -> str:

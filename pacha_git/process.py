@@ -34,6 +34,7 @@ _KEPT_LINES: Final = 40
 _LONGEST_LINE: Final = 1 << 16
 _GUARD_SECONDS: Final = 0.1
 _INTERRUPT_SECONDS: Final = 1.0
+_FINISH_SECONDS: Final = 20.0
 
 
 class CommandFailed(PachaError):
@@ -322,40 +323,36 @@ def started(
         _end(child)
 
 
-@contextmanager
-def conversation(argv: Sequence[str]) -> Iterator[Callable[[bytes, int], None]]:
-    """Start a program that answers each step with lines on stdout.
+def begin(argv: Sequence[str]) -> Child:
+    """Start a program that answers line by line; whoever does so ends it, with ``end``.
 
-    Yields:
-        A function that writes bytes and waits until that many lines came back.
+    Its pipes have no buffer of ours, what it complains of comes among its answers, and Ctrl-C is for us alone.
 
     Raises:
-        CommandFailed: it ended before it had answered, or with another status than 0.
+        NotFound: there is no such program.
     """
-    with started(argv) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        stdin, stdout = child.stdin, child.stdout
-
-        def tell(data: bytes, answers: int) -> None:
-            with suppress(BrokenPipeError):  # it has ended: why, its stderr says
-                stdin.write(data)
-                stdin.flush()
-            for _ in range(answers):
-                if not stdout.readline():
-                    raise _failure(argv, child)
-
-        yield tell
-        with suppress(BrokenPipeError):
-            stdin.close()
-        if child.wait():
-            raise _failure(argv, child)
+    try:
+        return subprocess.Popen(
+            list(argv),
+            bufsize=0,
+            env=clean_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise _not_installed(argv[0], error) from None
 
 
-def _failure(argv: Sequence[str], child: subprocess.Popen[bytes]) -> CommandFailed:
-    assert child.stderr is not None
-    stderr = child.stderr.read().decode("utf-8", "replace")
-    return CommandFailed(argv, child.wait(), stderr)
+def end(child: Child) -> int:
+    """Close a program's pipes and see it end; it may finish what it was told to do. Returns its status."""
+    _close_pipes(child)
+    try:
+        return child.wait(_FINISH_SECONDS)
+    except subprocess.TimeoutExpired:
+        _stop(child)
+        return child.wait()
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
@@ -368,8 +365,12 @@ def _stop(child: subprocess.Popen[bytes]) -> None:
             child.wait()
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(child: Child) -> None:
     _stop(child)
+    _close_pipes(child)
+
+
+def _close_pipes(child: Child) -> None:
     for pipe in (child.stdin, child.stdout, child.stderr):
         if pipe is not None:
             with suppress(BrokenPipeError):  # what it did not read no longer matters

@@ -94,11 +94,13 @@ class Changes:
         self._after.clear()
         self._resolvers.clear()
 
-    def lock(self, path: Path) -> None:
-        """Hold a lock alone until these changes end; waits for others to leave it."""
-        if path not in self._locked:
-            self._stack.enter_context(locks.exclusive(path))
-            self._locked.add(path)
+    def lock(self, path: Path) -> bool:
+        """Hold a lock alone until these changes end; waits for others to leave it. False: it was held before."""
+        if path in self._locked:
+            return False
+        self._stack.enter_context(locks.exclusive(path))
+        self._locked.add(path)
+        return True
 
     @property
     def writer(self) -> PackWriter:

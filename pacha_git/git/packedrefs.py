@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import Corrupt
-from pacha_git.names import Oid
+from pacha_git.names import Oid, gist
 
 _OID_LENGTH: Final = 40
 _LINE: Final = re.compile(rb"^([0-9a-f]{40}) ([^\n]+)$", re.MULTILINE)
@@ -24,6 +24,7 @@ class PackedRefs:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._name = str(path)
         self._snapshot = Snapshot("", b"")
 
     def now(self) -> Snapshot:
@@ -33,7 +34,7 @@ class PackedRefs:
             Corrupt: it is no file of refs.
         """
         try:
-            status = self._path.stat()
+            status = os.stat(self._name)  # noqa: PTH116 — a listing asks for hundreds of refs, each by itself
         except FileNotFoundError:
             status = None
         stamp = f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}" if status is not None else "none"
@@ -56,12 +57,12 @@ class Snapshot:
         head = data[: data.find(b"\n") + 1]
         self.is_fully_peeled = not data or b" fully-peeled" in head
         self._data = data if head.startswith(b"#") and b" sorted" in head else _sorted_copy(bytes(data))
-        self._spellings: dict[str, dict[str, set[str]]] = {}
+        self._alike: dict[str, dict[str, set[str]]] = {}
 
     def get(self, ref: str) -> Oid | None:
         """Where a ref stands."""
         wanted = ref.encode("utf-8", "surrogateescape")
-        line = _line_at(self._data, self._first_at_or_after(wanted))
+        line = _line_at(self._data, self.first_at_or_after(wanted))
         if line[_OID_LENGTH + 1 :] != wanted:
             return None
         match = _LINE.match(line)
@@ -77,24 +78,28 @@ class Snapshot:
             raise _damaged()
         return {ref.decode("utf-8", "surrogateescape"): Oid(oid.decode("ascii")) for oid, ref in found}
 
-    def spellings_below(self, prefix: str) -> dict[str, set[str]]:
-        """Lower case → spellings of what comes right after a prefix, up to the next ``/``."""
-        if prefix not in self._spellings:
+    def alike_below(self, prefix: str) -> dict[str, set[str]]:
+        """By ``gist``, what comes right after a prefix, up to the next ``/``."""
+        if prefix not in self._alike:
             segments = set(re.findall(rb" " + re.escape(prefix.encode()) + rb"([^/\n]+)", self.block(prefix)))
             found: dict[str, set[str]] = {}
             for segment in segments:
                 text = segment.decode("utf-8", "surrogateescape")
-                found.setdefault(text.lower(), set()).add(text)
-            self._spellings[prefix] = found
-        return self._spellings[prefix]
+                found.setdefault(gist(text), set()).add(text)
+            self._alike[prefix] = found
+        return self._alike[prefix]
 
     def block(self, prefix: str) -> bytes:
         """The lines of all refs below a prefix, as they are."""
         # "0" comes right after "/": what begins with the prefix lies between the two.
-        start, end = (self._first_at_or_after(wanted.encode()) for wanted in (prefix, prefix[:-1] + "0"))
+        start, end = (self.first_at_or_after(wanted.encode()) for wanted in (prefix, prefix[:-1] + "0"))
         return self._data[start:end]
 
-    def _first_at_or_after(self, wanted: bytes) -> int:
+    def ref_at(self, start: int) -> bytes:
+        """The ref whose line begins at an offset; nothing at the end."""
+        return _line_at(self._data, start)[_OID_LENGTH + 1 :]
+
+    def first_at_or_after(self, wanted: bytes) -> int:
         """The offset of the first line whose ref is not below ``wanted``; past the end if there is none."""
         data = self._data
         low = data.find(b"\n") + 1 if data[:1] == b"#" else 0

@@ -147,12 +147,12 @@ class PackSet:
             self._watched = tuple(folder / name for folder in self._folders for name in ("pack", "info/alternates"))
             marks = tuple(map(_mtime, self._watched))
             now = time.time_ns()
-            known = {(pack.index_path, pack.inode): pack for pack in self._packs}
+            known = {(str(pack.index_path), pack.inode): pack for pack in self._packs}
             found = [entry for folder in self._folders for entry in _indexes(folder / "pack")]
             new = [
                 pack
                 for path, inode, cruft in found
-                if (path, inode) not in known and (pack := self._pack(path, inode, cruft))
+                if (path, inode) not in known and (pack := self._pack(Path(path), inode, cruft))
             ]
             self._packs = (*new, *(pack for key in found if (pack := known.get(key[:2])) is not None))
             if self._recent not in self._packs:
@@ -220,13 +220,14 @@ def _with_alternates(objects: Path, depth: int = 0) -> Iterator[Path]:
             yield from _with_alternates(folder, depth + 1)
 
 
-def _indexes(folder: Path) -> Iterator[tuple[Path, int, bool]]:
+def _indexes(folder: Path) -> Iterator[tuple[str, int, bool]]:
     """The packs in a folder: path of the index, its inode, and whether the pack is cruft."""
+    # No path objects: who registers something small comes by several times, and most packs are known.
     entries = _names(folder)
     for name, inode in entries.items():
         stem, _, suffix = name.rpartition(".")
         if suffix == "idx" and not name.startswith(TEMPORARY) and stem + ".pack" in entries:
-            yield folder / name, inode, stem + ".mtimes" in entries
+            yield f"{folder}/{name}", inode, stem + ".mtimes" in entries
 
 
 def _names(folder: Path) -> dict[str, int]:
@@ -255,7 +256,7 @@ def _touch(path: Path) -> bool:
 
 def _mtime(path: Path) -> int:
     try:
-        return path.stat().st_mtime_ns
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 — each look-up of an object that is not here asks
     except OSError:
         return 0
 

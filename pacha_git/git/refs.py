@@ -1,7 +1,7 @@
 """Reads the refs of a bare repository with the files backend, and moves them by compare-and-swap.
 
-Reading is our own: a look-up among 100,000 packed refs is a bisection, with no library to load. Writing is
-``git update-ref --stdin``: one transaction, all or nothing, and then durable; but for many last-seen copies of a
+Reading is our own: a look-up among 100,000 packed refs is a bisection, with no library to load. Every transaction is
+``git update-ref --stdin``, which locks and checks: all or nothing, and then durable; but for many last-seen copies of a
 remote's refs, and all of a clone, which come before. It has never heard of a model.
 """
 
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pacha_git.errors import Conflict, Corrupt, PachaError
-from pacha_git.git import packedwriter
+from pacha_git.git import newrefs, packedwriter
 from pacha_git.git.packedrefs import PackedRefs
-from pacha_git.names import Oid
-from pacha_git.process import CommandFailed, conversation, run
+from pacha_git.git.transactions import Prepared, Transactions, prepared
+from pacha_git.names import Oid, gist
+from pacha_git.process import CommandFailed, run
 
 _ABSENT: Final = "0" * 40
 _WAIT_MS: Final = "20000"
@@ -27,6 +28,7 @@ _OPTIONS: Final = (
 )  # fmt: skip
 _SYNC_EACH: Final = ("-c", "core.fsync=all")
 _SYNC_LATER: Final = ("-c", "core.fsync=none")
+_UPDATE: Final = ("update-ref", "-z", "--stdin")
 _MANY: Final = 16
 _VERY_MANY: Final = 500
 _LONGEST_REF: Final = 4096
@@ -57,6 +59,7 @@ class Refs:
     def __init__(self, git_dir: Path) -> None:
         self._dir = git_dir
         self._packed = PackedRefs(git_dir / "packed-refs")
+        self._transactions = Transactions(self._git(*_SYNC_EACH, *_UPDATE))
         self.is_new = False
 
     def get(self, ref: str) -> Oid | None:
@@ -96,15 +99,16 @@ class Refs:
                 if oid is not None:
                     yield ref, oid
 
-    def spellings_below(self, prefix: str, segment: str) -> set[str]:
-        """Of what comes right after a prefix (ending in ``/``) in names of refs: what equals this but for case."""
-        wanted = segment.lower()
-        found = self._packed.now().spellings_below(prefix).get(wanted, set())
+    def alike_below(self, prefix: str, segment: str) -> set[str]:
+        """Of what comes right after a prefix (ending in ``/``) in names of refs: what has the ``gist`` of this."""
+        wanted = gist(segment)
+        found = self._packed.now().alike_below(prefix).get(wanted, set())
         try:
-            with os.scandir(self._dir / prefix) as entries:
-                return found.union(entry.name for entry in entries if entry.name.lower() == wanted)
+            with os.scandir(f"{self._dir}/{prefix}") as entries:
+                names = [entry.name for entry in entries]
         except (FileNotFoundError, NotADirectoryError):
             return set(found)
+        return found.union(name for name in names if gist(name) == wanted)
 
     def count_loose(self) -> int:
         """How many refs lie in files of their own."""
@@ -137,11 +141,12 @@ class Refs:
         if not updates:
             return
         try:
+            updates = self._remember(updates)
             if len(updates) > _MANY:
-                self._update_many(self._remember(updates))
-            else:
+                self._update_many(updates)
+            elif updates:
                 folders = self._folders_to_change(updates)
-                run(self._git(*_SYNC_EACH, "update-ref", "-z", "--stdin"), stdin=_commands(updates))
+                self._transactions.carry_out(_commands(updates))
                 for folder in folders:
                     _sync_folder(folder)
         except CommandFailed as error:
@@ -178,17 +183,27 @@ class Refs:
         return ["git", *_OPTIONS, f"--git-dir={self._dir}", *arguments]
 
     def _update_many(self, updates: Sequence[RefUpdate]) -> None:
-        """The same with one sync of the file system where each file of its own would take one.
+        """The same with one sync where each file of its own would take one."""
+        with prepared(self._git(*_SYNC_LATER, *_UPDATE), _commands(updates)) as transaction:
+            if not self._create_packed(transaction, updates):
+                # Every new value lies in a lock file, so what ``commit`` renames is on the disk already.
+                sync_file_system(self._dir)
+                transaction.commit()
+                sync_file_system(self._dir)
 
-        After ``prepare`` every new value lies in a lock file, so what ``commit`` renames is on the disk already.
-        """
-        if not updates:
-            return
-        with conversation(self._git(*_SYNC_LATER, "update-ref", "-z", "--stdin")) as tell:
-            tell(b"start\0" + _commands(updates) + b"prepare\0", 2)
-            sync_file_system(self._dir)
-            tell(b"commit\0", 1)
-        sync_file_system(self._dir)
+    def _create_packed(self, transaction: Prepared, updates: Sequence[RefUpdate]) -> bool:
+        """Put new refs into the packed file at once, while git holds their locks; whether that could be done."""
+        new = {update.ref: update.new for update in updates if update.new is not None and update.old is None}
+        if not all(update.ref in new or update.new == update.old for update in updates):
+            return False  # a file of its own would hide the new value of a ref that exists
+        if not newrefs.add(self._dir, new, wait_seconds=int(_WAIT_MS) / 1000):
+            return False
+        if not transaction.abort():
+            # Somebody ended git: did others create one of them, now that nothing was locked?
+            for ref, oid in new.items():
+                if self.get(ref) != oid:
+                    raise RefMoved(f"{ref} was created meanwhile by another")
+        return True
 
     def _why(self, updates: Sequence[RefUpdate], error: CommandFailed) -> PachaError:
         for update in updates:

@@ -196,10 +196,10 @@ class GitRepository:
                 found[ref] = oid
         return found
 
-    def spellings_below(self, prefix: str, segment: str) -> set[str]:
-        """Of what comes right after a prefix (ending in ``/``) in names of refs: what equals this but for case."""
-        found = self.refs.spellings_below(prefix, segment)
-        return found | self.overlay.moved.spellings_below(prefix, segment) if self.overlay is not None else found
+    def alike_below(self, prefix: str, segment: str) -> set[str]:
+        """Of what comes right after a prefix (ending in ``/``) in names of refs: what has the ``gist`` of this."""
+        found = self.refs.alike_below(prefix, segment)
+        return found | self.overlay.moved.alike_below(prefix, segment) if self.overlay is not None else found
 
     # What is about to change ---------------------------------------------------------------------------------------
 

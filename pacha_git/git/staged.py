@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pacha_git.git.refs import RefUpdate
-from pacha_git.names import Oid
+from pacha_git.names import Oid, gist
 
 
 class StagedRefs:
@@ -17,7 +17,7 @@ class StagedRefs:
     def __init__(self) -> None:
         self._updates: dict[str, RefUpdate] = {}
         self._below: dict[str, dict[str, None]] = {}
-        self._spellings: dict[str, dict[str, dict[str, int]]] = {}
+        self._alike: dict[str, dict[str, dict[str, int]]] = {}
         self._journal: list[tuple[str, RefUpdate | None]] = []
 
     def __contains__(self, ref: str) -> bool:
@@ -39,8 +39,8 @@ class StagedRefs:
         if before is None:
             for folder, segment in _folders(update.ref):
                 self._below.setdefault(folder, {})[update.ref] = None
-                spellings = self._spellings.setdefault(folder, {}).setdefault(segment.lower(), {})
-                spellings[segment] = spellings.get(segment, 0) + 1
+                alike = self._alike.setdefault(folder, {}).setdefault(gist(segment), {})
+                alike[segment] = alike.get(segment, 0) + 1
 
     def get(self, ref: str) -> RefUpdate | None:
         """The update of a ref, if one is staged."""
@@ -50,9 +50,9 @@ class StagedRefs:
         """Ref and what it will be, for all staged refs below a prefix that ends in ``/``."""
         return ((ref, self._updates[ref].new) for ref in self._below.get(prefix, ()))
 
-    def spellings_below(self, prefix: str, segment: str) -> set[str]:
-        """Segments right after a prefix that equal this one but for case."""
-        return set(self._spellings.get(prefix, {}).get(segment.lower(), ()))
+    def alike_below(self, prefix: str, segment: str) -> set[str]:
+        """Segments right after a prefix that have the ``gist`` of this one."""
+        return set(self._alike.get(prefix, {}).get(gist(segment), ()))
 
     def mark(self) -> int:
         """A point to which ``back_to`` can return."""
@@ -68,10 +68,10 @@ class StagedRefs:
             del self._updates[ref]
             for folder, segment in _folders(ref):
                 del self._below[folder][ref]
-                spellings = self._spellings[folder][segment.lower()]
-                spellings[segment] -= 1
-                if not spellings[segment]:
-                    del spellings[segment]
+                alike = self._alike[folder][gist(segment)]
+                alike[segment] -= 1
+                if not alike[segment]:
+                    del alike[segment]
 
 
 def _folders(ref: str) -> Iterator[tuple[str, str]]:

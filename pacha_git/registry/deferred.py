@@ -6,6 +6,7 @@ It knows names of modules, and nothing of what is in them.
 from __future__ import annotations
 
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 
@@ -17,6 +18,9 @@ class Deferred:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._module: ModuleType | None = None
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(import_module(f"pacha_git.registry.{self._name}"), attribute)
+        if self._module is None:
+            self._module = import_module(f"pacha_git.registry.{self._name}")
+        return getattr(self._module, attribute)

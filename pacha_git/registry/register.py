@@ -124,13 +124,13 @@ def create(
     asked: Sequence[Wish],
     sign: bool | None,
 ) -> records.Stored:
-    """Write the record of a new version, with its lineage as it stands now.
+    """Write the record of a new version that was found to be free, with its lineage as it stands now.
 
     Raises:
-        Conflict: it exists already.
+        Conflict: it exists by now.
     """
-    changes.lock(context.path / DECIDE_LOCK)
-    check_free(context, version)
+    if changes.lock(context.path / DECIDE_LOCK):
+        check_free(context, version)  # in a batch that had the lock already, nobody could come between
     edges = edges_of(context, version, asked)
     record = make_record({**values, "lineage": edges})
     return records.write(changes, record, documents, context.signing.signer(sign, COMMIT_NAMESPACE))
@@ -246,23 +246,17 @@ def check_free(context: Context, version: VersionId) -> None:
 
 
 def _same_but_for_build_or_case(context: Context, version: VersionId) -> str | None:
-    """A version of the name that can't be told apart; compared as text, for a name may have thousands."""
+    """A version of the name that can't be told apart."""
     prefix = name_prefix(version.kind, version.name)
-    # Looked for in one text: in a batch of a thousand, a loop over all that came before is what takes longest.
-    lines = "\n" + "\n".join(context.repo.refs_below(prefix)) + "\n"
-    lowered = lines.lower()
-    for end in ("\n", "+"):
-        at = lowered.find(f"\n{prefix}{version.version.without_build}".lower() + end)
-        if at >= 0:
-            return lines[at + 1 + len(prefix) : lines.index("\n", at + 1)]
-    return None
+    alike = context.repo.alike_below(prefix, str(version.version))
+    return next((other for other in sorted(alike) if context.repo.ref(prefix + other) is not None), None)
 
 
 def _other_case(context: Context, kind: Kind, name: Name) -> str | None:
     """A name that begins like this one, but in other letters."""
     root = above = f"{REF_ROOT}{kind.plural}/"
     for segment in name.split("/"):
-        spellings = context.repo.spellings_below(above, segment)
+        spellings = context.repo.alike_below(above, segment)
         if segment not in spellings:
             return above[len(root) :] + min(spellings) if spellings else None
         above += f"{segment}/"  # it exists as it is, so up to here nothing can differ from it

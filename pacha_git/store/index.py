@@ -149,16 +149,27 @@ class DedupIndex:
 
     # Packs and damage ----------------------------------------------------------------------------------------------
 
-    def pack_marks(self) -> dict[str, tuple[int, int]]:
+    def pack_marks(self, names: Iterable[str]) -> dict[str, tuple[int, int]]:
         """Pack name → (size, mtime in ns) as they were when its bytes were last known to be good."""
-        rows: list[tuple[str, int, int]] = self._tolerant(
-            lambda c: c.execute("SELECT name, size, mtime_ns FROM pack").fetchall(), []
-        )
+        rows = self._rows("SELECT name, size, mtime_ns FROM pack WHERE name IN ({marks})", list(names))
         return {name: (size, mtime) for name, size, mtime in rows}
 
     def mark_packs(self, marks: Mapping[str, tuple[int, int]]) -> None:
         """Remember packs as good at their present size and mtime."""
         self._write("INSERT OR REPLACE INTO pack VALUES (?, ?, ?)", [(name, *mark) for name, mark in marks.items()])
+
+    def forget_packs(self, gone: Iterable[str]) -> None:
+        """Forget packs that are no more: there come to be many, and few are left."""
+        self._write("DELETE FROM pack WHERE name = ?", [(name,) for name in gone])
+
+    def together(self, work: Callable[[], None]) -> None:
+        """Do work that writes here several times as one step."""
+
+        def at_once(_: sqlite3.Connection) -> None:
+            with self._database.writing():
+                work()
+
+        self._tolerant(at_once, None)
 
     def _rows(self, query: str, values: Sequence[Any], *more: Any) -> list[tuple[Any, ...]]:
         """The rows of a query that has ``{marks}`` where a list of values belongs."""

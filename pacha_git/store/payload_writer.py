@@ -86,6 +86,10 @@ class WrittenPayload:
 
     def remember(self, index: DedupIndex, ref: str, packs: Iterable[Path]) -> None:
         """Tell the side index, once all of it is durable under ``ref``, in ``packs`` and those that were here."""
+        index.together(lambda: self._tell(index, ref, packs))
+        self._sound.heal()
+
+    def _tell(self, index: DedupIndex, ref: str, packs: Iterable[Path]) -> None:
         tally = self._tally
         index.add_chunks(tally.pairs)
         known = [
@@ -95,8 +99,7 @@ class WrittenPayload:
         index.add_files(self.content.layout, known)
         seen = ((tally.place(file), file.mark, digest, oid) for file, digest, oid in tally.seen)
         index.remember_seen(seen, ref, self.commit, since=tally.since)
-        self._sound.remember(pack.stem for pack in packs)
-        self._sound.heal()
+        self._sound.remember_touched(pack.stem for pack in packs)
 
 
 class PayloadWriter:

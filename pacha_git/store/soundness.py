@@ -8,7 +8,7 @@ written again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -37,29 +37,42 @@ class Soundness:
         self._repo = repo
         self._index = index
         self._damaged = damaged
+        self._touched = False
+
+    @cached_property
+    def _remembered(self) -> Marks:
+        return self._index.pack_marks(self._found)
+
+    @cached_property
+    def _found(self) -> Marks:
+        return pack_marks(self._repo)
 
     @cached_property
     def _sound_packs(self) -> frozenset[str]:
-        marks = self._index.pack_marks()
-        return frozenset(name for name, mark in pack_marks(self._repo).items() if marks.get(name) == mark)
+        return frozenset(name for name, mark in self._found.items() if self._remembered.get(name) == mark)
 
-    @cached_property
+    @property
     def all_packs(self) -> bool:
         """Whether every pack is as it was, so that a whole file may be relied on without looking at its chunks."""
-        return pack_marks(self._repo).keys() == self._sound_packs
+        return self._found.keys() == self._sound_packs
 
     def known_chunks(self, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
         """Raw digests → raw oids of chunks that are here, sound, and protected from a gc for now."""
         claimed = self._index.known_chunks(digests)
         gone = self._repo.packs.missing(claimed.values(), durable=True)
-        gone |= self._repo.packs.freshen(oid for oid in claimed.values() if oid not in gone)
+        gone |= self._freshen([oid for oid in claimed.values() if oid not in gone])
         return {digest: oid for digest, oid in claimed.items() if oid not in gone and self._is_sound(digest, oid)}
 
     def forgotten_chunks(self, chunks: Mapping[bytes, bytes]) -> set[bytes]:
         """Raw oids → raw digests of chunks unknown to the index; the oids that are here, sound, protected for now."""
         here = chunks.keys() - self._repo.packs.missing(chunks, durable=True)
-        here -= self._repo.packs.freshen(here)
+        here -= self._freshen(here)
         return {oid for oid in here if self._reads_as(chunks[oid], oid)}
+
+    def _freshen(self, oids: Collection[bytes]) -> set[bytes]:
+        self.look()
+        self._touched = self._touched or bool(oids)
+        return self._repo.packs.freshen(oids)
 
     def _is_sound(self, digest: bytes, oid: bytes) -> bool:
         location = self._repo.packs.find_durable(Oid.of_raw(oid))
@@ -92,7 +105,13 @@ class Soundness:
             written: Names of packs, as ``pack-<hex>``.
         """
         good = self._sound_packs.union(written)
-        self._index.mark_packs({name: mark for name, mark in pack_marks(self._repo).items() if name in good})
+        now = {name: mark for name, mark in pack_marks(self._repo).items() if name in good}
+        self._index.mark_packs({name: mark for name, mark in now.items() if self._remembered.get(name) != mark})
+
+    def remember_touched(self, written: Iterable[str]) -> None:
+        """The same if any was touched here; else what the repository has ``vouch`` do is all there is to do."""
+        if self._touched:
+            self.remember(written)
 
     def heal(self) -> None:
         """Once damaged chunks are written again: leave their damaged copies out of the packs."""
@@ -110,7 +129,9 @@ def repacking(repo: GitRepository, index: DedupIndex) -> Iterator[None]:
     """Packs that Git writes within, out of those that were here, are sound: it checks every entry that it copies."""
     before = pack_marks(repo).keys()
     yield
-    index.mark_packs({name: mark for name, mark in pack_marks(repo).items() if name not in before})
+    after = pack_marks(repo)
+    index.mark_packs({name: mark for name, mark in after.items() if name not in before})
+    index.forget_packs(before - after.keys())
 
 
 def mark_read(repo: GitRepository, index: DedupIndex, before: Marks) -> None:

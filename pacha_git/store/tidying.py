@@ -36,5 +36,9 @@ def _gather_packs(repo: GitRepository, index: DedupIndex) -> None:
     with locks.exclusive(repo.path / GC_LOCK, wait=False) as free:
         if free and len(pack_marks(repo)) > MOST_PACKS:
             with repacking(repo, index):
-                # Without a window there is no search for deltas: chunks have none, and the rest is small.
-                repo.git("repack", "--geometric=2", "-d", "--quiet", "--window=0", "--write-midx")
+                # Without a window there is no search for deltas: chunks have none, and the rest is small. A bitmap, and
+                # what servers without programs want to know, would take a walk over everything: gc makes them.
+                repo.git(
+                    "-c", "repack.writeBitmaps=false",
+                    "repack", "-n", "--geometric=2", "-d", "--quiet", "--window=0", "--write-midx",
+                )  # fmt: skip

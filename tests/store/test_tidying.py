@@ -66,8 +66,10 @@ def test_what_a_gathering_wrote_is_relied_on_unread(registry: Registry, tmp_path
     for number in range(8):
         registry.models.register("m", put(tmp_path / "m", noise(400_000, number)), version=f"1.{number}.0")
     assert packs(registry) <= 6
-    known = registry._context.index.pack_marks().keys()
-    assert known >= {path.stem for path in (registry.path / "objects/pack").glob("pack-*.pack")}
+    here = {path.stem for path in (registry.path / "objects/pack").glob("pack-*.pack")}
+    assert registry._context.index.pack_marks(here).keys() == here
+    remembered = registry._context.database.connection.execute("SELECT count(*) FROM pack").fetchone()[0]
+    assert remembered == len(here), "packs that are gone are remembered for ever"
 
 
 @pytest.mark.usefixtures("few")

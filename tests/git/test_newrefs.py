@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pacha_git.errors import PachaError
+from pacha_git.git import newrefs
+from pacha_git.git.refs import RefMoved, Refs, RefUpdate
+from pacha_git.git.transactions import Prepared
+from pacha_git.names import Oid
+from tests.git.stock import bare, git
+
+SEGMENT = st.text("ab-.1Z", min_size=1, max_size=4).filter(
+    lambda text: not text.startswith((".", "-")) and not text.endswith((".", ".lock")) and ".." not in text
+)
+NAMES = st.sets(st.lists(SEGMENT, min_size=1, max_size=3).map(lambda parts: "refs/x/" + "/".join(parts)), max_size=40)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    return bare(tmp_path / "repo.git")
+
+
+def commit(repo: Path, text: str = "x") -> Oid:
+    tree = git(repo, "mktree", stdin=b"").decode().strip()
+    return Oid(git(repo, "commit-tree", "-m", text, tree).decode().strip())
+
+
+def by_git(repo: Path) -> dict[str, str]:
+    lines = git(repo, "for-each-ref", "--format=%(refname) %(objectname)").decode().splitlines()
+    return dict(line.split(" ") for line in lines)
+
+
+def creations(oid: Oid, count: int = 40, name: str = "n") -> list[RefUpdate]:
+    return [RefUpdate(f"refs/x/{name}{number}/v", oid, None) for number in range(count)]
+
+
+def loose(repo: Path) -> list[Path]:
+    return [path for path in (repo / "refs").rglob("*") if path.is_file()]
+
+
+def beside(names: set[str]) -> list[str]:
+    """Those that can stand beside one another."""
+    return sorted(name for name in names if not any(other.startswith(name + "/") for other in names))
+
+
+def test_many_new_refs_are_in_the_packed_file_and_nowhere_else(repo: Path) -> None:
+    one, two = commit(repo, "1"), commit(repo, "2")
+    refs = Refs(repo)
+    refs.update([RefUpdate("refs/x/before", one, None)])
+    refs.update([*creations(two), RefUpdate("refs/x/before", one, one)])
+    assert [path.name for path in loose(repo)] == ["before"]
+    assert refs.below("refs/") == by_git(repo) == {"refs/x/before": one} | {each.ref: two for each in creations(two)}
+    assert not list(repo.rglob("*.lock"))
+    assert not list((repo / "objects/pack").glob("tmp_*"))
+    with pytest.raises(RefMoved):
+        refs.update(creations(one))
+    refs.update([*creations(two, name="more"), RefUpdate("refs/x/before", two, one)])  # one that moves needs a file
+    assert by_git(repo)["refs/x/before"] == two
+
+
+@given(old=NAMES, new=NAMES)
+@settings(max_examples=25)
+def test_the_file_is_to_the_byte_what_git_writes(
+    tmp_path_factory: pytest.TempPathFactory, old: set[str], new: set[str]
+) -> None:
+    repo = bare(tmp_path_factory.mktemp("refs") / "r.git")
+    names = beside(old | new)
+    oid, other = commit(repo), commit(repo, "other")
+    there = [name for name in names if name in old]
+    git(repo, "update-ref", "--stdin", stdin="".join(f"create {name} {oid}\n" for name in there).encode())
+    git(repo, "tag", "-a", "-m", "peeled", "t", oid)
+    git(repo, "pack-refs", "--all")
+    fresh = {name: other for name in names if name not in old}
+    if not fresh:
+        return
+    assert newrefs.add(repo, fresh, wait_seconds=5)
+    ours = (repo / "packed-refs").read_bytes()
+    assert by_git(repo).items() >= (dict.fromkeys(there, oid) | fresh).items()
+    git(repo, "update-ref", "refs/zz", oid)
+    git(repo, "pack-refs", "--all")
+    assert (repo / "packed-refs").read_bytes() == ours + f"{oid} refs/zz\n".encode()
+
+
+def test_where_git_would_do_more_than_write_git_does_it(repo: Path) -> None:
+    oid = commit(repo)
+    refs = Refs(repo)
+    hook = repo / "hooks/reference-transaction"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f'#!/bin/sh\necho "$1" >> {repo}/said\n')
+    hook.chmod(0o755)
+    refs.update(creations(oid, name="a"))
+    assert (repo / "said").read_text().split() == ["prepared", "committed"]
+    hook.unlink()
+    for key, value in (("core.hooksPath", "elsewhere"), ("core.sharedRepository", "group")):
+        git(repo, "config", key, value)
+        refs.update(creations(oid, name=key))
+        git(repo, "config", "--unset", key)
+        assert len(by_git(repo)) == len(loose(repo))
+    git(repo, "tag", "-a", "-m", "t", "t", oid)
+    tag = Oid(git(repo, "rev-parse", "refs/tags/t").decode().strip())
+    refs.update([*creations(oid, name="c"), RefUpdate("refs/tags/u", tag, None)])
+    log = repo / "logs/refs/x/d0/v"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    refs.update(creations(oid, name="d"))
+    assert str(oid) in log.read_text()
+    assert len(by_git(repo)) == len(loose(repo)) == 4 * 40 + 42
+    (repo / "packed-refs").symlink_to(repo / "elsewhere")
+    refs.update(creations(oid, name="l"))
+    (repo / "packed-refs").unlink()
+    assert len(by_git(repo)) == len(loose(repo))
+    (repo / "packed-refs").write_text("# pack-refs with: peeled \n")
+    refs.update(creations(oid, name="e"))
+    assert len(by_git(repo)) == len(loose(repo))
+
+
+def test_nobody_is_passed_over_who_has_the_lock(repo: Path) -> None:
+    oid = commit(repo)
+    new = {each.ref: oid for each in creations(oid)}
+    lock = repo / "packed-refs.lock"
+    lock.touch()
+    with pytest.raises(PachaError, match=r"packed-refs\.lock") as caught:
+        newrefs.add(repo, new, wait_seconds=0.1)
+    assert "doctor" in caught.value.hint
+    assert by_git(repo) == {}
+    assert lock.read_bytes() == b""
+    timer = threading.Timer(0.2, lock.unlink)
+    timer.start()
+    assert newrefs.add(repo, new, wait_seconds=20)
+    assert by_git(repo) == new
+    assert not list((repo / "objects/pack").glob("tmp_*"))
+
+
+def test_what_others_pack_meanwhile_is_kept(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    oid = commit(repo)
+    link = os.link
+    turns: list[int] = []
+
+    def late(*arguments: Path) -> None:
+        if not turns:
+            git(repo, "update-ref", "refs/x/between", oid)
+            git(repo, "pack-refs", "--all")
+        turns.append(1)
+        link(*arguments)
+
+    monkeypatch.setattr("pacha_git.git.newrefs.os.link", late)
+    Refs(repo).update(creations(oid))
+    assert len(turns) == 2
+    assert by_git(repo) == {"refs/x/between": oid} | {each.ref: oid for each in creations(oid)}
+
+
+def test_a_git_that_was_ended_while_it_held_the_locks(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two = commit(repo, "1"), commit(repo, "2")
+
+    def ended(self: Prepared) -> bool:
+        self._conversation.end()
+        (repo / creations(one)[3].ref).parent.mkdir(exist_ok=True, parents=True)
+        (repo / creations(one)[3].ref).write_text(f"{two}\n")
+        return False
+
+    monkeypatch.setattr(Prepared, "abort", ended)
+    with pytest.raises(RefMoved, match="n3"):
+        Refs(repo).update(creations(one))
+
+
+def test_stock_git_beside_it_loses_nothing(repo: Path) -> None:
+    oid = commit(repo)
+    over = threading.Event()
+    made: dict[str, str] = {}
+
+    def stock() -> None:
+        number = 0
+        while not over.is_set():
+            git(repo, "update-ref", f"refs/x/stock/{number}", oid, "0" * 40)
+            made[f"refs/x/stock/{number}"] = oid
+            git(repo, "pack-refs", "--all")
+            if number % 3 == 2:
+                git(repo, "update-ref", "-d", f"refs/x/stock/{number - 1}")
+                del made[f"refs/x/stock/{number - 1}"]
+            number += 1
+
+    thread = threading.Thread(target=stock)
+    thread.start()
+    try:
+        for turn in range(12):
+            Refs(repo).update(creations(oid, 20, f"t{turn}-"))
+    finally:
+        over.set()
+        thread.join()
+    ours = {each.ref: oid for turn in range(12) for each in creations(oid, 20, f"t{turn}-")}
+    assert by_git(repo) == made | ours
+
+
+BATCH = """
+import sys
+from pathlib import Path
+from pacha_git.git.refs import Refs, RefUpdate
+Refs(Path(sys.argv[1])).update([RefUpdate(f"refs/x/n{number}", sys.argv[2], None) for number in range(30)])
+"""
+
+
+def test_it_is_on_the_disk_before_it_has_its_name_and_before_it_is_acknowledged(repo: Path, tmp_path: Path) -> None:
+    if subprocess.run(["strace", "-V"], capture_output=True, check=False).returncode:
+        pytest.skip("strace is not installed: apt-get install strace")
+    calls = "trace=fsync,fdatasync,link,linkat,rename,renameat,renameat2"
+    trace = tmp_path / "trace"
+    subprocess.run(
+        ["strace", "-y", "-e", calls, "-o", str(trace), sys.executable, "-c", BATCH, str(repo), str(commit(repo))],
+        check=True, env=environment(),
+    )  # fmt: skip
+    steps = [line for line in trace.read_text().splitlines() if str(repo) in line]
+    written, linked, named, folder = steps
+    assert written.startswith("fsync(")
+    assert "tmp_pacha_" in written
+    assert linked.startswith("link")
+    assert linked.count(str(repo / "packed-refs.lock")) == 1
+    assert named.startswith("rename")
+    assert named.count(f'{repo / "packed-refs"}"') == 1
+    assert folder.startswith("fsync(")
+    assert f"<{repo}>" in folder
+
+
+def environment() -> Mapping[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
