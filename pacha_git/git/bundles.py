@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,31 +168,39 @@ def _write_pack(repo: GitRepository, file: IO[bytes], tips: Iterable[Oid], known
     run(["git", f"--git-dir={repo.path}", "-c", "pack.window=0", *argv], stdin=wanted.encode(), stdout=file)
 
 
-def unbundle(side: Side, path: Path, header: Header) -> None:
+def builds_upon(path: Path, lacking: Sequence[Oid]) -> NotFound:
+    """What to say where something is missing that a bundle leaves out."""
+    return NotFound(
+        f"{path} builds upon what is not here: {lacking[0]}" + (f" and {len(lacking) - 1} more" if lacking[1:] else ""),
+        hint="import the bundle that --since named first, or ask for one made without --since",
+    )
+
+
+def unbundle(side: Side, path: Path, header: Header) -> list[Oid]:
     """Bring the objects of a bundle into a side repository; Git checks each of them.
 
+    Returns:
+        What the bundle builds upon and is not here; what of it is wanted may do without.
+
     Raises:
-        NotFound: what the bundle builds upon is not here.
+        NotFound: it can't be read without that.
         Corrupt: it is damaged.
     """
     lacking = side.host.missing(header.needs)
-    if lacking:
-        raise NotFound(
-            f"{path} builds upon what is not here: {lacking[0]}"
-            + (f" and {len(lacking) - 1} more" if lacking[1:] else ""),
-            hint="import the bundle that --since named first, or ask for one made without --since",
-        )
     with path.open("rb", buffering=0) as file:
         file.seek(header.size)
         found = _PACK.match(file.read(12))
         if found is None:
             raise Corrupt(f"{path} has no pack after its header", hint="copy it again, and compare checksums")
         if not int.from_bytes(found[1]):
-            return
+            return lacking
         file.seek(header.size)
         try:
             run(["git", f"--git-dir={side.path}", *_INDEX], env={"GIT_ALLOC_LIMIT": _ALLOCATION}, stdin=file)
         except CommandFailed as error:
+            if lacking:
+                raise builds_upon(path, lacking) from None
             reason = error.stderr.strip().splitlines()[-1:] or ["git could not read it"]
             said = re.sub(r"^(?:fatal|error): ", "", reason[0])
             raise Corrupt(f"{path} is damaged: {said}", hint="copy it again, and compare checksums") from None
+    return lacking

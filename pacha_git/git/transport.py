@@ -250,18 +250,19 @@ def hung_up(error: CommandFailed) -> bool:
     return error.status == -signal.SIGPIPE or any(words in error.stderr for words in _HUNG_UP)
 
 
+LISTED: Final = "git pacha remote list shows it"
 _HINTS: Final = (
     (("served read-only",), "on that machine: git pacha serve --writable"),
     (("Authentication failed", "could not read Username", "Permission denied", "401", "403"),
      "Git's own credentials are used: try git ls-remote with the URL first"),
     (("Could not resolve host", "Connection refused", "Connection timed out", "No route to host", "unable to connect"),
-     "is the machine up, and the network? git pacha remote list shows the URLs"),
+     f"is the machine up, and the network? {LISTED}"),
     (("does not appear to be a git repository", "not found", "not exported", "No such file"),
-     "is the URL right? git pacha remote list shows it; on the server: git init --bare"),
+     f"is the URL right? {LISTED}; on the server: git init --bare"),
     (("would exceed", "over limit", "it wrote more than", "Out of memory"),
      "it sends more than makes sense: whose machine is that?"),
 )  # fmt: skip
-_ANY_HINT: Final = "is the URL right, is the machine up, may you read and write there? git pacha remote list shows it"
+_ANY_HINT: Final = f"is the URL right, is the machine up, may you read and write there? {LISTED}"
 _TOLD: Final = "remote:"
 _CHATTER: Final = ("hint:", "Please make sure", "and the repository exists", "Could not read from remote")
 

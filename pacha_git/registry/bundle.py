@@ -5,7 +5,7 @@ It knows what belongs into such a file and what becomes of its refs; the file it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,14 +15,15 @@ from pacha_git.git import bundles, transport
 from pacha_git.git.bundles import Header
 from pacha_git.git.changes import changing
 from pacha_git.git.repo import GitRepository
-from pacha_git.git.side import passing
+from pacha_git.git.side import Side, passing
 from pacha_git.names import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, REGISTRY_REF, ROOT_REF, Oid
+from pacha_git.process import CommandFailed
 from pacha_git.registry import remotes
 from pacha_git.registry.arrival import Arrival, adopt_items, adopt_notes, inspect
 from pacha_git.registry.begin import MAIN, write_readme
 from pacha_git.registry.choosing import Wish, choose
 from pacha_git.registry.context import Context
-from pacha_git.registry.items import Item, is_item, is_removed, read_item
+from pacha_git.registry.items import Item, is_item, is_removed, read_item, ref_of_target
 from pacha_git.registry.looking import OBJECT_LIMIT, WANTED
 from pacha_git.registry.payloads import check_arrived, hold_arrived
 from pacha_git.registry.planning import Selection
@@ -135,13 +136,19 @@ def import_(context: Context, file: Path, progress: Progress | None = None) -> T
     header = bundles.read_header(file)
     arrival = Arrival()
     with passing(context.repo) as side:
-        bundles.unbundle(side, file, header)
+        lacking = bundles.unbundle(side, file, header)
         if side.largest() > OBJECT_LIMIT:
             raise Corrupt(f"{file} has an object of over {OBJECT_LIMIT >> 20} MiB", hint="nothing of it was kept")
         fresh = {ref: oid for ref, oid in sorted(header.refs.items()) if _is_fresh(context, ref, oid)}
+        if lacking:
+            fresh = _without_conflicts(context, side, file, fresh, arrival)
         inspect(context, side.repo, fresh, {}, arrival)
         items = _with_payloads(context, header, arrival) if not arrival.problems else []
+        if lacking:
+            items = _without_holes(context, side, header, items, arrival)
         sound = check_arrived(side, items, arrival, progress)
+        if lacking and (arrival.problems or not _is_whole(context, side, [*fresh.values(), *_commits(sound.items)])):
+            raise bundles.builds_upon(file, lacking)
         _raise_problems(file, arrival)
         with context.deciding(f"bundle import {file.name}") as changes:
             changes.take_in(side.packs)
@@ -173,6 +180,63 @@ def adopt_registry(repo: GitRepository, file: Path) -> None:
 
 def _is_fresh(context: Context, ref: str, oid: Oid) -> bool:
     return (ref.startswith(WANTED) or ref == REGISTRY_REF) and context.repo.ref(ref) != oid
+
+
+def _without_conflicts(
+    context: Context, side: Side, file: Path, fresh: Mapping[str, Oid], arrival: Arrival
+) -> dict[str, Oid]:
+    """Leave out versions that an earlier bundle had and that are others here, and what comes from them.
+
+    Raises:
+        NotFound: something else is missing.
+    """
+    absent = set(side.repo.missing(fresh.values()))
+    apart = {ref for ref, oid in fresh.items() if oid in absent and is_item(ref) and context.repo.ref(ref) is not None}
+    arrival.results += [
+        RefResult(ref, "conflict", f"here {context.repo.ref(ref)}, there {fresh[ref]}") for ref in apart
+    ]
+    missing = [oid for ref, oid in fresh.items() if oid in absent and ref not in apart]
+    if missing:
+        raise bundles.builds_upon(file, missing)
+    items = [read_item(side.repo, ref, oid) for ref, oid in fresh.items() if is_item(ref) and ref not in apart]
+    more = True
+    while more:
+        more = False
+        for item in items:
+            target = next((each for each in item.targets if ref_of_target(each) in apart), None)
+            if target is not None and item.ref not in apart:
+                arrival.results.append(RefResult(item.ref, "skipped", f"it comes from {target}, which is another here"))
+                apart.add(item.ref)
+                more = True
+    return {ref: oid for ref, oid in fresh.items() if ref not in apart}
+
+
+def _without_holes(context: Context, side: Side, header: Header, items: Sequence[Item], arrival: Arrival) -> list[Item]:
+    """Leave out bytes that share what a version in conflict had, and that its bundle brought in vain.
+
+    Without such a conflict they are left in, and found to be missing.
+    """
+    if not any(is_item(ref) and context.repo.ref(ref) not in (None, oid) for ref, oid in header.refs.items()):
+        return list(items)
+    whole = [item for item in items if _is_whole(context, side, _commits([item]))]
+    for item in (item for item in items if item not in whole):
+        arrival.results.append(RefResult(item.payload_ref, "skipped", "it shares bytes of a version in conflict"))
+    return whole
+
+
+def _is_whole(context: Context, side: Side, tips: Iterable[Oid]) -> bool:
+    """Whether everything that these commits reach is here or came along."""
+    ours = context.repo.refs_below("refs/").values()
+    asked = "".join([*(f"{oid}\n" for oid in tips), *(f"^{oid}\n" for oid in ours)])
+    try:
+        side.repo.git("rev-list", "--objects", "--quiet", "--stdin", stdin=asked.encode())
+    except CommandFailed:
+        return False
+    return True
+
+
+def _commits(items: Iterable[Item]) -> list[Oid]:
+    return [item.payload_commit for item in items if item.payload_commit is not None]
 
 
 def _with_payloads(context: Context, header: Header, arrival: Arrival) -> list[Item]:

@@ -152,10 +152,13 @@ def clone(
     existed = path.exists()
     try:
         _clone_into(url, path, wish, progress=progress, project=project)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(path, ignore_errors=True)
         if existed:
             path.mkdir()
+        if isinstance(error, RemoteError):  # there is no registry yet that would list a remote
+            tried = f"git ls-remote {masked(url)} says more"
+            raise type(error)(error.message, hint=error.hint.replace(transport.LISTED, tried)) from None
         raise
 
 
@@ -180,7 +183,7 @@ def _adopt_registry(repo: GitRepository, url: str) -> None:
     if REGISTRY_REF not in there:
         raise RemoteError(
             f"{masked(url)} is no registry",
-            hint="push one to it first: git pacha remote add origin URL; git pacha push",
+            hint="push one to it first: git pacha init; git pacha remote add origin URL; git pacha push",
         )
     with remotes.quarantined(repo, "origin", [there[REGISTRY_REF]]) as side, changing(repo, "clone") as changes:
         settings_at(side.repo, there[REGISTRY_REF])

@@ -119,8 +119,9 @@ def test_a_remote_that_is_not_there(url: str, tmp_path: Path, monkeypatch: pytes
         assert raised.value.message.startswith("origin: ")
         assert len(raised.value.message) > len("origin: git gave up")
         assert raised.value.hint
-    with pytest.raises(RemoteError):
+    with pytest.raises(RemoteError) as raised:
         Registry.clone(url, tmp_path / "there.git")
+    assert "remote list" not in raised.value.hint  # there is no registry that would have one
     assert not (tmp_path / "there.git").exists()
 
 

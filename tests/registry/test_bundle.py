@@ -221,6 +221,54 @@ def test_another_version_of_the_same_name_is_a_conflict(there: Registry, bundle:
     all_verify(there)
 
 
+def test_a_conflict_does_not_hold_up_later_bundles(
+    here: Registry, there: Registry, bundle: Path, tmp_path: Path
+) -> None:
+    """The version that is another there stays a conflict, what comes from it stays out, and the rest goes on."""
+    there.models.register("m", [put(tmp_path / "x", b"another")], version="1.0.0")
+    first = {ref.ref: ref.result for ref in there.import_bundle(bundle).refs}
+    assert first["refs/pacha/models/m/1.0.0"] == "conflict"
+    there.gc(grace_days=0)
+    here.models.register("m", [put(tmp_path / "m2", changed(noise(2 * MIB, 3)))], version="2.0.0")
+    here.models.register(
+        "heir", [put(tmp_path / "h", noise(900, 5))], version="1.0.0", lineage=["derived-from=m@1.0.0"]
+    )
+    here.models.register("base", [put(tmp_path / "b2", noise(7000, 6))], version="2.0.0", data=["d@1.0.0"])
+    here.create_bundle(tmp_path / "two.bundle", ["m", "m@1.0.0", "heir", "base"], since=str(bundle))
+    done = there.import_bundle(tmp_path / "two.bundle")
+    found = {ref.ref.removeprefix("refs/pacha/"): ref.result for ref in done.refs}
+    assert found["models/m/1.0.0"] == "conflict"
+    assert found["models/heir/1.0.0"] == "skipped"
+    assert found["models/base/2.0.0"] == found["payload/models/base/2.0.0"] == "new"
+    assert (found["models/m/2.0.0"], found["payload/models/m/2.0.0"]) == ("new", "skipped")
+    assert b"".join(there.models.cat("m@1.0.0")) == b"another"
+    assert b"".join(there.models.cat("base@2.0.0")) == noise(7000, 6)
+    git(there.path, "fsck", "--full", "--strict")
+    all_verify(there)
+
+
+def test_bytes_dropped_here_hold_up_only_what_shares_them(
+    here: Registry, there: Registry, bundle: Path, tmp_path: Path
+) -> None:
+    there.import_bundle(bundle)
+    there.add_remote("origin", str(here.path))
+    assert there.evict(["m@1.0.0"])
+    there.gc(grace_days=0)
+    here.models.register("other", [put(tmp_path / "o2", noise(900, 8))], version="2.0.0")
+    here.create_bundle(tmp_path / "two.bundle", ["other"], since=str(bundle))
+    assert there.import_bundle(tmp_path / "two.bundle").payloads == 1
+    here.models.register("m", [put(tmp_path / "m2", changed(noise(2 * MIB, 3)))], version="2.0.0")
+    here.create_bundle(tmp_path / "three.bundle", ["m"], since=str(bundle))
+    before = state(there)
+    with pytest.raises(NotFound, match="builds upon") as raised:
+        there.import_bundle(tmp_path / "three.bundle")
+    assert "first" in raised.value.hint
+    assert state(there) == before
+    there.import_bundle(bundle)
+    assert there.import_bundle(tmp_path / "three.bundle").payloads == 1
+    all_verify(there)
+
+
 def test_removed_bytes_do_not_come_back(there: Registry, bundle: Path) -> None:
     there.import_bundle(bundle)
     there.models.remove("m@1.0.0", reason="no consent")
