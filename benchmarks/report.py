@@ -38,7 +38,7 @@ class Row:
         return self.value >= self.target if self.least else self.value <= self.target
 
 
-def compared(letter: str, work: str, found: Ratio | None, target: float, *, least: bool = False) -> Row:
+def compared(letter: str, work: str, found: Ratio | None, target: float | None, *, least: bool = False) -> Row:
     """The row of a ratio."""
     return Row(letter, work, found and found.wall, target, "x", least, found and found.cpu)
 

@@ -51,13 +51,17 @@ def measure(work: Path, size: int, tell: Callable[[str], None]) -> list[Row]:
 
 def _added(work: Path, size: int, tell: Callable[[str], None]) -> dict[str, Spent]:
     """The same kind of bytes as one blob, as ``git add`` makes it."""
-    tell(f"git add of {size >> 20} MiB, and its gc")
-    folder = work / "plain"
+    what = f"after git add of {size >> 20} MiB"
+    tell(f"git {what}")
+    folder, hub = work / "plain", work / "plain.git"
     subprocess.run(["git", "init", "-q", folder], check=True)
+    subprocess.run(["git", "init", "-q", "--bare", hub], check=True)
     inputs.floats(folder / "weights.bin", size, seed=29)
     found = {f"git add of {size >> 20} MiB": run(["git", "add", "weights.bin"], work, where=folder)}
-    subprocess.run(["git", "commit", "-q", "-m", "weights"], cwd=folder, check=True)
-    found[f"git fsck after git add of {size >> 20} MiB"] = run(["git", "fsck", "--full"], work, where=folder)
-    found[f"git gc after git add of {size >> 20} MiB"] = run(["git", "gc", "--quiet"], work, where=folder)
+    run(["git", "commit", "-q", "-m", "weights"], work, where=folder)
+    found[f"git fsck {what}"] = run(["git", "fsck", "--full", "--strict", "--no-progress"], work, where=folder)
+    found[f"git push {what}"] = run(["git", "push", "-q", f"file://{hub}", "HEAD:refs/heads/main"], work, where=folder)
+    found[f"git gc {what}"] = run(["git", "gc", "--quiet"], work, where=folder)
     shutil.rmtree(folder)
+    shutil.rmtree(hub)
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import inputs
 from benchmarks.measure import PACHA, Rounds, Spent, Steps, median, play, python, ratio, run, size_of
-from benchmarks.report import Row
+from benchmarks.report import Row, compared
 from pacha_git import Registry
 
 _PATCHES = 8
@@ -71,6 +71,7 @@ def _rows(found: Rounds, what: str, packed: int, *, small: bool) -> list[Row]:
             each and each.wall, least, least=True, cpu=each and each.cpu),
         Row("k", "to read + inflate + BLAKE3 of each chunk once",
             once and once.wall, least, least=True, cpu=once and once.cpu),
+        compared("k", "reindex: its speed, to the same", ratio(found, "k once", ["k reindex"]), None, least=True),
         Row("g", "peak of that verify", max(spent.peak for spent in found["k verify"]), 200, "MiB"),
         Row("k", "reindex", packed / median(found, "k reindex") / 1e6, None if small else 500, "MB/s", least=True),
     ]  # fmt: skip
