@@ -10,8 +10,9 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time
+from itertools import islice
 from typing import Any, Final, TextIO
 
 from typer import Context
@@ -21,6 +22,7 @@ from pacha_git.errors import PachaError
 
 # What could move a terminal's cursor, hide text or turn it around: C0, DEL, C1, bidirectional marks, surrogates.
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_AT_ONCE: Final = 1000
 _UNPRINTABLE_OR_BREAK: Final = re.compile(f"{_UNPRINTABLE.pattern}|[\t\n]")
 
 
@@ -48,6 +50,18 @@ def show(ctx: Context, value: Any, people: str | Callable[[], str]) -> None:
     else:
         text = people if isinstance(people, str) else people()
         write(text + "\n" if text else "")
+
+
+def show_all(ctx: Context, texts: Iterable[str], people: Callable[[], str]) -> None:
+    """The same where the value is a list, each item of which is JSON already."""
+    if invocation(ctx).json:
+        rest, before = iter(texts), "["
+        while few := ", ".join(islice(rest, _AT_ONCE)):
+            write_bytes((before + few).encode("utf-8", "backslashreplace"))
+            before = ", "
+        write_bytes(b"]\n" if before == ", " else b"[]\n")
+    else:
+        show(ctx, None, people)
 
 
 def tell(ctx: Context, value: Any, people: str | Callable[[], str]) -> None:

@@ -49,7 +49,7 @@ def list_(
     found = collection(ctx).list(name, stage=stage, tags=tags or None, all=every, removed=removed)
     if not found:
         output.notice(ctx, f"No {noun_kind(ctx).noun} here fits." if tags or stage else _how_to_begin(ctx))
-    output.show(ctx, [info.to_json() for info in found], lambda: sheets.versions(found) if found else "")
+    output.show_all(ctx, (info.json_text() for info in found), lambda: sheets.versions(found) if found else "")
 
 
 def _how_to_begin(ctx: typer.Context) -> str:

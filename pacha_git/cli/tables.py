@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TypeAlias
+from itertools import repeat
+from typing import Final, TypeAlias
 
 from pacha_git.cli import output
 
 Row: TypeAlias = Sequence[object]
+_Column: TypeAlias = tuple[str, list[str]]
+
+# What draws for a terminal takes a second for a thousand rows.
+_DRAWN: Final = 2_000
 
 
 def table(headings: Sequence[str], rows: Sequence[Row], *, right: Sequence[str] = ()) -> str:
@@ -22,37 +27,39 @@ def table(headings: Sequence[str], rows: Sequence[Row], *, right: Sequence[str] 
         rows: Values in the order of the headings; None is empty.
         right: The headings of columns that hold numbers.
     """
-    cells = [["" if value is None else output.one_line(str(value)) for value in row] for row in rows]
-    used = [at for at in range(len(headings)) if any(row[at] for row in cells)]
-    shown = [[row[at] for at in used] for row in cells]
-    heads = [headings[at] for at in used]
-    if output.to_terminal():
-        return _for_terminal(heads, shown, right)
-    return _whole([heads, *shown], [head in right for head in heads])
+    values = list(zip(*rows, strict=True)) or [()] * len(headings)
+    columns = [(heading, _cells(column)) for heading, column in zip(headings, values, strict=True)]
+    used = [(heading, column) for heading, column in columns if any(column)]
+    if output.to_terminal() and len(rows) <= _DRAWN:
+        return _for_terminal(used, right)
+    return _whole(used, right)
 
 
-def _whole(rows: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(row, widths, right, strict=True)
-        )
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
+def _cells(column: Sequence[object]) -> list[str]:
+    """The values of a column as text; column by column, for a list may have a hundred thousand rows."""
+    texts = ["" if value is None else str(value) for value in column]
+    return texts if "".join(texts).isprintable() else list(map(output.one_line, texts))
 
 
-def _for_terminal(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> str:
+def _whole(columns: Sequence[_Column], right: Sequence[str]) -> str:
+    padded = []
+    for heading, column in columns:
+        cells = [heading, *column]
+        width = max(map(len, cells))
+        padded.append(map(str.rjust if heading in right else str.ljust, cells, repeat(width)))
+    return "\n".join(map(str.rstrip, map("  ".join, zip(*padded, strict=True))))
+
+
+def _for_terminal(columns: Sequence[_Column], right: Sequence[str]) -> str:
     # Loaded only when a table is really drawn: a pipe and --json never pay for it.
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in headings:
+    for heading, _ in columns:
         drawn.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
-    for row in rows:
+    for row in zip(*(column for _, column in columns), strict=True):
         drawn.add_row(*(Text(cell) for cell in row))
     console = Console(highlight=False)
     with console.capture() as caught:

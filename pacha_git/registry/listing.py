@@ -12,10 +12,10 @@ from pacha_git.git.trees import parse_tree
 from pacha_git.names import PAYLOAD_ROOT, Kind, Name, Oid, Stage, parse_payload_ref
 from pacha_git.registry.context import Context
 from pacha_git.registry.resolve import no_such_name
-from pacha_git.registry.results import NameInfo, Stats, VersionInfo
-from pacha_git.registry.view import info_of_row
+from pacha_git.registry.results import ListedVersion, NameInfo, Stats, VersionInfo
+from pacha_git.registry.view import RowSource, info_of_row
 from pacha_git.store import records
-from pacha_git.store.catalogue import Row
+from pacha_git.store.catalogue_rows import Row
 from pacha_git.store.payload_reader import Payload
 
 
@@ -49,15 +49,16 @@ def list_versions(
     def fits(row: Row) -> bool:
         if (wanted is not None and row.stage != wanted) or (row.removed and not removed):
             return False
-        return not tags or _has_tags(tags, {**row.record["tags"], **row.tags})
+        return not tags or _has_tags(tags, row.tags)
 
+    source = RowSource(context)
     if name is not None:
         rows = context.catalogue.rows(kind, Name.parse(name))
         if not rows:
             raise no_such_name(context, kind, name)
-        return [VersionInfo(**info_of_row(context, row)) for row in rows if fits(row)]
+        return [ListedVersion.of(source, row) for row in rows if fits(row)]
     if every:
-        return [VersionInfo(**info_of_row(context, row)) for row in context.catalogue.rows(kind) if fits(row)]
+        return [ListedVersion.of(source, row) for row in context.catalogue.rows(kind) if fits(row)]
     if wanted is None and not tags:
         latest = [(row, count) for row, count in context.catalogue.latest_rows(kind) if fits(row)]
     else:
@@ -70,13 +71,13 @@ def _highest(rows: Iterable[Row], fits: Callable[[Row], bool]) -> list[tuple[Row
     counts: Counter[str] = Counter()
     best: dict[str, Row] = {}
     for row in rows:
-        counts[row.id.name] += 1
+        counts[row.name] += 1
         if fits(row):
-            best[row.id.name] = row
+            best[row.name] = row
     return [(row, counts[name]) for name, row in best.items()]
 
 
-def _has_tags(wanted: Mapping[str, str], tags: Mapping[str, str | None]) -> bool:
+def _has_tags(wanted: Mapping[str, str], tags: Mapping[str, str]) -> bool:
     return all(tags.get(key) == value for key, value in wanted.items())
 
 

@@ -5,13 +5,14 @@ It builds values and refuses to know who asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from pacha_git.errors import InvalidInput, VerificationFailed
 from pacha_git.ledger.attestations import Attestations
 from pacha_git.ledger.events import Ledger
-from pacha_git.names import Kind, Oid
+from pacha_git.names import Kind, Oid, Stage
 from pacha_git.registry.context import Context
 from pacha_git.registry.formats import formats_of
 from pacha_git.registry.resolve import address_of
@@ -25,15 +26,22 @@ from pacha_git.store.records import Stored
 from pacha_git.trust.publickey import parse_public
 
 if TYPE_CHECKING:
-    from pacha_git.store.catalogue import Row, SignerNote
+    from pacha_git.store.catalogue_rows import Row, SignerNote
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
 
 
 def project(stored: Stored) -> Json:
     """What the catalogue keeps of a record beside the record itself.
 
-    ``address``, ``size`` in bytes, ``signer_key``, and the names of its ``documents``.
+    ``address``, ``size`` in bytes, ``signer_key``, the names of its ``documents``; ``shown`` and ``shown_last``: the
+    JSON of a ``VersionInfo`` before and after the fields that depend on more than the record.
     """
+    registered = _registered(stored)
+    purpose = registered.pop("purpose")
     return {
+        "shown": _JSON.encode(registered)[:-1] + ', "signed_by": ',
+        "shown_last": f', "purpose": {_JSON.encode(purpose)}}}',
         "address": address_of(stored),
         "size": size_of(stored),
         "signer_key": _signer_key(stored),
@@ -86,25 +94,37 @@ def detail(context: Context, stored: Stored) -> VersionDetail:
 def common(context: Context, stored: Stored, ledger: Ledger, attested: Attestations) -> dict[str, Any]:
     """The fields of a ``VersionInfo``."""
     record, about = stored.record, attested.about(stored.commit)
+    return {
+        **_registered(stored),
+        "stage": ledger.stage(stored.commit).value,
+        "aliases": tuple(ledger.aliases_of(stored.commit)),
+        "description": record.description if about.description is None else about.description,
+        "tags": about.tags_over(record.tags),
+        "signed_by": signed_by(context, stored, about.endorsements),
+        "payload": payload_state(context, stored, removed=bool(about.tombstones)),
+    }
+
+
+def _registered(stored: Stored) -> dict[str, Any]:
+    """The fields of a ``VersionInfo`` as they are while nothing else was said of it, in their order."""
+    record = stored.record
     content = record.content
     return {
         "kind": record.kind,
         "name": record.name,
         "version": record.version,
-        "stage": ledger.stage(stored.commit).value,
-        "aliases": tuple(ledger.aliases_of(stored.commit)),
-        "description": record.description if about.description is None else about.description,
+        "stage": Stage.DEVELOPMENT.value,
+        "aliases": (),
+        "description": record.description,
         "address": address_of(stored),
         "size": size_of(stored),
         "file_count": content.file_count if content is not None else 1,
         "created_at": record.created_at,
         "created_by": record.created_by,
         "commit": stored.commit,
-        "tags": about.tags_over(record.tags),
+        "tags": dict(sorted(record.tags.items())),
         "metrics": getattr(record, "metrics", {}),
         "lineage": tuple(edge_json(edge) for edge in record.lineage),
-        "signed_by": signed_by(context, stored, about.endorsements),
-        "payload": payload_state(context, stored, removed=bool(about.tombstones)),
         "purpose": getattr(record, "purpose", None),
     }
 
@@ -174,36 +194,43 @@ def _document(stored: Stored, attested: Attestations) -> Any:
 
 def info_of_row(context: Context, row: Row) -> dict[str, Any]:
     """The fields of a ``VersionInfo`` from the catalogue."""
-    record = row.record
-    content: Mapping[str, Any] | None = record["content"]
-    tags = {key: value for key, value in sorted({**record["tags"], **row.tags}.items()) if value is not None}
-    payload = "removed" if row.removed else "here" if content is None or row.payload else "thin"
+    value = row.registered()
     return {
-        "kind": record["kind"],
-        "name": record["name"],
-        "version": record["version"],
+        **value,
         "stage": row.stage,
         "aliases": row.aliases,
-        "description": record["description"] if row.description is None else row.description,
-        "address": row.address,
-        "size": row.size,
-        "file_count": content["file_count"] if content is not None else 1,
-        "created_at": record["created_at"],
-        "created_by": record["created_by"],
-        "commit": row.commit,
-        "tags": tags,
-        "metrics": record.get("metrics", {}),
-        "lineage": tuple(_row_edge(edge) for edge in record["lineage"]),
+        "description": row.description,
+        "tags": row.tags_over(value["tags"]),
+        "lineage": tuple(value["lineage"]),
         "signed_by": row_signer(context, row.signers),
-        "payload": payload,
-        "purpose": record.get("purpose"),
+        "payload": row.payload,
     }
 
 
-def _row_edge(edge: Mapping[str, Any]) -> Json:
-    target = edge["target"]
-    keys = ("kind", "name", "version", "commit")
-    return {"relation": edge["relation"], **{key: target[key] for key in keys}, "params": edge["params"]}
+class RowSource:
+    """Where listed versions have their fields from, when somebody asks for them: the rows of the catalogue."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def glance(self, row: Row) -> dict[str, Any]:
+        """What a table shows of it."""
+        return {
+            "kind": row.kind, "name": row.name, "version": row.version, "stage": row.stage, "aliases": row.aliases,
+            "description": row.description, "size": row.size, "created_at": row.created_at, "payload": row.payload,
+        }  # fmt: skip
+
+    def fields(self, row: Row) -> dict[str, Any]:
+        """All fields."""
+        return info_of_row(self._context, row)
+
+    def text(self, row: Row) -> str | None:
+        """The JSON of all fields, if it need not be made."""
+        if not row.is_as_registered:
+            return None
+        signed_by = row_signer(self._context, row.signers) if row.signer else None
+        signed = "null" if signed_by is None else _JSON.encode(signed_by)
+        return f'{row.shown}{signed}, "payload": "{row.payload}"{row.shown_last}'
 
 
 def row_signer(context: Context, signers: Sequence[SignerNote]) -> str | None:

@@ -78,6 +78,14 @@ def decode(data: bytes, *, limit: int, depth: int = DEPTH, what: str = "JSON") -
     if _nests_beyond(data, depth):
         raise Corrupt(f"{what} is nested deeper than {depth} levels")
     try:
+        if data.isascii():
+            value = _QUICK_READER.decode(data.decode("ascii"))
+            if write_plain(value) == data:
+                _refuse_nul(data)
+                return value
+    except (ValueError, InvalidInput):
+        pass  # said below, where everything is looked at
+    try:
         value = _READER.decode(data.decode("utf-8"))
         canonical = encode(value, depth=depth)
     except (ValueError, InvalidInput) as error:
@@ -141,9 +149,13 @@ def _check_leaf(leaf: Any) -> bool:
     if isinstance(leaf, float):
         if not math.isfinite(leaf):
             raise ValueError("a number that is not finite")
-        # Within these bounds Python and ECMAScript write a double alike: the shortest digits, and no exponent.
-        return 1e-4 <= abs(leaf) < 1e16 and not leaf.is_integer()
+        return _is_written_alike(leaf)
     raise ValueError(f"JSON has no {type(leaf).__name__}")
+
+
+def _is_written_alike(number: float) -> bool:
+    """Whether Python and ECMAScript write a double alike: the shortest digits, and no exponent."""
+    return 1e-4 <= abs(number) < 1e16 and not number.is_integer()
 
 
 def _refuse_nul(data: bytes) -> None:
@@ -174,4 +186,13 @@ def _refuse_constant(token: str) -> float:
     raise ValueError(f"{token} is no JSON number")
 
 
+def _plain_double(token: str) -> float:
+    number = float(token)
+    if not _is_written_alike(number):
+        raise ValueError(f"{token} needs a closer look")
+    return number
+
+
+# Of what is ASCII and has no unusual number, the bytes alone say whether it is canonical.
+_QUICK_READER: Final = json.JSONDecoder(parse_int=_integer, parse_float=_plain_double, parse_constant=_refuse_constant)
 _READER: Final = json.JSONDecoder(parse_int=_integer, parse_constant=_refuse_constant)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, TypeVar
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 from pacha_git.errors import InvalidInput, PachaError, VerificationFailed
 from pacha_git.git.repo import GitRepository
@@ -26,35 +26,15 @@ from pacha_git.names import (
     parse_record_ref,
 )
 from pacha_git.schema.event import signed_part
+from pacha_git.schema.where_fields import version_key
 from pacha_git.store import records, runs_catalogue
+from pacha_git.store.catalogue_rows import NO_FOLD, Row, SignerNote, rows
 from pacha_git.store.database import Database, is_damage
 from pacha_git.store.events import crossing, read_attestations, read_ledger
 
 T = TypeVar("T")
 _FEW: Final = 500
 _ROOTS: Final = (REF_ROOT, NOTES_ROOT)
-
-
-SignerNote: TypeAlias = tuple[str, str, str]
-"""Of a good signature: the public key, what it was made for, and when."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One version: its record less the files, who signed it, and what its name's events come to."""
-
-    id: VersionId
-    commit: Oid
-    record: Mapping[str, Any]
-    address: str
-    size: int
-    signers: tuple[SignerNote, ...]
-    stage: str
-    aliases: tuple[str, ...]
-    tags: Mapping[str, str | None]
-    description: str | None
-    removed: bool
-    payload: bool
 
 
 class Catalogue:
@@ -88,8 +68,7 @@ class Catalogue:
     def rows(self, kind: Kind, name: str | None = None) -> list[Row]:
         """Every version of a kind, or of a name, by name and then ascending by SemVer."""
         clause, values = ("kind = ? AND name = ?", (kind.value, name)) if name else ("kind = ?", (kind.value,))
-        rows = self._answer(lambda c: list(_rows(c, clause, values)))
-        return sorted(rows, key=lambda row: (row.id.name, row.id.version.order))
+        return self._answer(lambda connection: list(rows(connection, clause, values)))
 
     def latest_rows(self, kind: Kind) -> list[tuple[Row, int]]:
         """The latest version of every name of a kind that has any, with how many it has; by name."""
@@ -99,9 +78,9 @@ class Catalogue:
                 connection.execute("SELECT latest, versions FROM name WHERE kind = ?", (kind.value,)).fetchall()
             )
             clause = "ref IN (SELECT latest FROM name WHERE kind = ?)"
-            return [(row, counts[row.id.ref]) for row in _rows(connection, clause, (kind.value,))]
+            return [(row, counts[row.ref]) for row in rows(connection, clause, (kind.value,))]
 
-        return sorted(self._answer(work), key=lambda pair: pair[0].id.name)
+        return self._answer(work)
 
     def children(self, commit: Oid) -> list[VersionId]:
         """The versions whose lineage names a commit."""
@@ -130,7 +109,7 @@ class Catalogue:
             for start in range(0, len(refs), _FEW):
                 few = tuple(refs[start : start + _FEW])
                 clause = f"ref IN ({', '.join('?' * len(few))})"
-                found |= {row.id.ref: row for row in _rows(connection, clause, few)}
+                found |= {row.ref: row for row in rows(connection, clause, few)}
             return found
 
         return self._answer(work)
@@ -182,8 +161,8 @@ class Catalogue:
             connection.execute("DELETE FROM edge WHERE child = ?", (ref,))
             runs_catalogue.forget(connection, ref)
             touched.update(_name_of(ref))
+        self._take_records(connection, changed)
         for ref, oid in changed.items():
-            self._take_record(connection, ref, oid)
             runs_catalogue.take(connection, self._repo, ref, oid)
             touched.update(_name_of(ref))
         connection.executemany(
@@ -197,43 +176,49 @@ class Catalogue:
         for kind, name in touched:
             self._take_name(connection, kind, name)
 
-    def _take_record(self, connection: sqlite3.Connection, ref: str, oid: Oid) -> None:
+    def _take_records(self, connection: sqlite3.Connection, changed: Mapping[str, Oid]) -> None:
+        read = (found for ref, oid in changed.items() if (found := self._read(ref, oid)) is not None)
+        while few := list(islice(read, _FEW)):
+            connection.executemany("DELETE FROM edge WHERE child = ?", [row[:1] for row, _ in few])
+            connection.executemany(
+                "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [row for row, _ in few],
+            )
+            edges = [(row[0], at, parent) for row, parents in few for at, parent in enumerate(parents)]
+            connection.executemany("INSERT INTO edge VALUES (?, ?, ?)", edges)
+
+    def _read(self, ref: str, oid: Oid) -> tuple[tuple[Any, ...], list[Oid]] | None:
+        """The row of a record, and its parents; None if the ref holds none."""
         version = _or_none(parse_record_ref, ref)
         if version is None:
-            return
+            return None
         try:
             stored = records.read(self._repo, oid)
         except PachaError:
-            return  # fsck's business; a list goes on without it
+            return None  # fsck's business; a list goes on without it
         projected = self._project(stored)
+        shown = [projected.pop("shown"), projected.pop("shown_last")]
         record = stored.record.model_dump(exclude={"content": {"files"}})
-        connection.execute(
-            "INSERT OR REPLACE INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                ref, version.kind.value, version.name, str(version.version), oid, projected["address"],
-                projected["size"], stored.record.created_at, json.dumps(record), json.dumps(projected),
-            ),
+        row = (
+            ref, version.kind.value, version.name, str(version.version), version_key(str(version.version)), oid,
+            projected["address"], projected["size"], stored.record.created_at, stored.record.description,
+            projected["signer_key"], *shown, json.dumps(projected), json.dumps(record),
         )  # fmt: skip
-        connection.execute("DELETE FROM edge WHERE child = ?", (ref,))
-        parents = list(dict.fromkeys(stored.record.parents))
-        connection.executemany(
-            "INSERT INTO edge VALUES (?, ?, ?)", [(ref, at, parent) for at, parent in enumerate(parents)]
-        )
+        return row, list(dict.fromkeys(stored.record.parents))
 
     def _take_name(self, connection: sqlite3.Connection, kind: Kind, name: str) -> None:
-        found = connection.execute(
-            "SELECT version, oid FROM version WHERE kind = ? AND name = ?", (kind.value, name)
-        ).fetchall()
+        query = "SELECT ref, version, oid FROM version WHERE kind = ? AND name = ? ORDER BY version_key DESC"
+        found = connection.execute(query, (kind.value, name)).fetchall()
         if not found:
             connection.execute("DELETE FROM name WHERE kind = ? AND name = ?", (kind.value, name))
             return
         fold = self._fold(kind, name)
-        here = [v for v, oid in found if oid not in fold["removed"]] or [v for v, _ in found]
-        versions = [Version.parse(version) for version in here]
-        latest = max([v for v in versions if not v.is_prerelease] or versions)
+        here = [row for row in found if row[2] not in fold["removed"]] or found
+        released = (ref for ref, version, _ in here if not Version.parse(version).is_prerelease)
+        latest = next(released, here[0][0])
         connection.execute(
             "INSERT OR REPLACE INTO name VALUES (?, ?, ?, ?, ?)",
-            (kind.value, name, VersionId.parse(kind, name, str(latest)).ref, len(found), json.dumps(fold)),
+            (kind.value, name, latest, len(found), json.dumps(fold)),
         )
 
     def _fold(self, kind: Kind, name: str) -> dict[str, Any]:
@@ -241,7 +226,7 @@ class Catalogue:
             ledger = read_ledger(self._repo, kind, name)
             attested = read_attestations(self._repo, kind, name)
         except PachaError:
-            return {"stages": {}, "aliases": {}, "tags": {}, "descriptions": {}, "removed": [], "endorsed": {}}
+            return dict(NO_FOLD)
         return {
             "stages": {commit: stage.value for commit, stage in ledger.stages.items()},
             "aliases": dict(ledger.aliases),
@@ -251,32 +236,6 @@ class Catalogue:
             "endorsed": {commit: keys for commit, about in attested.of.items() if (keys := _endorsers(about))},
             "crossing": crossing(ledger),
         }
-
-
-def _rows(connection: sqlite3.Connection, clause: str, values: tuple[Any, ...]) -> Iterator[Row]:
-    folds: dict[tuple[str, str], dict[str, Any]] = {}
-    payload = "EXISTS (SELECT 1 FROM ref r WHERE r.ref = 'refs/pacha/payload/' || substr(v.ref, 12))"
-    query = f"SELECT v.*, n.fold, {payload} FROM version v JOIN name n USING (kind, name) WHERE {clause}"
-    for _, kind, name, version, oid, address, size, _, record, extra, fold, here in connection.execute(query, values):
-        if (kind, name) not in folds:
-            folds[kind, name] = json.loads(fold)
-        folded = folds[kind, name]
-        identity = VersionId(Kind(kind), name, Version.parse(version))
-        said = json.loads(record)
-        yield Row(
-            id=identity,
-            commit=Oid(oid),
-            record=said,
-            address=address,
-            size=size,
-            signers=_signers(json.loads(extra), said["created_at"], folded["endorsed"].get(oid, ())),
-            stage=folded["stages"].get(oid, "development"),
-            aliases=tuple(sorted(alias for alias, named in folded["aliases"].items() if named == oid)),
-            tags=folded["tags"].get(oid, {}),
-            description=folded["descriptions"].get(oid),
-            removed=oid in folded["removed"],
-            payload=bool(here),
-        )
 
 
 def _endorsers(about: Attested) -> list[SignerNote]:
@@ -290,12 +249,6 @@ def _endorsers(about: Attested) -> list[SignerNote]:
                 key = sshsig.verify(event.sig, signed_part(event.line), sshsig.EVENT_NAMESPACE)
                 found.append((key.text, sshsig.EVENT_NAMESPACE, event.at))
     return found
-
-
-def _signers(extra: Mapping[str, Any], created_at: str, endorsed: Iterable[SignerNote]) -> tuple[SignerNote, ...]:
-    """Who signed the record, then who endorsed it."""
-    own = [(extra["signer_key"], "git", created_at)] if extra.get("signer_key") else []
-    return tuple((key, namespace, at) for key, namespace, at in [*own, *endorsed])
 
 
 def _meta(connection: sqlite3.Connection, key: str) -> str | None:

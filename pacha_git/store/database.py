@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-SCHEMA_VERSION: Final = 5
+SCHEMA_VERSION: Final = 6
 FILE: Final = "pacha/index.sqlite"
 _BUSY_SECONDS = 10.0
 _DAMAGED: Final = (
@@ -36,10 +36,11 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
 CREATE TABLE ref (ref TEXT PRIMARY KEY, oid TEXT NOT NULL, loose INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX ref_loose ON ref (loose) WHERE loose = 1;
 CREATE TABLE version (
-  ref TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, oid TEXT NOT NULL,
-  address TEXT NOT NULL, size INTEGER NOT NULL, created_at TEXT NOT NULL, record TEXT NOT NULL,
-  extra TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX version_name ON version (kind, name);
+  ref TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, version_key TEXT NOT NULL,
+  oid TEXT NOT NULL, address TEXT NOT NULL, size INTEGER NOT NULL, created_at TEXT NOT NULL,
+  description TEXT NOT NULL, signer TEXT, shown TEXT NOT NULL, shown_last TEXT NOT NULL, extra TEXT NOT NULL,
+  record TEXT NOT NULL);
+CREATE INDEX version_order ON version (kind, name, version_key);
 CREATE INDEX version_oid ON version (oid);
 CREATE TABLE name (
   kind TEXT NOT NULL, name TEXT NOT NULL, latest TEXT NOT NULL, versions INTEGER NOT NULL, fold TEXT NOT NULL,

@@ -92,6 +92,19 @@ def test_a_terminal_gets_whole_names_too_folded(monkeypatch: pytest.MonkeyPatch)
     assert all(len(line) <= 60 for line in plain.split("\n"))
 
 
+def test_a_long_table_is_whole_on_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    shown: list[str] = []
+    rows = [(f"{number}\x1b", "t" * 90) for number in range(3_000)]
+    captured(lambda: shown.append(tables.table(("NAME", "TEXT"), rows, right=("NAME",))), terminal=True)
+    assert shown[0].split("\n")[-1] == "2999\\x1b  " + "t" * 90
+    assert shown[0].count("\n") == 3_000
+
+
+def test_a_table_of_nothing_is_nothing() -> None:
+    assert tables.table(("NAME", "VERSION"), []) == ""
+
+
 def test_markup_in_names_is_only_text(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     captured(lambda: shown.append(tables.table(("NAME",), [("[bold red]x[/]\x1b[2J",)])), terminal=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         Stats,
         Verification,
     )
-    from pacha_git.registry.results.versions import NameInfo, Registered, VersionDetail, VersionInfo
+    from pacha_git.registry.results.versions import ListedVersion, NameInfo, Registered, VersionDetail, VersionInfo
 
 _HOME: Final = {
     "Bundled": "transfers",
@@ -41,6 +41,7 @@ _HOME: Final = {
     "LineageEdge": "graphs",
     "LineageGraph": "graphs",
     "LineageNode": "graphs",
+    "ListedVersion": "versions",
     "NameInfo": "versions",
     "RecipeProblem": "upkeep",
     "RefResult": "transfers",
@@ -68,6 +69,7 @@ __all__ = [
     "LineageEdge",
     "LineageGraph",
     "LineageNode",
+    "ListedVersion",
     "NameInfo",
     "Progress",
     "RecipeProblem",

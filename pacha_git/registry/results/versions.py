@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Protocol
 
 from pacha_git.registry.results.plain import Json, plain
 
@@ -38,6 +39,58 @@ class VersionInfo:
     def to_json(self) -> Json:
         """The contract's keys for a version."""
         return plain(self)
+
+    def json_text(self) -> str:
+        """The same as JSON."""
+        return json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False)
+
+
+class Source(Protocol):
+    """Where the fields of listed versions can be had; what it knows each by, the source itself has said."""
+
+    def glance(self, row: Any) -> Mapping[str, Any]:
+        """Some of the fields, quickly: those of ``GLANCE``."""
+
+    def fields(self, row: Any) -> Mapping[str, Any]:
+        """All fields."""
+
+    def text(self, row: Any) -> str | None:
+        """The JSON of all fields, if it lies ready."""
+
+
+GLANCE: Final = frozenset(
+    ["kind", "name", "version", "stage", "aliases", "description", "size", "created_at", "payload"]
+)
+
+
+class ListedVersion(VersionInfo):
+    """One of perhaps a hundred thousand versions: a field is read when somebody asks for it."""
+
+    __slots__ = ("_row", "_source")
+    _row: Any
+    _source: Source
+
+    @classmethod
+    def of(cls, source: Source, row: Any) -> ListedVersion:
+        """A version whose fields are to be had there by this row."""
+        listed = cls.__new__(cls)
+        object.__setattr__(listed, "_source", source)
+        object.__setattr__(listed, "_row", row)
+        return listed
+
+    def __getattr__(self, name: str) -> Any:
+        # Python asks here for what has no value yet.
+        if name not in VersionInfo.__slots__:
+            raise AttributeError(name)
+        found = self._source.glance(self._row) if name in GLANCE else self._source.fields(self._row)
+        for field, value in found.items():
+            object.__setattr__(self, field, value)
+        return object.__getattribute__(self, name)
+
+    def json_text(self) -> str:
+        """As every version's; most lie ready."""
+        source = getattr(self, "_source", None)  # a copy has none
+        return (source.text(self._row) if source is not None else None) or VersionInfo.json_text(self)
 
 
 @dataclass(frozen=True, slots=True)
