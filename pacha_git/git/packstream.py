@@ -70,19 +70,28 @@ class PackStream:
         writer: The pack that new chunks go to.
         known: Says what is stored already; called in the thread that iterates, once for each window.
         held: Asked about what ``known`` does not know, where that may have forgotten something; as often.
+        chunks: Raw digest → raw oid of those that need not be stored, nor asked about; what is written is added.
         threads: How many hash and compress; reading, cutting and writing are done by the thread that iterates.
 
-    Memory: about six windows, what three of them compress to, and some 150 bytes for each new chunk.
+    Memory: about six windows, what three of them compress to, and some 120 bytes for each new chunk.
     """
 
-    def __init__(self, writer: PackWriter, known: Known, *, held: Held | None = None, threads: int = THREADS) -> None:
+    def __init__(
+        self,
+        writer: PackWriter,
+        known: Known,
+        *,
+        held: Held | None = None,
+        chunks: KeyTable | None = None,
+        threads: int = THREADS,
+    ) -> None:
         self._writer = writer
         self._known = known
         self._held = held
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "pack-prepare")
-        # Digest → oid of what is new, and what is still being prepared. Writing goes in order, so it is there in time.
-        self._new = KeyTable(32, 20)
+        self._chunks = KeyTable(32, 20) if chunks is None else chunks
+        # What is being prepared. Writing goes in order, so it is among the chunks in time.
         self._coming: set[bytes] = set()
 
     def __enter__(self) -> PackStream:
@@ -123,7 +132,7 @@ class PackStream:
     def _prepare(self, batch: _Batch) -> _Batch:
         """Ask what is known, and have the rest prepared, each digest once."""
         batch.digests = [digest for job in batch.hashing for digest in job.result()]
-        asked = [d for d in dict.fromkeys(batch.digests) if d not in self._coming and d not in self._new]
+        asked = [d for d in dict.fromkeys(batch.digests) if d not in self._coming and d not in self._chunks]
         batch.known = self._known(asked) if asked else {}
         wanted = set(asked).difference(batch.known)
         spans = []
@@ -142,7 +151,7 @@ class PackStream:
         held = self._held({entry.oid: digest for digest, entry in written.items()}) if self._held is not None else ()
         self._writer.add_prepared(*(entry for entry in prepared if entry.oid not in held))
         for digest, entry in written.items():
-            self._new.add(digest, entry.oid)
+            self._chunks.add(digest, entry.oid)
         self._coming.difference_update(written)
         if batch.tapped is not None:
             batch.tapped.result()
@@ -150,7 +159,7 @@ class PackStream:
         for digest, (start, end) in zip(batch.digests, batch.window.spans, strict=True):
             new = written.pop(digest, None)
             new = None if new is not None and new.oid in held else new
-            oid = self._new.get(digest) or batch.known[digest]
+            oid = self._chunks.get(digest) or batch.known[digest]
             yield Stored(digest, oid, end - start, new is not None, new.stored if new is not None else 0)
 
     def _shares(self, spans: Sequence[Span]) -> Iterator[Sequence[Span]]:

@@ -255,7 +255,8 @@ class PayloadWriter:
         small = [file for file in files if file.size <= self._layout.whole_file_limit]
         large = [file for file in files if file.size > self._layout.whole_file_limit]
         self._changes.writer.expect(sum(file.size for file in large) // _MORE_THAN_MEAN_CHUNK)
-        with PackStream(self._changes.writer, self._known, held=self._forgotten()) as stream:
+        chunks = self._tally.pairs
+        with PackStream(self._changes.writer, self._known, held=self._forgotten(), chunks=chunks) as stream:
             for file in large:
                 self._write_large(stream, file, advance)
             self._write_small(stream, small, advance)
