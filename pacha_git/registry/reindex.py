@@ -11,6 +11,7 @@ from typing import Final
 
 import blake3
 
+from pacha_git.git.keytable import KeyTable
 from pacha_git.names import PAYLOAD_ROOT, Oid, parse_payload_ref
 from pacha_git.registry.context import Context
 from pacha_git.registry.results import Progress
@@ -21,6 +22,7 @@ from pacha_git.store.payload_check import pieces_of_group
 from pacha_git.store.payload_reader import Payload
 
 _BATCH: Final = 4096
+_OID: Final = 20
 
 
 def reindex(context: Context, progress: Progress | None = None) -> int:
@@ -53,15 +55,14 @@ def _hashed(block: bytes) -> tuple[bytes, int]:
 
 def _chunks(context: Context, ahead: deque[Oid]) -> Iterator[Oid]:
     """Every chunk of every payload, once; ``ahead`` has those that were given out."""
-    seen: set[bytes] = set()
+    seen = KeyTable(_OID)
     for payload, ref, commit in _payloads(context):
         files: list[tuple[bytes, KnownFile]] = []
         for line in payload.lines:
             assert line.parts is not None
             files.append((bytes.fromhex(line.blake3), KnownFile(line.size, line.stored, line.parts, ref, commit)))
             for oid in _chunks_of(context, line, seen):
-                if oid.raw not in seen:
-                    seen.add(oid.raw)
+                if seen.add(oid.raw):
                     ahead.append(oid)
                     yield oid
         context.index.add_files(payload.content.layout, files)
@@ -78,14 +79,13 @@ def _payloads(context: Context) -> Iterator[tuple[Payload, str, Oid]]:
             yield Payload(context.repo, content), ref, commit
 
 
-def _chunks_of(context: Context, line: FileLine, seen: set[bytes]) -> Iterator[Oid]:
+def _chunks_of(context: Context, line: FileLine, seen: KeyTable) -> Iterator[Oid]:
     """The chunks of a file, but for those of groups that were seen before."""
     assert line.parts is not None
     if line.stored == "blob":
         yield line.parts[0][0]
         return
     for group, size in line.parts:
-        if group.raw not in seen:
-            seen.add(group.raw)
+        if seen.add(group.raw):
             for oid, _ in pieces_of_group(context.repo, group, size):
                 yield oid
