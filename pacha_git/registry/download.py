@@ -148,13 +148,22 @@ def _write_folder(payload: Payload, out: Path, *, force: bool, report: _Report) 
             raise _exists(out)
         for line in payload.lines:
             target = out / line.path
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make_folders(out, target.parent)
             _write_file(payload, line, target, force=True, report=report)
         return
     if not out.parent.is_dir():
         raise NotFound(f"no such folder: {out.parent}", hint=f"mkdir -p {out.parent}")
     with _new_folder(out) as folder:
         fill(payload, folder, report)
+
+
+def _make_folders(out: Path, folder: Path) -> None:
+    """Make the folders from ``out`` down, as ``git checkout --force`` does: a link or file in the way is replaced."""
+    for above in [*reversed(folder.relative_to(out).parents), folder.relative_to(out)][1:]:
+        place = out / above
+        if place.is_symlink() or not place.is_dir():
+            place.unlink(missing_ok=True)
+            place.mkdir()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,23 @@ def test_a_link_in_the_way_is_replaced_and_not_written_through(registry: Registr
     registry.models.download("one", tmp_path / "out", force=True)
     assert precious.read_bytes() == b"precious"
     assert (tmp_path / "out").read_bytes() == noise(700_000)
+
+
+def test_a_link_to_a_folder_in_the_way_is_replaced_too(registry: Registry, tmp_path: Path) -> None:
+    """As ``git checkout --force`` does: what the link leads to is nobody's to write in."""
+    nested = next(path for path in FILES if "/" in path).split("/")[0]
+    precious = folder(tmp_path / "precious", {"mine": b"mine"})
+    full = folder(tmp_path / "full", {"other": b"mine"})
+    (full / nested).symlink_to(precious)
+    registry.models.download("many", full, force=True)
+    assert contents(precious) == {"mine": b"mine"}
+    assert not (full / nested).is_symlink()
+    assert contents(full) == {**FILES, "other": b"mine"}
+    shutil.rmtree(full / nested)
+    put(full / nested, b"a file")
+    (tmp_path / "link").symlink_to(full)
+    registry.models.download("many", tmp_path / "link", force=True)  # the place that was named may be one
+    assert contents(full) == {**FILES, "other": b"mine"}
 
 
 def test_where_there_is_no_folder_to_write_in(registry: Registry, tmp_path: Path) -> None:
