@@ -1,16 +1,18 @@
-"""Puts new refs straight into ``packed-refs``, in one step, while git holds the locks of all of them.
+"""Puts many new refs straight into ``packed-refs``, in one step, while their locks are held.
 
 It keeps git's protocol: whoever has ``packed-refs.lock`` alone may put another file in the place of ``packed-refs``. It
-knows when git would do more than write a value, and then refuses. What the refs are, it refuses to know.
+knows when git would do more than write a value, or would refuse; then it does nothing, and git is to be asked. What the
+refs are, it refuses to know.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -28,22 +30,22 @@ _HOOK: Final = "hooks/reference-transaction"
 
 
 def add(git_dir: Path, new: Mapping[str, Oid], *, wait_seconds: float) -> bool:
-    """Create refs, all at once and durable; each is locked by git, which has seen that it can be created.
+    """Create refs, all at once and durable; their locks are held, and none of them exists.
 
     Args:
         git_dir: The repository.
         new: Where they stand.
-        wait_seconds: How long others may hold the lock.
+        wait_seconds: How long others may hold the lock of the packed file.
 
     Returns:
-        Whether that was done: nothing was if git would do more than that, or the file is not as git writes it.
+        Whether that was done. Nothing was if git would do more than that, or refuse it.
 
     Raises:
         PachaError: the disk is full, or the lock was not free in time.
     """
     if not _plain(git_dir, new):
         return False
-    lines = sorted((ref.encode("utf-8", "surrogateescape"), oid.encode("ascii")) for ref, oid in new.items())
+    lines = sorted((ref.encode("ascii"), oid.encode("ascii")) for ref, oid in new.items())
     until = time.monotonic() + wait_seconds
     with storing(git_dir):
         while True:
@@ -65,8 +67,8 @@ def add(git_dir: Path, new: Mapping[str, Oid], *, wait_seconds: float) -> bool:
 
 def _plain(git_dir: Path, new: Mapping[str, Oid]) -> bool:
     """Whether all that git does to create these refs is to write down where they stand."""
-    logs = {os.path.dirname(ref) for ref in new}  # noqa: PTH120 — no path of the file system
-    if (git_dir / _HOOK).exists() or any((git_dir / "logs" / folder).exists() for folder in logs):
+    folders = {ref.rpartition("/")[0] for ref in new}
+    if (git_dir / _HOOK).exists() or any((git_dir / "logs" / folder).exists() for folder in folders):
         return False
     if (git_dir / "packed-refs").is_symlink():
         return False  # the lock of the file that it leads to is another
@@ -74,10 +76,10 @@ def _plain(git_dir: Path, new: Mapping[str, Oid]) -> bool:
     with suppress(CommandFailed):  # as it ends when there is none of them
         run([*git, "config", "--get-regexp", _MORE])
         return False
-    # Of a tag, git writes down what it stands for too.
+    # An object that is not here gets no ref; and of a tag, git writes down what it stands for too.
     asked = b"".join(oid.encode("ascii") + b"\n" for oid in set(new.values()))
     kinds = run([*git, "cat-file", "--batch-check=%(objecttype)"], stdin=asked).stdout
-    return set(kinds.split()) == {b"commit"}
+    return set(kinds.splitlines()) == {b"commit"}
 
 
 class _Before:
@@ -111,11 +113,13 @@ class _Before:
             then.st_dev, then.st_ino, then.st_size, then.st_mtime_ns,
         )  # fmt: skip
 
-    def merged(self, lines: Iterable[tuple[bytes, bytes]]) -> list[bytes] | None:
-        """The pieces of the file with lines (ref, oid) put in where they belong; None if it can't be told where."""
+    def merged(self, lines: Collection[tuple[bytes, bytes]]) -> list[bytes] | None:
+        """The pieces of the file with lines (ref, oid) put in where they belong; None if that is for git to do."""
         if not self._data.startswith(_HEADER):
             return None
         old = Snapshot("", self._data)
+        if _clash(old, {ref for ref, _ in lines}):
+            return None
         pieces: list[bytes] = []
         at = 0
         for start, ref, oid in _places(old, lines):
@@ -136,6 +140,24 @@ def _places(old: Snapshot, lines: Iterable[tuple[bytes, bytes]]) -> Iterator[tup
         yield start, ref, oid
 
 
+def _clash(old: Snapshot, new: Collection[bytes]) -> bool:
+    """Whether one would be both a ref and a folder of refs."""
+    folders = {ref.rpartition(b"/")[0] for ref in new}
+    above = set(folders)
+    for folder in folders:
+        while folder.count(b"/") > 1:
+            folder = folder.rpartition(b"/")[0]
+            above.add(folder)
+    if above & set(new) or any(old.get(folder.decode("ascii")) is not None for folder in above):
+        return True
+    for folder in folders:
+        block = old.block(folder.decode("ascii") + "/")
+        below = re.findall(rb"^[0-9a-f]{40} (" + re.escape(folder) + rb"/[^/\n]+)/", block, re.MULTILINE)
+        if not set(below).isdisjoint(new):
+            return True
+    return False
+
+
 def _replace(git_dir: Path, before: _Before, pieces: list[bytes]) -> bool | None:
     """Put a file in the place of the one before: whether it could be done; None: not now, somebody else was at it."""
     name = f"{TEMPORARY}{secrets.token_hex(8)}.refs"
@@ -148,7 +170,7 @@ def _replace(git_dir: Path, before: _Before, pieces: list[bytes]) -> bool | None
         os.fsync(file.fd)
         lock = git_dir / "packed-refs.lock"
         try:
-            # Linked, and not made and then written: who is killed leaves a lock behind only between these few lines.
+            # Linked, and not made and then written: others find it taken only for these few lines.
             os.link(file.path, lock)
         except FileExistsError:
             return None

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pacha_git.errors import Conflict, Corrupt, PachaError
-from pacha_git.git import newrefs, packedwriter
+from pacha_git.git import newrefs, packedwriter, reflocks
 from pacha_git.git.packedrefs import PackedRefs
-from pacha_git.git.transactions import Prepared, Transactions, prepared
+from pacha_git.git.transactions import Transactions, prepared
 from pacha_git.names import Oid, gist
 from pacha_git.process import CommandFailed, run
 
@@ -140,6 +140,7 @@ class Refs:
         """
         if not updates:
             return
+        reflocks.free_left(self._dir)
         try:
             updates = self._remember(updates)
             if len(updates) > _MANY:
@@ -184,26 +185,26 @@ class Refs:
 
     def _update_many(self, updates: Sequence[RefUpdate]) -> None:
         """The same with one sync where each file of its own would take one."""
+        if self._create_packed(updates):
+            return
         with prepared(self._git(*_SYNC_LATER, *_UPDATE), _commands(updates)) as transaction:
-            if not self._create_packed(transaction, updates):
-                # Every new value lies in a lock file, so what ``commit`` renames is on the disk already.
-                sync_file_system(self._dir)
-                transaction.commit()
-                sync_file_system(self._dir)
+            # Every new value lies in a lock file, so what ``commit`` renames is on the disk already.
+            sync_file_system(self._dir)
+            transaction.commit()
+            sync_file_system(self._dir)
 
-    def _create_packed(self, transaction: Prepared, updates: Sequence[RefUpdate]) -> bool:
-        """Put new refs into the packed file at once, while git holds their locks; whether that could be done."""
+    def _create_packed(self, updates: Sequence[RefUpdate]) -> bool:
+        """Put new refs into the packed file at once; whether that could be done."""
         new = {update.ref: update.new for update in updates if update.new is not None and update.old is None}
         if not all(update.ref in new or update.new == update.old for update in updates):
             return False  # a file of its own would hide the new value of a ref that exists
-        if not newrefs.add(self._dir, new, wait_seconds=int(_WAIT_MS) / 1000):
-            return False
-        if not transaction.abort():
-            # Somebody ended git: did others create one of them, now that nothing was locked?
-            for ref, oid in new.items():
-                if self.get(ref) != oid:
-                    raise RefMoved(f"{ref} was created meanwhile by another")
-        return True
+        with reflocks.locked(self._dir, [update.ref for update in updates]) as mine:
+            # Whatever is not as it should be, git says better, or waits for.
+            if not mine or any(self.get(update.ref) != update.old for update in updates):
+                return False
+            if any(os.path.lexists(f"{self._dir}/{ref}") for ref in new):
+                return False  # a folder of refs, or of none
+            return newrefs.add(self._dir, new, wait_seconds=int(_WAIT_MS) / 1000)
 
     def _why(self, updates: Sequence[RefUpdate], error: CommandFailed) -> PachaError:
         for update in updates:

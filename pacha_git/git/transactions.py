@@ -18,7 +18,6 @@ from pacha_git.process import CommandFailed, begin, end
 _START: Final = b"start: ok"
 _PREPARE: Final = b"prepare: ok"
 _COMMIT: Final = b"commit: ok"
-_ABORT: Final = b"abort: ok"
 _KEPT_LINES: Final = 40
 # A program that is kept remembers packs that are long gone, and their files take space on the disk as long as it lives.
 _IDLE_SECONDS: Final = 1.0
@@ -212,11 +211,3 @@ class Prepared:
             CommandFailed: git was ended.
         """
         self._conversation.tell(b"commit\0", _COMMIT)
-
-    def abort(self) -> bool:
-        """Free the refs where they are; whether they were locked until now."""
-        try:
-            self._conversation.tell(b"abort\0", _ABORT)
-        except CommandFailed:
-            return False
-        return True

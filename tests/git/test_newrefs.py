@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -14,7 +16,6 @@ from hypothesis import strategies as st
 from pacha_git.errors import PachaError
 from pacha_git.git import newrefs
 from pacha_git.git.refs import RefMoved, Refs, RefUpdate
-from pacha_git.git.transactions import Prepared
 from pacha_git.names import Oid
 from tests.git.stock import bare, git
 
@@ -22,6 +23,14 @@ SEGMENT = st.text("ab-.1Z", min_size=1, max_size=4).filter(
     lambda text: not text.startswith((".", "-")) and not text.endswith((".", ".lock")) and ".." not in text
 )
 NAMES = st.sets(st.lists(SEGMENT, min_size=1, max_size=3).map(lambda parts: "refs/x/" + "/".join(parts)), max_size=40)
+
+FEW = st.sets(
+    st.lists(st.sampled_from(["a", "b", "a-", "b.1"]), min_size=1, max_size=3).map(
+        lambda parts: "refs/x/" + "/".join(parts)
+    ),
+    min_size=1,
+    max_size=4,
+)
 
 
 @pytest.fixture
@@ -59,10 +68,14 @@ def test_many_new_refs_are_in_the_packed_file_and_nowhere_else(repo: Path) -> No
     refs.update([*creations(two), RefUpdate("refs/x/before", one, one)])
     assert [path.name for path in loose(repo)] == ["before"]
     assert refs.below("refs/") == by_git(repo) == {"refs/x/before": one} | {each.ref: two for each in creations(two)}
-    assert not list(repo.rglob("*.lock"))
+    assert not list((repo / "refs").rglob("*.lock"))
     assert not list((repo / "objects/pack").glob("tmp_*"))
     with pytest.raises(RefMoved):
         refs.update(creations(one))
+    for moved in (RefUpdate("refs/x/before", two, two), RefUpdate("refs/x/nowhere", two, two)):
+        with pytest.raises(RefMoved):
+            refs.update([*creations(two, name="none"), moved])
+    assert len(by_git(repo)) == 41
     refs.update([*creations(two, name="more"), RefUpdate("refs/x/before", two, one)])  # one that moves needs a file
     assert by_git(repo)["refs/x/before"] == two
 
@@ -146,6 +159,9 @@ def test_what_others_pack_meanwhile_is_kept(repo: Path, monkeypatch: pytest.Monk
     turns: list[int] = []
 
     def late(*arguments: Path) -> None:
+        if not str(arguments[1]).endswith("packed-refs.lock"):
+            link(*arguments)
+            return
         if not turns:
             git(repo, "update-ref", "refs/x/between", oid)
             git(repo, "pack-refs", "--all")
@@ -158,18 +174,100 @@ def test_what_others_pack_meanwhile_is_kept(repo: Path, monkeypatch: pytest.Monk
     assert by_git(repo) == {"refs/x/between": oid} | {each.ref: oid for each in creations(oid)}
 
 
-def test_a_git_that_was_ended_while_it_held_the_locks(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@given(old=FEW, packed=st.booleans(), new=FEW)
+@settings(max_examples=60)
+def test_what_git_takes_is_taken_and_what_it_refuses_refused(
+    tmp_path_factory: pytest.TempPathFactory, old: set[str], packed: bool, new: set[str]
+) -> None:
+    repo = bare(tmp_path_factory.mktemp("refs") / "r.git")
+    oid, other = commit(repo), commit(repo, "other")
+    git(repo, "update-ref", "--stdin", stdin="".join(f"create {name} {oid}\n" for name in beside(old)).encode())
+    if packed:
+        git(repo, "pack-refs", "--all")
+    judge = repo.with_name("judge.git")
+    shutil.copytree(repo, judge)
+    asked = "".join(f"create {name} {other}\n" for name in sorted(new))
+    done = subprocess.run(["git", "-C", judge, "update-ref", "--stdin"], input=asked.encode(), capture_output=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pacha_git.git.refs._MANY", 0)
+        try:
+            Refs(repo).update([RefUpdate(name, other, None) for name in sorted(new)])
+        except PachaError:
+            assert done.returncode
+        else:
+            assert not done.returncode
+            assert {path.name for path in loose(repo)} <= (set() if packed else {name.split("/")[-1] for name in old})
+    assert by_git(repo) == by_git(judge)
+    assert not list((repo / "refs").rglob("*.lock"))
+
+
+def test_no_folder_is_left_that_holds_nothing(repo: Path) -> None:
+    oid = commit(repo)
+    Refs(repo).update(creations(oid))
+    assert list((repo / "refs/x").iterdir()) == []
+
+
+def test_a_lock_of_another_is_waited_for(repo: Path) -> None:
+    oid = commit(repo)
+    lock = repo / f"{creations(oid)[5].ref}.lock"
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    timer = threading.Timer(0.3, lock.unlink)
+    timer.start()
+    Refs(repo).update(creations(oid))
+    timer.join()
+    assert by_git(repo) == {each.ref: oid for each in creations(oid)}
+
+
+def test_of_two_that_create_one_ref_exactly_one_succeeds(repo: Path) -> None:
     one, two = commit(repo, "1"), commit(repo, "2")
+    for turn in range(12):
+        ours = creations(one, 20, f"t{turn}-")
+        argv = ["git", "-C", str(repo), "update-ref", ours[-1 - turn].ref, two, "0" * 40]
+        stock = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
+        try:
+            if turn % 2:
+                stock.wait()
+            Refs(repo).update(ours)
+        except RefMoved:
+            assert stock.wait() == 0
+            assert {ref: oid for ref, oid in by_git(repo).items() if f"/t{turn}-" in ref} == {ours[-1 - turn].ref: two}
+        else:
+            assert stock.wait() != 0
+            assert by_git(repo).items() >= {each.ref: one for each in ours}.items()
 
-    def ended(self: Prepared) -> bool:
-        self._conversation.end()
-        (repo / creations(one)[3].ref).parent.mkdir(exist_ok=True, parents=True)
-        (repo / creations(one)[3].ref).write_text(f"{two}\n")
-        return False
 
-    monkeypatch.setattr(Prepared, "abort", ended)
-    with pytest.raises(RefMoved, match="n3"):
-        Refs(repo).update(creations(one))
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pacha_git.git import newrefs
+from pacha_git.git.refs import Refs, RefUpdate
+at = sys.argv[3]
+
+def killed(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(*{"locked": (newrefs, "add"), "packed": (Path, "rename"), "done": (newrefs, "sync_folder")}[at], killed)
+Refs(Path(sys.argv[1])).update([RefUpdate(f"refs/x/n{number}/v", sys.argv[2], None) for number in range(40)])
+"""
+
+
+@pytest.mark.parametrize("at", ["locked", "packed", "done"])
+def test_what_the_killed_left_locked_is_free_again(repo: Path, at: str) -> None:
+    oid = commit(repo)
+    program = [sys.executable, "-c", KILLED, str(repo), str(oid), at]
+    assert subprocess.run(program, env=environment(), check=False).returncode == -signal.SIGKILL
+    assert len(list((repo / "refs").rglob("*.lock"))) == 40
+    assert (repo / "packed-refs.lock").exists() == (at == "packed")
+    all_of_them = {each.ref: oid for each in creations(oid)}
+    assert by_git(repo) == (all_of_them if at == "done" else {})
+    git(repo, "update-ref", "refs/x/n0/other", oid)  # no other ref is in the way of stock git
+    Refs(repo).update([RefUpdate("refs/x/n0/other", None, oid)])
+    assert not list((repo / "refs").rglob("*.lock"))
+    assert not (repo / "packed-refs.lock").exists()
+    if at != "done":
+        Refs(repo).update(creations(oid))
+    assert by_git(repo) == all_of_them
 
 
 def test_stock_git_beside_it_loses_nothing(repo: Path) -> None:
@@ -217,7 +315,7 @@ def test_it_is_on_the_disk_before_it_has_its_name_and_before_it_is_acknowledged(
         ["strace", "-y", "-e", calls, "-o", str(trace), sys.executable, "-c", BATCH, str(repo), str(commit(repo))],
         check=True, env=environment(),
     )  # fmt: skip
-    steps = [line for line in trace.read_text().splitlines() if str(repo) in line]
+    steps = [line for line in trace.read_text().splitlines() if "packed-refs" in line or "fsync(" in line]
     written, linked, named, folder = steps
     assert written.startswith("fsync(")
     assert "tmp_pacha_" in written

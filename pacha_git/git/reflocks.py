@@ -1,0 +1,99 @@
+"""Holds git's own locks of many refs at once: whoever has ``REF.lock`` alone may move that ref.
+
+Each is a link to one file of ours that the living process has locked: to make a file for each would take ten times as
+long, and what a process left behind that died is known by it. Why they are held, it refuses to know.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from pacha_git.git import locks
+from pacha_git.git.packfiles import TEMPORARY
+
+_LOCK: Final = "pacha/refs.lock"
+# Less than git allows in the name of a ref; the rest is for git to judge.
+_NAME: Final = re.compile(r"refs(/(?!.*\.(lock|)(/|$))[A-Za-z0-9_+-][A-Za-z0-9._+-]*){2,}")
+_TRIES: Final = 5
+
+
+@contextmanager
+def locked(git_dir: Path, refs: Collection[str]) -> Iterator[bool]:
+    """Hold the locks of refs; yields whether they could be had at once."""
+    if not all(_NAME.fullmatch(ref) and ".." not in ref for ref in refs):
+        yield False
+        return
+    with locks.exclusive(git_dir / _LOCK):
+        _free(git_dir)
+        os.utime(git_dir / _LOCK)  # who looks for locks that were left goes by their age
+        taken: list[str] = []
+        try:
+            yield _take(git_dir, refs, taken)
+        finally:
+            for ref in taken:
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{git_dir}/{ref}.lock")  # noqa: PTH108 — there are thousands
+            _drop_empty(git_dir, taken)
+
+
+def _take(git_dir: Path, refs: Iterable[str], taken: list[str]) -> bool:
+    source = f"{git_dir}/{_LOCK}"
+    for ref in refs:
+        for _ in range(_TRIES):
+            try:
+                os.link(source, f"{git_dir}/{ref}.lock")
+                taken.append(ref)
+                break
+            except FileNotFoundError:
+                try:
+                    (git_dir / ref).parent.mkdir(parents=True, exist_ok=True)
+                except OSError:
+                    return False  # a ref stands where a folder should
+            except OSError:
+                return False  # somebody else has it; or a file system without links
+        else:
+            return False
+    return True
+
+
+def _drop_empty(git_dir: Path, refs: Iterable[str]) -> None:
+    """Remove folders of refs that have none, as git does: whoever makes a lock there makes the folder again."""
+    for folder in {ref.rpartition("/")[0] for ref in refs}:
+        with suppress(OSError):  # it has something
+            while folder.count("/") > 1:
+                (git_dir / folder).rmdir()
+                folder = folder.rpartition("/")[0]
+
+
+def free_left(git_dir: Path) -> None:
+    """Free the locks that a process left which died while it held some."""
+    try:
+        if os.stat(f"{git_dir}/{_LOCK}").st_nlink < 2:  # noqa: PTH116 — before each and every transaction
+            return
+    except OSError:
+        return
+    with locks.exclusive(git_dir / _LOCK, wait=False) as free:
+        if free:
+            _free(git_dir)
+
+
+def _free(git_dir: Path) -> None:
+    mine = os.stat(git_dir / _LOCK)  # noqa: PTH116 — by the same means as above
+    if mine.st_nlink < 2:
+        return
+    lock = git_dir / "packed-refs.lock"
+    for left in (git_dir / "objects" / "pack").glob(f"{TEMPORARY}*.refs"):
+        with suppress(FileNotFoundError):
+            if lock.samefile(left):
+                lock.unlink()
+    for folder, _, files in os.walk(git_dir / "refs"):
+        for name in files:
+            path = Path(folder, name)
+            with suppress(FileNotFoundError):
+                if name.endswith(".lock") and os.path.samestat(path.stat(), mine):
+                    path.unlink()
