@@ -12,7 +12,7 @@ import shutil
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -53,8 +53,12 @@ class Side:
 
     @property
     def size(self) -> int:
-        """Bytes that everything below ``objects`` takes, half-arrived packs included."""
-        return sum(entry.stat().st_size for entry in os.scandir(self.path / "objects/pack"))
+        """Bytes that all packs take, half-arrived ones included."""
+        total = 0
+        for entry in os.scandir(self.path / "objects/pack"):
+            with suppress(FileNotFoundError):  # git gave it another name meanwhile
+                total += entry.stat().st_size
+        return total
 
     def write_refs(self, refs: Mapping[str, Oid]) -> None:
         """Let it have exactly these refs."""

@@ -6,8 +6,11 @@ It knows what the other side lacks, and the refs that hold parts of a push under
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event
 from typing import Final
 
 from pacha_git.errors import PachaError
@@ -63,7 +66,7 @@ def push_payloads(
         RemoteError: the remote can't be reached, or broke off; the parts that arrived need not go again.
     """
     results: list[PushedRef] = []
-    wire = Moved()
+    to = _Remote(context, remote, replaced, there, report)
     most = part_bytes(there)
     together: dict[str, Oid] = {}
     size = 0
@@ -73,14 +76,14 @@ def push_payloads(
         amount = sum(missing.values())
         if amount > most:
             large = _Large(ref, commit, dict(_trees(batches(missing, most))))
-            results += _push_large(context, remote, large, replaced, there, wire, report)
+            results += _push_large(to, large)
             continue
         if together and size + amount > most:
-            results += _push(context, remote, together, replaced, wire, report)
+            results += to.push(together)
             together, size = {}, 0
         together[ref] = commit
         size += amount
-    return results + _push(context, remote, together, replaced, wire, report), wire
+    return results + to.push(together), to.wire
 
 
 def part_bytes(there: Mapping[str, Oid]) -> int:
@@ -88,48 +91,97 @@ def part_bytes(there: Mapping[str, Oid]) -> int:
     return max(PART_BYTES, _PER_REF * len(there))
 
 
-def _push(
-    context: Context,
-    remote: str,
-    refs: Mapping[str, Oid],
-    replaced: Mapping[str, Oid],
-    wire: Moved,
-    report: OnProgress | None,
-    trees: Iterable[bytes] = (),
-) -> list[PushedRef]:
-    if not refs:
-        return []
-    leases = {ref: replaced[ref] for ref in refs if ref in replaced}
-    pushed, moved = pushing.push(
-        context.repo, remote, refs, leases=leases, trees=list(trees), shallow=True, plain=wire.plain,
-        on_progress=report,
-    )  # fmt: skip
-    wire.add(moved)
-    return pushed
+@dataclass(slots=True)
+class _Remote:
+    """Where a push goes, and how much moved so far."""
+
+    context: Context
+    name: str
+    replaced: Mapping[str, Oid]
+    there: Mapping[str, Oid]
+    report: OnProgress | None
+    wire: Moved = field(default_factory=Moved)
+
+    def push(self, refs: Mapping[str, Oid], trees: Iterable[bytes] = ()) -> list[PushedRef]:
+        if not refs:
+            return []
+        pushed, moved = self.send(refs, trees, self.report)
+        self.wire.add(moved)
+        return pushed
+
+    def send(
+        self, refs: Mapping[str, Oid], trees: Iterable[bytes], report: OnProgress | None
+    ) -> tuple[list[PushedRef], Moved]:
+        leases = {ref: self.replaced[ref] for ref in refs if ref in self.replaced}
+        return pushing.push(
+            self.context.repo, self.name, refs, leases=leases, trees=list(trees), shallow=True, plain=self.wire.plain,
+            on_progress=report,
+        )  # fmt: skip
 
 
-def _push_large(
-    context: Context,
-    remote: str,
-    large: _Large,
-    replaced: Mapping[str, Oid],
-    there: Mapping[str, Oid],
-    wire: Moved,
-    report: OnProgress | None,
-) -> list[PushedRef]:
+_Part = tuple[str, "Future[tuple[list[PushedRef], Moved]]"]
+"""A part on its way: its ref, and what becomes of it."""
+
+
+def _push_large(remote: _Remote, large: _Large) -> list[PushedRef]:
     """Push the parts that are not there, then the payload, then let go of the parts."""
-    left = {ref: oid for ref, oid in there.items() if ref.startswith(TMP_ROOT) and oid in large.parts}
+    left = {ref: oid for ref, oid in remote.there.items() if ref.startswith(TMP_ROOT) and oid in large.parts}
     push_id = new_event_id()
-    for number, part in enumerate(part for part in large.parts if part not in left.values()):
-        ref = f"{TMP_ROOT}{push_id}/{number:06d}"
-        pushed = _push(context, remote, {ref: part}, {}, wire, report, large.parts.values())
-        if not all(each.ok for each in pushed):
-            break  # a server that takes no such refs takes the whole at once
-        left[ref] = part
-    results = _push(context, remote, {large.ref: large.commit}, replaced, wire, report, large.parts.values())
+    missing = [part for part in large.parts if part not in left.values()]
+    left |= _push_parts(remote, large, {f"{TMP_ROOT}{push_id}/{at:06d}": part for at, part in enumerate(missing)})
+    results = remote.push({large.ref: large.commit}, large.parts.values())
     if left and all(each.ok for each in results):
-        pushing.delete(context.repo, remote, left)
+        pushing.delete(remote.context.repo, remote.name, left)
     return results
+
+
+def _push_parts(remote: _Remote, large: _Large, parts: Mapping[str, Oid]) -> dict[str, Oid]:
+    """Push parts one after the other, each while the server still makes the one before durable.
+
+    Returns:
+        Those that are there now; a server that takes no such refs takes the whole at once.
+
+    Raises:
+        RemoteError: as a push.
+    """
+    done: dict[str, Oid] = {}
+
+    def has_arrived(part: _Part) -> bool:
+        pushed, moved = part[1].result()
+        remote.wire.add(moved)
+        if all(each.ok for each in pushed):
+            done[part[0]] = parts[part[0]]
+        return part[0] in done
+
+    with ThreadPoolExecutor(2) as pool:
+        under_way: deque[_Part] = deque()
+        for ref, oid in parts.items():
+            sent = Event()
+            under_way.append((ref, pool.submit(_send_part, remote, {ref: oid}, large.parts.values(), sent)))
+            sent.wait()
+            # The first one alone shows what the server takes.
+            if (not done or len(under_way) > 1) and not has_arrived(under_way.popleft()):
+                break
+        for part in under_way:
+            has_arrived(part)
+    return done
+
+
+def _send_part(
+    remote: _Remote, refs: Mapping[str, Oid], trees: Iterable[bytes], sent: Event
+) -> tuple[list[PushedRef], Moved]:
+    """Push a part; ``sent`` is set once all of it is on its way, or nothing more of it will be."""
+
+    def report(doing: str, done: int, total: int) -> None:
+        if doing == "Writing objects" and done == total:
+            sent.set()
+        if remote.report is not None:
+            remote.report(doing, done, total)
+
+    try:
+        return remote.send(refs, trees, report)
+    finally:
+        sent.set()
 
 
 def _trees(parts: Iterable[Mapping[tuple[str, Oid], int]]) -> Iterable[tuple[Oid, bytes]]:
