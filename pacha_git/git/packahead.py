@@ -23,6 +23,7 @@ _LONGEST_ENTRY: Final = 512 << 10
 _UNKNOWN: Final = -1
 
 T = TypeVar("T")
+Body = TypeVar("Body")
 
 
 class _Wanted(NamedTuple):
@@ -34,8 +35,8 @@ class _Wanted(NamedTuple):
 def read_ahead(
     oids: Iterable[Oid],
     locate: Callable[[Oid], Location | None],
-    read: Callable[[Oid], bytes],
-    work: Callable[[bytes], T],
+    read: Callable[[Oid], Body],
+    work: Callable[[bytes | Body], T],
 ) -> Iterator[T]:
     """What becomes of the bodies of objects, in the order asked for.
 
@@ -84,12 +85,12 @@ def _batched(wanted: Iterator[_Wanted]) -> Iterator[list[_Wanted]]:
         yield batch
 
 
-def _worked(batch: list[_Wanted], read: Callable[[Oid], bytes], work: Callable[[bytes], T]) -> list[T]:
+def _worked(batch: list[_Wanted], read: Callable[[Oid], Body], work: Callable[[bytes | Body], T]) -> list[T]:
     return [work(body) for body in _read_batch(batch, read)]
 
 
-def _read_batch(batch: list[_Wanted], read: Callable[[Oid], bytes]) -> list[bytes]:
-    bodies: list[bytes] = []
+def _read_batch(batch: list[_Wanted], read: Callable[[Oid], Body]) -> list[bytes | Body]:
+    bodies: list[bytes | Body] = []
     while len(bodies) < len(batch):
         run = _run(batch, len(bodies))
         found = _read_run(run)

@@ -30,6 +30,8 @@ _WORTH_A_THREAD: Final = 1 << 20
 # Some 250 bytes of memory for a chunk, and 20 for each of its places in files.
 _MOST_CHUNKS: Final = 200_000
 _MOST_PLACES: Final = 2_000_000
+# To look everywhere for what is missing takes a millisecond.
+_MOST_DAMAGES: Final = 1000
 
 
 def sound_files(
@@ -125,20 +127,22 @@ class _Batch:
                 for chunk in runs[step.run]:
                     yield oids[chunk]
 
-        try:
-            with ThreadPoolExecutor(1, "shared-hash") as hashing.pool:
-                blocks = self._repo.read_blobs(wanted())
-                for first in blocks:
-                    step = steps.popleft()
-                    run = runs[step.run]
-                    found = [first, *islice(blocks, len(run) - 1)]
-                    done += sum(map(len, found))
-                    if [len(block) for block in found] == [self._sizes[chunk] for chunk in run]:
-                        hashing.take(found, step.takes)
-                    if progress is not None:
-                        progress(done)
-        except PachaError:
-            pass  # a chunk is damaged or missing: files that have it, and those not finished, are not said to be sound
+        damages = 0
+        stream = self._repo.packs.read_sound(wanted())
+        with ThreadPoolExecutor(1, "shared-hash") as hashing.pool:
+            for first in stream:
+                step = steps.popleft()
+                run = runs[step.run]
+                found = [first, *islice(stream, len(run) - 1)]
+                blocks = [block for block in found if block is not None]
+                done += sum(map(len, blocks))
+                damages += len(found) - len(blocks)
+                if damages > _MOST_DAMAGES:
+                    break  # what is left is not said to be sound
+                if [len(block) for block in blocks] == [self._sizes[chunk] for chunk in run]:
+                    hashing.take(blocks, step.takes)
+                if progress is not None:
+                    progress(done)
         return hashing.sound, done
 
 
