@@ -69,6 +69,8 @@ class PackSet:
     def missing(self, oids: Iterable[bytes], *, durable: bool = False) -> set[bytes]:
         """Those of the raw ids that are neither in a pack nor loose; ``durable`` as in ``find_durable``."""
         wanted = set(oids)
+        if not wanted:
+            return wanted
         self._refresh()
         for pack in self._packs:
             if wanted and not (durable and pack.cruft):
@@ -83,6 +85,8 @@ class PackSet:
             them again.
         """
         wanted = set(oids)
+        if not wanted:
+            return wanted
         self._refresh()
         for pack in self._packs:
             held = set() if pack.cruft or not wanted else _held(pack, wanted)

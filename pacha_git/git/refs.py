@@ -24,7 +24,7 @@ _WAIT_MS: Final = "20000"
 # A ref transaction waits for another instead of failing, and is on the disk before it is acknowledged.
 _OPTIONS: Final = (
     "-c", f"core.filesRefLockTimeout={_WAIT_MS}", "-c", f"core.packedRefsTimeout={_WAIT_MS}",
-    "-c", "core.fsyncMethod=fsync", "-c", "core.logAllRefUpdates=false",
+    "-c", "core.fsyncMethod=fsync", "-c", "core.logAllRefUpdates=false", "-c", "core.warnAmbiguousRefs=false",
 )  # fmt: skip
 _SYNC_EACH: Final = ("-c", "core.fsync=all")
 _SYNC_LATER: Final = ("-c", "core.fsync=none")
