@@ -46,6 +46,8 @@ _CONFIG: Final = {
     "core.packedGitLimit": "128m",
     "pack.deltaCacheSize": "32m",
     "pack.windowMemory": "64m",
+    # What nothing reaches has no name for Git, so info/attributes does not keep it from looking for deltas of chunks.
+    "repack.cruftWindow": "0",
     "uploadpack.allowAnySHA1InWant": "true",
     "uploadpack.allowFilter": "true",
 }

@@ -52,6 +52,21 @@ def test_gc_frees_what_only_a_removed_version_has_and_keeps_what_others_share(
     fsck(registry.path)
 
 
+def test_no_deltas_are_looked_for_among_chunks_that_nothing_reaches(registry: Registry, tmp_path: Path) -> None:
+    first = noise(1_000_000)
+    second = bytearray(first)
+    second[::1000] = bytes(1000)  # each chunk is another, and very like the one before
+    for number, data in enumerate((first, bytes(second))):
+        registry.models.register("m", put(tmp_path / "m", data), version=f"{number}.0.0")
+        registry.models.remove(f"m@{number}.0.0", reason="too large")
+    registry.gc()
+    assert list((registry.path / "objects" / "pack").glob("*.mtimes"))
+    listed = git(registry.path, "cat-file", "--batch-all-objects", "--batch-check=%(objectsize) %(deltabase)")
+    bases = [line.split()[1] for line in listed.splitlines() if int(line.split()[0]) > 16_000]
+    assert len(bases) > 10
+    assert set(bases) == {"0" * 40}
+
+
 def test_a_dry_run_foresees_what_gc_does_and_changes_nothing(registry: Registry, tmp_path: Path) -> None:
     two_versions(registry, tmp_path)
     registry.models.remove("m@2.0.0", reason="leaked")
