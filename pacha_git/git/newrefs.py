@@ -181,8 +181,15 @@ def _replace(git_dir: Path, before: _Before, pieces: list[bytes]) -> bool | None
                 return None
             lock.rename(git_dir / "packed-refs")
         finally:
-            lock.unlink(missing_ok=True)
+            _unlock(lock, file)
     finally:
         file.discard()
     sync_folder(git_dir)
     return True
+
+
+def _unlock(lock: Path, file: LockedFile) -> None:
+    """Free the lock as long as it is ours: what has its name once ours became ``packed-refs`` is somebody else's."""
+    with suppress(FileNotFoundError):
+        if os.path.samestat(lock.stat(follow_symlinks=False), os.fstat(file.fd)):
+            lock.unlink()

@@ -153,6 +153,19 @@ def test_nobody_is_passed_over_who_has_the_lock(repo: Path) -> None:
     assert not list((repo / "objects/pack").glob("tmp_*"))
 
 
+def test_whoever_takes_the_lock_right_after_us_keeps_it(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    oid = commit(repo)
+    rename = Path.rename
+
+    def at_once(self: Path, target: Path) -> None:
+        rename(self, target)
+        (repo / "packed-refs.lock").write_text("theirs")
+
+    monkeypatch.setattr(Path, "rename", at_once)
+    assert newrefs.add(repo, {each.ref: oid for each in creations(oid)}, wait_seconds=5)
+    assert (repo / "packed-refs.lock").read_text() == "theirs"
+
+
 def test_what_others_pack_meanwhile_is_kept(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     oid = commit(repo)
     link = os.link
