@@ -115,7 +115,7 @@ class _Before:
 
     def merged(self, lines: Collection[tuple[bytes, bytes]]) -> list[bytes] | None:
         """The pieces of the file with lines (ref, oid) put in where they belong; None if that is for git to do."""
-        if not self._data.startswith(_HEADER):
+        if not (self._data.startswith(_HEADER) and self._data.endswith(b"\n")):
             return None
         old = Snapshot("", self._data)
         if _clash(old, {ref for ref, _ in lines}):

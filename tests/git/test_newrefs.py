@@ -136,6 +136,15 @@ def test_where_git_would_do_more_than_write_git_does_it(repo: Path) -> None:
     assert len(by_git(repo)) == len(loose(repo))
 
 
+def test_a_file_that_was_cut_off_is_not_written_on(repo: Path) -> None:
+    oid = commit(repo)
+    cut = f"# pack-refs with: peeled fully-peeled sorted \n{oid} refs/a/b"
+    (repo / "packed-refs").write_text(cut)
+    with pytest.raises(PachaError, match="unterminated"):
+        Refs(repo).update(creations(oid))
+    assert (repo / "packed-refs").read_text() == cut
+
+
 def test_nobody_is_passed_over_who_has_the_lock(repo: Path) -> None:
     oid = commit(repo)
     new = {each.ref: oid for each in creations(oid)}
