@@ -24,10 +24,11 @@ from pacha_git import Registry, RemoteError
 from pacha_git.git.packwriter import PackWriter
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import Oid
+from pacha_git.registry.results import Transfer
 from pacha_git.schema.commit import record_commit, record_tree
 from pacha_git.schema.record import encode_record
 from pacha_git.store import records
-from tests.servers import git_daemon
+from tests.servers import git_daemon, own
 from tests.wire import Wire, watched
 
 MIB = 1 << 20
@@ -78,6 +79,54 @@ def a_change_of_one_mebibyte(folder: Path, wire: Wire) -> None:
     wire.reset()
     there.pull(specs=["m@2.0.0"])
     tell("pull of it", wire.total / MIB, "MiB", "<= 1.3")
+
+
+def among_many(folder: Path, names: int) -> None:
+    """The same among ten times as many records as names, and a payload for each name, over three kinds of servers."""
+    folder.mkdir()
+    here = Registry.init(folder / "here.git")
+    among = f"among {10 * names:,} records and {names} payloads"
+    data = bytearray(random.Random(1).randbytes(32 * MIB))
+    with here.batch():
+        _register(here, folder / "big.bin", data, 1)
+        for number in range(names):
+            (folder / "small.bin").write_bytes(random.Random(number).randbytes(40_000))
+            here.models.register(f"m{number}", [folder / "small.bin"], version="1.0.0")
+            for version in range(9):
+                (folder / "r.toml").write_text(f'name = "r{number}"\nversion = "1.{version}.0"\n')
+                here.recipes.register(folder / "r.toml")
+    for at, (scheme, serve) in enumerate((("file", None), ("git", git_daemon), ("http", own))):
+        below = folder / scheme
+        below.mkdir()
+        with contextlib.ExitStack() as stack:
+            if serve is None:
+                subprocess.run(["git", "init", "-q", "--bare", below / "hub.git"], check=True)
+                wire = Wire(f"file://{below}/hub.git")
+            else:
+                wire = stack.enter_context(watched(stack.enter_context(serve(below)).url))
+            here.add_remote(scheme, wire.url)
+            here.push(scheme)
+            there = Registry.clone(wire.url, below / "there.git", payload="all")
+            data[(3 * at + 1) * MIB + 777 : (3 * at + 2) * MIB + 777] = random.Random(10_000 + at).randbytes(MIB)
+            _register(here, folder / "big.bin", data, at + 2)
+            _tell_moved(f"push, {among}, {scheme}", wire, partial(here.push, scheme))
+            pull = partial(there.pull, specs=[f"big@{at + 2}.0.0"])
+            _tell_moved(f"pull, {among}, {scheme}", wire, pull)
+
+
+def _register(registry: Registry, file: Path, data: bytes, major: int) -> None:
+    file.write_bytes(data)
+    registry.models.register("big", [file], version=f"{major}.0.0")
+
+
+def _tell_moved(what: str, wire: Wire, move: Callable[[], Transfer]) -> None:
+    wire.reset()
+    begin = time.perf_counter()
+    moved = move().bytes
+    tell(what, moved / MIB, "MiB", "<= 1.3")
+    tell("  its seconds", time.perf_counter() - begin, "s")
+    if wire.total:
+        tell("  with the lists of refs", wire.total / MIB, "MiB")
 
 
 def many_versions(path: Path, count: int) -> None:
@@ -133,7 +182,8 @@ def first_push(folder: Path, size: int, rounds: int) -> None:
     ours: list[float] = []
     stock: list[float] = []
     for number in range(rounds):
-        for taken, push in ((ours, _push_ours), (stock, _push_stock)):
+        both = ((ours, _push_ours), (stock, _push_stock))
+        for taken, push in both[:: 1 if number % 2 else -1]:
             with tempfile.TemporaryDirectory(dir=folder) as below, git_daemon(Path(below)) as served:
                 taken.append(push(registry, served.url, f"hub{number}"))
     tell(f"first push of {size / MIB:.0f} MiB", statistics.median(ours), "s")
@@ -183,7 +233,8 @@ def main(words: Sequence[str]) -> None:
             a_change_of_one_mebibyte(folder, wire)
         with _server(folder / "cut") as wire:
             cut_off(folder, wire, (256 if quick else 1024) * MIB)
-        first_push(folder, (256 if quick else 1024) * MIB, 1 if quick else 3)
+        among_many(folder / "among", 50 if quick else 500)
+        first_push(folder, (256 if quick else 1024) * MIB, 1 if quick else 4)
         nothing_to_do(folder, 10_000 if quick else 100_000)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps({"quick": quick, "figures": FIGURES}, indent=2) + "\n")
