@@ -35,7 +35,7 @@ def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
 @contextmanager
 def _held(path: Path, how: int) -> Iterator[bool]:
     while True:
-        descriptor = _opened(path)
+        descriptor, process = _opened(path), os.getpid()
         try:
             try:
                 fcntl.flock(descriptor, how)
@@ -46,6 +46,9 @@ def _held(path: Path, how: int) -> Iterator[bool]:
                 yield True
                 return
         finally:
+            if os.getpid() == process:
+                # What was forked off meanwhile has a copy of the descriptor, and would keep the lock.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
 

@@ -96,6 +96,7 @@ class Conversation:
 
     def forget(self) -> None:
         """In a process that was forked off: it is our parent's, and must see its end when our parent is gone."""
+        self.ended = threading.Event()  # the lock of the other may be taken by a thread that is not here
         self.ended.set()
         self._child.returncode = 0
         for pipe in (self._child.stdin, self._child.stdout):

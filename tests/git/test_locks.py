@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -48,6 +49,36 @@ def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
     program.communicate()
     with locks.exclusive(path, wait=False) as free:
         assert free
+
+
+def test_what_was_forked_off_meanwhile_keeps_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    wait, end = os.pipe()
+    with locks.exclusive(path):
+        child = os.fork()
+        if not child:
+            os.close(end)
+            os.read(wait, 1)
+            os._exit(0)
+    try:
+        with locks.exclusive(path, wait=False) as free:
+            assert free
+    finally:
+        os.close(end)
+        os.waitpid(child, 0)
+
+
+def test_what_was_forked_off_meanwhile_frees_no_lock(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with locks.exclusive(path) as held:
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            with locks.exclusive(path, wait=False) as free:
+                assert held
+                assert not free
+    if not child:
+        os._exit(0)
 
 
 def test_a_lock_that_was_removed_while_one_waited_is_taken_anew(tmp_path: Path) -> None:

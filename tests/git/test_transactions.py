@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -125,6 +126,34 @@ def test_a_process_that_was_forked_off_has_its_own(repo: Path, oid: Oid) -> None
     assert os.waitpid(child, 0)[1] == 0
     create(refs, "again", oid)
     assert names(repo) == {"parent", "child", "again"}
+
+
+def test_a_fork_while_a_thread_looks_whether_it_is_idle_goes_on(repo: Path, oid: Oid) -> None:
+    refs = Refs(repo)
+    create(refs, "a", oid)
+    (kept,) = refs._transactions._idle
+    looking, enough = threading.Event(), threading.Event()
+
+    def look() -> None:
+        with kept.ended._cond:  # type: ignore[attr-defined]
+            looking.set()
+            enough.wait()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    looking.wait()
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    enough.set()
+    thread.join()
+    until = time.monotonic() + 10
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < until:
+        time.sleep(0.01)
+    if ended == (0, 0):
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert ended == (child, 0)
 
 
 KILLED = """
