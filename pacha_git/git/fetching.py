@@ -14,7 +14,7 @@ from typing import Final
 
 from pacha_git.errors import RemoteError
 from pacha_git.git.side import Side
-from pacha_git.git.transport import STALLED_SECONDS, Moved, OnProgress, hung_up, remote_errors, talk, upload_pack
+from pacha_git.git.transport import STALLED_SECONDS, Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
 from pacha_git.names import ROOT_COMMIT, Oid
 from pacha_git.process import CommandFailed
 
@@ -55,7 +55,7 @@ def fetch(
     known.write_text("".join(f"{oid}\n" for oid in haves))
     options = ["-c", f"core.alternateRefsCommand=cat {shlex.quote(str(known.absolute()))} #", "-c", "pack.window=0"]
     argv = [*options, "fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--progress", "--stdin"]
-    argv += upload_pack(side.path, remote)
+    argv += bounded_there(side.path, remote, "upload-pack")
     stdin = "".join(f"{oid}\n" for oid in dict.fromkeys(wants)).encode()
 
     def ask(line: str | None) -> Moved:

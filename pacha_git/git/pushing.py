@@ -13,7 +13,7 @@ from typing import Final
 from pacha_git.git.fetching import shallow_file
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import passing
-from pacha_git.git.transport import Moved, OnProgress, hung_up, remote_errors, talk
+from pacha_git.git.transport import Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
 from pacha_git.names import TMP_ROOT, Oid
 from pacha_git.process import CommandFailed
 from pacha_git.schema.commit import git_oid
@@ -125,6 +125,7 @@ def _push(
     argv = [] if deltas else ["-c", "pack.window=0"]
     argv += ["push", "--porcelain", "--no-verify", "--progress"]
     argv += [f"--force-with-lease={ref}:{oid}" for ref, oid in leases.items()]
+    argv += bounded_there(repo.path, remote, "receive-pack")
     with passing(repo) as side, shallow_file(side.path, "f" * 40 if shallow else None) as env:
         side.write_refs(refs)
         for body in trees:

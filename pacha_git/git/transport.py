@@ -213,16 +213,22 @@ def environment(git_dir: Path) -> dict[str, str]:
     return {"GIT_ALLOC_LIMIT": _ALLOCATION, **nobody_to_ask(git_dir)}
 
 
-def upload_pack(path: Path, remote: str) -> list[str]:
-    """Options for a fetch from a folder of this machine: there, too, git is not to map whole packs into memory.
+def bounded_there(path: Path, remote: str, program: str) -> list[str]:
+    """Options for a transfer with a folder of this machine: there, too, git is not to map whole packs into memory.
 
     Args:
-        path: The repository that fetches.
+        path: The repository on this side.
         remote: Name or URL.
+        program: upload-pack for a fetch, receive-pack for a push.
     """
-    url = run(["git", f"--git-dir={path}", "ls-remote", "--get-url", remote]).stdout.decode("utf-8", "replace").strip()
+    asked = ("ls-remote", "--get-url") if program == "upload-pack" else ("remote", "get-url", "--push")
+    try:
+        said = run(["git", f"--git-dir={path}", *asked, remote]).stdout
+    except CommandFailed:
+        return []
+    url = said.decode("utf-8", "replace").strip()
     is_folder = url.startswith("file://") or ":" not in url.partition("/")[0]
-    return ["--upload-pack", f"git {' '.join(_WINDOW)} upload-pack"] if is_folder else []
+    return [f"--{program}=git {' '.join(_WINDOW)} {program}"] if is_folder else []
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -366,3 +367,26 @@ def test_both_sides_in_step_are_compared_as_lists(here: Registry, hub: Path, tmp
     here.models.remove("m@1.0.0", reason="wrong data")
     here.push()
     assert not in_step(here)  # somebody may still have the bytes
+
+
+# Memory ---------------------------------------------------------------------------------------------------------------
+
+
+def test_no_git_on_either_side_maps_whole_packs(
+    here: Registry, hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hub is a plain repository, whose own settings know nothing of it; ours say so to whichever git."""
+    trace = tmp_path / "trace"
+    monkeypatch.setenv("GIT_TRACE2_EVENT", str(trace))
+    monkeypatch.setenv("GIT_TRACE2_CONFIG_PARAMS", "core.packedgitwindowsize")
+    model(here, "m", "1.0.0")
+    here.push()
+    clone(tmp_path, "there", hub).pull(specs=["m@1.0.0"])
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    bounded = {event["sid"] for event in events if event["event"] == "def_param" and event["value"] == "16m"}
+    readers = ("pack-objects", "index-pack", "unpack-objects", "rev-list", "cat-file", "upload-pack", "receive-pack")
+    started = [(event["sid"], set(event["argv"])) for event in events if event["event"] == "start"]
+    for word in ("pack-objects", "rev-list", "cat-file", "upload-pack", "receive-pack"):
+        found = [sid in bounded for sid, argv in started if word in argv]
+        assert found, word
+        assert all(found), word
