@@ -6,6 +6,7 @@ It knows how to open it, and to begin again when it is not what it should be; it
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -76,6 +77,7 @@ class Database:
 
     def __init__(self, registry: Path) -> None:
         self._path = registry / FILE
+        self._name = str(self._path)
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
 
@@ -100,7 +102,7 @@ class Database:
 
     def _inode(self) -> int | None:
         try:
-            return self._path.stat().st_ino
+            return os.stat(self._name).st_ino  # noqa: PTH116 — each use of the file asks
         except OSError:
             return None
 
