@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -19,7 +18,8 @@ from typing import Final
 
 from pacha_git.errors import PachaError
 from pacha_git.git.packedrefs import Snapshot
-from pacha_git.git.packfiles import TEMPORARY, LockedFile, storing, sync_folder
+from pacha_git.git.packfiles import LockedFile, storing, sync_folder
+from pacha_git.git.reflocks import PACKED
 from pacha_git.names import Oid
 from pacha_git.process import CommandFailed, run
 
@@ -54,7 +54,7 @@ def add(git_dir: Path, new: Mapping[str, Oid], *, wait_seconds: float) -> bool:
                 merged = before.merged(lines)
                 if merged is None:
                     return False
-                done = _replace(git_dir, before, merged)
+                done = _replace(git_dir, before, merged, new)
             finally:
                 before.close()
             if done is not None:
@@ -158,16 +158,18 @@ def _clash(old: Snapshot, new: Collection[bytes]) -> bool:
     return False
 
 
-def _replace(git_dir: Path, before: _Before, pieces: list[bytes]) -> bool | None:
+def _replace(git_dir: Path, before: _Before, pieces: list[bytes], new: Iterable[str]) -> bool | None:
     """Put a file in the place of the one before: whether it could be done; None: not now, somebody else was at it."""
-    name = f"{TEMPORARY}{secrets.token_hex(8)}.refs"
-    file = LockedFile(git_dir / "objects" / "pack" / name, 0o666)
+    (git_dir / PACKED).parent.mkdir(exist_ok=True)
+    file = LockedFile(git_dir / PACKED, 0o666)
     try:
         if before.mode is not None:
             os.fchmod(file.fd, before.mode)
         with os.fdopen(os.dup(file.fd), "wb") as out:
             out.writelines(pieces)
         os.fsync(file.fd)
+        if any(os.path.lexists(f"{git_dir}/{ref}") for ref in new):
+            return False  # a folder of refs, or of none
         lock = git_dir / "packed-refs.lock"
         try:
             # Linked, and not made and then written: others find it taken only for these few lines.

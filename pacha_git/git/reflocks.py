@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.git import locks
-from pacha_git.git.packfiles import TEMPORARY
 
 _LOCK: Final = "pacha/refs.lock"
+# Where whoever holds them may write what is to become packed-refs: no prune and no sweep of packs looks there.
+PACKED: Final = "pacha/refs.packed"
 # Less than git allows in the name of a ref; the rest is for git to judge.
 _NAME: Final = re.compile(r"refs(/(?!.*\.(lock|)(/|$))[A-Za-z0-9_+-][A-Za-z0-9._+-]*){2,}")
 _TRIES: Final = 5
@@ -24,21 +25,40 @@ _TRIES: Final = 5
 
 @contextmanager
 def locked(git_dir: Path, refs: Collection[str]) -> Iterator[bool]:
-    """Hold the locks of refs; yields whether they could be had at once."""
+    """Hold the locks of refs, and of what may be no ref beside them; yields whether they could be had at once."""
     if not all(_NAME.fullmatch(ref) and ".." not in ref for ref in refs):
         yield False
         return
     with locks.exclusive(git_dir / _LOCK):
-        _free(git_dir)
-        os.utime(git_dir / _LOCK)  # who looks for locks that were left goes by their age
         taken: list[str] = []
         try:
-            yield _take(git_dir, refs, taken)
+            # Who takes refs/a.lock has seen that there is no refs/a/b, or will see it.
+            yield _begin(git_dir) and _take(git_dir, {*refs, *_folders_above(refs)}, taken)
         finally:
             for ref in taken:
                 with suppress(FileNotFoundError):
                     os.unlink(f"{git_dir}/{ref}.lock")  # noqa: PTH108 — there are thousands
             _drop_empty(git_dir, taken)
+
+
+def _folders_above(refs: Iterable[str]) -> set[str]:
+    found: set[str] = set()
+    for ref in refs:
+        folder = ref.rpartition("/")[0]
+        while "/" in folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found
+
+
+def _begin(git_dir: Path) -> bool:
+    """Whether there is nothing of the dead, and our file is young: who looks for locks that were left goes by age."""
+    try:
+        _free(git_dir)
+        os.utime(git_dir / _LOCK)
+    except OSError:
+        return False  # it is another user's, or has been removed just now
+    return True
 
 
 def _take(git_dir: Path, refs: Iterable[str], taken: list[str]) -> bool:
@@ -70,30 +90,33 @@ def _drop_empty(git_dir: Path, refs: Iterable[str]) -> None:
                 folder = folder.rpartition("/")[0]
 
 
-def free_left(git_dir: Path) -> None:
-    """Free the locks that a process left which died while it held some."""
+def free_left(git_dir: Path) -> int:
+    """Free the locks that a process left which died while it held some; returns how many."""
     try:
         if os.stat(f"{git_dir}/{_LOCK}").st_nlink < 2:  # noqa: PTH116 — before each and every transaction
-            return
+            return 0
     except OSError:
-        return
+        return 0
     with locks.exclusive(git_dir / _LOCK, wait=False) as free:
-        if free:
-            _free(git_dir)
+        return _free(git_dir) if free else 0
 
 
-def _free(git_dir: Path) -> None:
+def _free(git_dir: Path) -> int:
+    count = 0
+    lock, packed = git_dir / "packed-refs.lock", git_dir / PACKED
+    with suppress(FileNotFoundError):
+        if lock.samefile(packed):
+            lock.unlink()
+            count += 1
+    packed.unlink(missing_ok=True)
     mine = os.stat(git_dir / _LOCK)  # noqa: PTH116 — by the same means as above
     if mine.st_nlink < 2:
-        return
-    lock = git_dir / "packed-refs.lock"
-    for left in (git_dir / "objects" / "pack").glob(f"{TEMPORARY}*.refs"):
-        with suppress(FileNotFoundError):
-            if lock.samefile(left):
-                lock.unlink()
+        return count
     for folder, _, files in os.walk(git_dir / "refs"):
         for name in files:
             path = Path(folder, name)
             with suppress(FileNotFoundError):
                 if name.endswith(".lock") and os.path.samestat(path.stat(), mine):
                     path.unlink()
+                    count += 1
+    return count

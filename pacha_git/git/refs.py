@@ -202,8 +202,6 @@ class Refs:
             # Whatever is not as it should be, git says better, or waits for.
             if not mine or any(self.get(update.ref) != update.old for update in updates):
                 return False
-            if any(os.path.lexists(f"{self._dir}/{ref}") for ref in new):
-                return False  # a folder of refs, or of none
             return newrefs.add(self._dir, new, wait_seconds=int(_WAIT_MS) / 1000)
 
     def _why(self, updates: Sequence[RefUpdate], error: CommandFailed) -> PachaError:
@@ -229,6 +227,7 @@ class Refs:
 
     def pack(self) -> None:
         """Move loose refs into the packed file."""
+        reflocks.free_left(self._dir)
         run(self._git(*_SYNC_EACH, "pack-refs", "--all"))
 
 

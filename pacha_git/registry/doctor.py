@@ -13,6 +13,7 @@ from typing import Final
 
 from pacha_git.errors import PachaError
 from pacha_git.git.packfiles import sweep
+from pacha_git.git.reflocks import free_left
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import sweep_sides
 from pacha_git.registry.context import Context
@@ -55,12 +56,13 @@ def _shallow(path: Path) -> Finding:
 
 
 def _locks(path: Path) -> Finding:
-    """Ref locks that a killed git left behind."""
+    """Ref locks that a killed git left behind, or one of us."""
+    freed = free_left(path)
     old = [lock for lock in _ref_locks(path) if time.time() - lock.stat().st_mtime > _LOCK_AGE]
     for lock in old:
         lock.unlink(missing_ok=True)
-    if old:
-        return Finding("locks", "fixed", f"removed {len(old)} locks that a killed git left behind")
+    if freed or old:
+        return Finding("locks", "fixed", f"removed {freed + len(old)} locks that a killed program left behind")
     return Finding("locks", "ok", "no stale locks")
 
 

@@ -195,6 +195,18 @@ def test_a_stale_lock_on_a_ref_is_told_and_doctor_removes_it(
     full.models.stage("m@1.0.0", "staging")
 
 
+def test_locks_that_one_of_us_left_are_removed_at_once(full: Registry) -> None:
+    file = put(full.path / "pacha/refs.lock", b"")
+    left = [full.path / "refs/pacha/models/new/1.0.0.lock", full.path / "packed-refs.lock"]
+    left[0].parent.mkdir()
+    left[0].hardlink_to(file)
+    left[1].hardlink_to(put(full.path / "pacha/refs.packed", b"# half"))
+    [finding] = [f for f in full.doctor() if f.check == "locks"]
+    assert (finding.state, finding.message) == ("fixed", "removed 2 locks that a killed program left behind")
+    assert not any(lock.exists() for lock in left)
+    assert not (full.path / "pacha/refs.packed").exists()
+
+
 def test_what_a_dead_writer_left_is_swept_and_a_strange_keep_is_not(full: Registry) -> None:
     packs = full.path / "objects" / "pack"
     some = next(packs.glob("pack-*.pack"))

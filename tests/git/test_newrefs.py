@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -69,7 +71,7 @@ def test_many_new_refs_are_in_the_packed_file_and_nowhere_else(repo: Path) -> No
     assert [path.name for path in loose(repo)] == ["before"]
     assert refs.below("refs/") == by_git(repo) == {"refs/x/before": one} | {each.ref: two for each in creations(two)}
     assert not list((repo / "refs").rglob("*.lock"))
-    assert not list((repo / "objects/pack").glob("tmp_*"))
+    assert not (repo / "pacha/refs.packed").exists()
     with pytest.raises(RefMoved):
         refs.update(creations(one))
     for moved in (RefUpdate("refs/x/before", two, two), RefUpdate("refs/x/nowhere", two, two)):
@@ -159,7 +161,7 @@ def test_nobody_is_passed_over_who_has_the_lock(repo: Path) -> None:
     timer.start()
     assert newrefs.add(repo, new, wait_seconds=20)
     assert by_git(repo) == new
-    assert not list((repo / "objects/pack").glob("tmp_*"))
+    assert not (repo / "pacha/refs.packed").exists()
 
 
 def test_whoever_takes_the_lock_right_after_us_keeps_it(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +281,7 @@ def test_what_the_killed_left_locked_is_free_again(repo: Path, at: str) -> None:
     oid = commit(repo)
     program = [sys.executable, "-c", KILLED, str(repo), str(oid), at]
     assert subprocess.run(program, env=environment(), check=False).returncode == -signal.SIGKILL
-    assert len(list((repo / "refs").rglob("*.lock"))) == 40
+    assert len(list((repo / "refs").rglob("v.lock"))) == 40
     assert (repo / "packed-refs.lock").exists() == (at == "packed")
     all_of_them = {each.ref: oid for each in creations(oid)}
     assert by_git(repo) == (all_of_them if at == "done" else {})
@@ -320,6 +322,68 @@ def test_stock_git_beside_it_loses_nothing(repo: Path) -> None:
     assert by_git(repo) == made | ours
 
 
+def test_what_the_killed_left_locked_keeps_nobody_from_tidying(repo: Path) -> None:
+    oid = commit(repo)
+    program = [sys.executable, "-c", KILLED, str(repo), str(oid), "packed"]
+    assert subprocess.run(program, env=environment(), check=False).returncode == -signal.SIGKILL
+    git(repo, "prune", "--expire=now")
+    Refs(repo).pack()
+    assert {path.name for path in repo.rglob("*.lock")} == {"refs.lock"}
+    assert not (repo / "pacha/refs.packed").exists()
+
+
+def test_a_copy_of_what_the_killed_left_can_be_written(repo: Path) -> None:
+    oid = commit(repo)
+    Refs(repo).update(creations(oid))
+    (repo / "pacha/refs.packed").write_text("left")
+    Refs(repo).update(creations(oid, name="more"))
+    assert len(by_git(repo)) == 80
+
+
+def test_where_our_file_is_another_s_git_does_it(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    oid = commit(repo)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("pacha_git.git.reflocks.os.utime", refuse)
+    Refs(repo).update(creations(oid))
+    assert len(by_git(repo)) == len(loose(repo)) == 40
+
+
+@pytest.mark.parametrize(("theirs", "alone"), [("refs/x/n3", False), ("refs/x/n3/v/below", True)])
+def test_who_has_begun_to_make_a_ref_where_a_folder_would_be_is_seen(repo: Path, theirs: str, alone: bool) -> None:
+    oid = commit(repo)
+    argv = ["git", "-C", str(repo), "update-ref", "--stdin"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as stock:
+        assert stock.stdin is not None
+        assert stock.stdout is not None
+        stock.stdin.write(f"start\ncreate {theirs} {oid}\nprepare\n")
+        assert [stock.stdout.readline() for _ in range(2)] == ["start: ok\n", "prepare: ok\n"]
+        with pytest.raises(PachaError) if alone else nullcontext():
+            Refs(repo).update(creations(oid))
+        stock.stdin.write("commit\n")
+        stock.stdin.close()
+        assert (stock.stdout.read() == "commit: ok\n") == alone
+    assert by_git(repo) == ({theirs: oid} if alone else {each.ref: oid for each in creations(oid)})
+
+
+def test_a_ref_below_one_of_ours_that_comes_at_the_last_moment_is_seen(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oid = commit(repo)
+    add = newrefs.add
+
+    def late(*arguments: Any, **options: Any) -> bool:
+        git(repo, "update-ref", "refs/x/n3/v/below", oid)
+        return add(*arguments, **options)
+
+    monkeypatch.setattr(newrefs, "add", late)
+    with pytest.raises(PachaError):
+        Refs(repo).update(creations(oid))
+    assert by_git(repo) == {"refs/x/n3/v/below": oid}
+
+
 BATCH = """
 import sys
 from pathlib import Path
@@ -340,7 +404,7 @@ def test_it_is_on_the_disk_before_it_has_its_name_and_before_it_is_acknowledged(
     steps = [line for line in trace.read_text().splitlines() if "packed-refs" in line or "fsync(" in line]
     written, linked, named, folder = steps
     assert written.startswith("fsync(")
-    assert "tmp_pacha_" in written
+    assert "refs.packed" in written
     assert linked.startswith("link")
     assert linked.count(str(repo / "packed-refs.lock")) == 1
     assert named.startswith("rename")
