@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pacha_git.errors import Conflict, Corrupt, PachaError
-from pacha_git.git import newrefs, packedwriter, reflocks
 from pacha_git.git.packedrefs import PackedRefs
-from pacha_git.git.transactions import Transactions, prepared
 from pacha_git.names import Oid, gist
 from pacha_git.process import CommandFailed, run
+
+if TYPE_CHECKING:
+    from pacha_git.git.transactions import Transactions
+
+# What only writes is loaded when something is written: most commands read.
 
 _ABSENT: Final = "0" * 40
 _WAIT_MS: Final = "20000"
@@ -59,8 +63,13 @@ class Refs:
     def __init__(self, git_dir: Path) -> None:
         self._dir = git_dir
         self._packed = PackedRefs(git_dir / "packed-refs")
-        self._transactions = Transactions(self._git(*_SYNC_EACH, *_UPDATE))
         self.is_new = False
+
+    @cached_property
+    def _transactions(self) -> Transactions:
+        from pacha_git.git.transactions import Transactions
+
+        return Transactions(self._git(*_SYNC_EACH, *_UPDATE))
 
     def get(self, ref: str) -> Oid | None:
         """Where a ref stands; None if it does not exist."""
@@ -112,7 +121,7 @@ class Refs:
 
     def count_loose(self) -> int:
         """How many refs lie in files of their own."""
-        return sum(len(files) for _, _, files in os.walk(self._dir / "refs"))
+        return _count_files(f"{self._dir}/refs")
 
     def loose_below(self, prefix: str) -> dict[str, Oid]:
         """The refs below a prefix that lie in files of their own; there are few, for ``pack`` gathers them."""
@@ -140,6 +149,8 @@ class Refs:
         """
         if not updates:
             return
+        from pacha_git.git import reflocks
+
         reflocks.free_left(self._dir)
         try:
             updates = self._remember(updates)
@@ -162,9 +173,11 @@ class Refs:
         Raises:
             RefMoved: as ``update``.
         """
-        root = "refs/" if self.is_new else packedwriter.ROOT
         if len(updates) < _VERY_MANY or not self._packed.now().is_fully_peeled:
             return updates
+        from pacha_git.git import packedwriter
+
+        root = "refs/" if self.is_new else packedwriter.ROOT
         loose = self.loose_below(root)
         packed = self._packed.now().below(root)
         seen: dict[str, Oid] = {}
@@ -187,6 +200,8 @@ class Refs:
         """The same with one sync where each file of its own would take one."""
         if self._create_packed(updates):
             return
+        from pacha_git.git.transactions import prepared
+
         with prepared(self._git(*_SYNC_LATER, *_UPDATE), _commands(updates)) as transaction:
             # Every new value lies in a lock file, so what ``commit`` renames is on the disk already.
             sync_file_system(self._dir)
@@ -198,6 +213,8 @@ class Refs:
         new = {update.ref: update.new for update in updates if update.new is not None and update.old is None}
         if not all(update.ref in new or update.new == update.old for update in updates):
             return False  # a file of its own would hide the new value of a ref that exists
+        from pacha_git.git import newrefs, reflocks
+
         with reflocks.locked(self._dir, [update.ref for update in updates]) as mine:
             # Whatever is not as it should be, git says better, or waits for.
             if not mine or any(self.get(update.ref) != update.old for update in updates):
@@ -227,8 +244,19 @@ class Refs:
 
     def pack(self) -> None:
         """Move loose refs into the packed file."""
+        from pacha_git.git import reflocks
+
         reflocks.free_left(self._dir)
         run(self._git(*_SYNC_EACH, "pack-refs", "--all"))
+
+
+def _count_files(folder: str) -> int:
+    # After every change somebody asks, and os.walk would take three times as long.
+    try:
+        with os.scandir(folder) as entries:
+            return sum(_count_files(entry.path) if entry.is_dir(follow_symlinks=False) else 1 for entry in entries)
+    except FileNotFoundError:
+        return 0  # emptied and removed meanwhile
 
 
 def sync_file_system(path: Path) -> None:
