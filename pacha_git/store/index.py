@@ -9,6 +9,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pacha_git.names import Oid
@@ -16,6 +17,7 @@ from pacha_git.store.database import Database, is_damage
 from pacha_git.store.sources import touched_ns
 
 _BATCH: Final = 500
+_SORTED: Final = 50_000
 _COMPLETE: Final = "SELECT 1 FROM meta WHERE key = 'complete'"
 # A file may change again within the clock tick in which it was written, and look the same. So what was written a moment
 # before it was hashed is not remembered: it may be another by now.
@@ -66,8 +68,10 @@ class DedupIndex:
 
     def add_chunks(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         """Remember (raw digest, raw oid) pairs."""
-        # Sorted, as the table is: so that each of its pages is written once.
-        self._write("INSERT OR REPLACE INTO chunk VALUES (?, ?)", sorted(pairs))
+        # Sorted, as the table is, so that each of its pages is written once; not all, for there may be millions.
+        rest = iter(pairs)
+        while few := sorted(islice(rest, _SORTED)):
+            self._write("INSERT OR REPLACE INTO chunk VALUES (?, ?)", few)
 
     @property
     def complete(self) -> bool:
@@ -134,18 +138,20 @@ class DedupIndex:
             payload: Its commit.
             since: The time, in ns since 1970, when the first of them was about to be hashed; marks are from before.
         """
-        settled = [file for file in files if since - touched_ns(file[1]) > _RACY_NS]
+        settled = (file for file in files if since - touched_ns(file[1]) > _RACY_NS)
+        first = next(settled, None)
+        if first is None:
+            return
 
         def work(_: sqlite3.Connection) -> None:
             with self._database.writing() as connection:
                 connection.execute("INSERT OR IGNORE INTO holder (ref, payload) VALUES (?, ?)", (ref, payload))
                 connection.executemany(
                     "INSERT OR REPLACE INTO stat SELECT ?, ?, ?, ?, id FROM holder WHERE ref = ? AND payload = ?",
-                    ((*file, ref, payload) for file in settled),
+                    ((*file, ref, payload) for file in chain([first], settled)),
                 )
 
-        if settled:
-            self._tolerant(work, None)
+        self._tolerant(work, None)
 
     # Packs and damage ----------------------------------------------------------------------------------------------
 

@@ -58,13 +58,20 @@ class _Tally:
     shared: int = 0
     pairs: KeyTable = field(default_factory=lambda: KeyTable(32, 20))
     files: list[FileLine] = field(default_factory=list)
-    seen: list[tuple[SourceFile, bytes, bytes | None]] = field(default_factory=list)
+    lines: dict[str, FileLine] = field(default_factory=dict)
+    seen: list[SourceFile] = field(default_factory=list)
     since: int = field(default_factory=time.time_ns)
     here: str = field(default_factory=os.getcwd)
 
     def place(self, file: SourceFile) -> str:
         """Where a file lies, as the index knows it; links in the path may stay, for the mark tells files apart."""
         return file.location if file.location.startswith("/") else f"{self.here}/{file.location}"
+
+    def as_seen(self, file: SourceFile) -> tuple[str, bytes, bytes, bytes | None]:
+        """What the index remembers of a file that was read."""
+        line = self.lines[file.path]
+        whole = line.parts[0][0].raw if line.parts and line.stored == "blob" else None
+        return self.place(file), file.mark, bytes.fromhex(line.blake3), whole
 
     def count(self, stored: Stored) -> None:
         if stored.new:
@@ -97,8 +104,7 @@ class WrittenPayload:
             for line in tally.files
         ]
         index.add_files(self.content.layout, known)
-        seen = ((tally.place(file), file.mark, digest, oid) for file, digest, oid in tally.seen)
-        index.remember_seen(seen, ref, self.commit, since=tally.since)
+        index.remember_seen(map(tally.as_seen, tally.seen), ref, self.commit, since=tally.since)
         self._sound.remember_touched(pack.stem for pack in packs)
 
 
@@ -129,7 +135,7 @@ class PayloadWriter:
         self._layout = layout
         self._sound = Soundness(repo, index, changes.damaged)
         self._tally = _Tally()
-        self._lines: dict[str, FileLine] = {}
+        self._lines = self._tally.lines
         self._held: dict[tuple[str, str], bool] = {}
         self._done = 0
 
@@ -216,17 +222,16 @@ class PayloadWriter:
             elif found is not None:
                 digests[file.path] = found.digest
             elif file.size in known_sizes:
-                hashed = digests[file.path] = digest_of(file)
-                self._tally.seen.append((file, hashed, None))
+                digests[file.path] = digest_of(file)
+                self._tally.seen.append(file)
         known = self._index.files(digests.values(), self._layout.name) if digests else {}
         for file in files if known else ():
             digest = digests.get(file.path, b"")
             as_known = known.get(digest)
-            if as_known is None or as_known.size != file.size or not self._still_held(as_known.ref, as_known.payload):
-                continue
-            line = FileLine(file.path, file.size, file.mode, digest.hex(), as_known.stored, as_known.parts)
-            self._lines[file.path] = line
-            self._tally.shared += file.size
+            if as_known is not None and as_known.size == file.size and self._still_held(as_known.ref, as_known.payload):
+                hexed, stored, parts = digest.hex(), as_known.stored, as_known.parts
+                self._lines[file.path] = FileLine(file.path, file.size, file.mode, hexed, stored, parts)
+                self._tally.shared += file.size
 
     def _still_held(self, ref: str, payload: str) -> bool:
         """Whether a payload that has a file is still held by its ref, which then must not move before we are done."""
@@ -273,7 +278,7 @@ class PayloadWriter:
         line = FileLine(file.path, file.size, file.mode, digest.hexdigest(), "chunked", groups.end())
         self._lines[file.path] = line
         self._tally.files.append(line)
-        self._tally.seen.append((file, digest.digest(), None))
+        self._tally.seen.append(file)
 
     def _write_small(self, stream: PackStream, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
         results = stream.store(windows(files))
@@ -289,7 +294,7 @@ class PayloadWriter:
 
     def _keep_whole(self, file: SourceFile, digest: bytes, oid: bytes) -> None:
         self._lines[file.path] = _whole(file, digest, oid)
-        self._tally.seen.append((file, digest, oid))
+        self._tally.seen.append(file)
 
 
 def _whole(file: SourceFile, digest: bytes, oid: bytes) -> FileLine:

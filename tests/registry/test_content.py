@@ -110,6 +110,16 @@ def test_downloads_leave_no_temporaries_and_take_the_umask(registry: Registry, t
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "m", "o", "registry.git"]
 
 
+def test_a_disk_that_takes_a_part_at_a_time_gets_all(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really = os.write
+    with monkeypatch.context() as patched:
+        patched.setattr("pacha_git.registry.download.os.write", lambda file, data: really(file, bytes(data[:60_000])))
+        registry.models.download("many", tmp_path / "new")
+    assert contents(tmp_path / "new") == FILES
+
+
 def test_progress_ends_at_the_whole(registry: Registry, tmp_path: Path) -> None:
     seen: list[tuple[int, int | None]] = []
     registry.models.download(
