@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import random
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from benchmarks import resident
 from pacha_git import Registry, RemoteError
 from pacha_git.git.packwriter import PackWriter
 from pacha_git.git.repo import GitRepository
@@ -189,7 +189,24 @@ def first_push(folder: Path, size: int, rounds: int) -> None:
     tell(f"first push of {size / MIB:.0f} MiB", statistics.median(ours), "s")
     tell("the same objects by stock git push", statistics.median(stock), "s")
     tell("ratio", statistics.median(ours) / statistics.median(stock), "x", "<= 1.2")
-    tell("most memory of any process", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024, "MiB")
+    _most_memory(folder, registry, size)
+
+
+def _most_memory(folder: Path, registry: Registry, size: int) -> None:
+    """Of any program on either side, where the server is a plain repository with all of it in one pack."""
+    below = folder / "memory"
+    below.mkdir()
+    with git_daemon(below) as served:
+        registry.add_remote("memory", served.url)
+        with resident.watched() as peak:
+            pacha(registry.path, "push", "memory")
+        tell(f"most memory of any process in a push of {size / MIB:.0f} MiB", peak.bytes / MIB, "MiB", "<= 200")
+        hub = f"file://{served.path}"
+        subprocess.run(["git", "-C", served.path, "-c", "pack.window=0", "repack", "-adq"], check=True)
+        command = [sys.executable, "-m", "pacha_git", "-q", "clone", hub, str(below / "there.git"), "--payload", "all"]
+        with resident.watched() as peak:
+            subprocess.run(command, check=True)
+        tell("in a clone of them from a folder, which has one pack", peak.bytes / MIB, "MiB", "<= 200")
 
 
 def _push_ours(registry: Registry, url: str, name: str) -> float:
