@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -99,12 +99,20 @@ def _lines(data: bytes) -> dict[bytes, bytes]:
 
 def _refuse_folders(refs: Iterable[bytes], every: set[bytes]) -> None:
     """Git's own check: ``a`` and ``a/b`` can't both be refs."""
-    folders = {ref[:at] for ref in every for at in _slashes(ref)}
-    both = next((ref for ref in refs if ref in folders or any(ref[:at] in every for at in _slashes(ref))), None)
+    folders: set[bytes] = set()
+    for ref in every:
+        for folder in _folders(ref):
+            if folder in folders:
+                break  # and so are those above it
+            folders.add(folder)
+    both = next((ref for ref in refs if ref in folders or any(folder in every for folder in _folders(ref))), None)
     if both is not None:
         raise PachaError(f"{both.decode('utf-8', 'replace')} would be a ref and a folder of refs at once")
 
 
-def _slashes(ref: bytes) -> list[int]:
-    """Where the folders above a ref end."""
-    return [at for at, byte in enumerate(ref) if byte == 0x2F]
+def _folders(ref: bytes) -> Iterator[bytes]:
+    """The folders above a ref, the nearest first."""
+    at = ref.rfind(b"/")
+    while at > 0:
+        yield ref[:at]
+        at = ref.rfind(b"/", 0, at)

@@ -27,6 +27,7 @@ from pacha_git.trust.signers import Signers
 
 _DEFAULT: Final = "origin"
 _SMALL: Final = 64 << 20
+_FEW: Final = 100
 
 
 def list_remotes(context: Context) -> list[tuple[str, str]]:
@@ -114,9 +115,10 @@ def tracking(remote: str, ref: str) -> str:
 
 def remember(context: Context, changes: Changes, remote: str, refs: Mapping[str, Oid]) -> None:
     """Let the last-seen copies of a remote's refs stand here; of several who look at once the last one holds."""
+    known = context.repo.refs_below(f"refs/remotes/{remote}/") if len(refs) > _FEW else None
     for ref, oid in refs.items():
         last = tracking(remote, ref)
-        before = context.repo.ref(last)
+        before = context.repo.ref(last) if known is None else known.get(last)
         if before != oid:
             changes.move(last, oid, before)
     changes.resolve_with("refs/remotes/", lambda _changes, update, _now: update.new)
