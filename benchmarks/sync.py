@@ -124,9 +124,9 @@ def _tell_moved(what: str, wire: Wire, move: Callable[[], Transfer]) -> None:
     begin = time.perf_counter()
     moved = move().bytes
     tell(what, moved / MIB, "MiB", "<= 1.3")
-    tell("  its seconds", time.perf_counter() - begin, "s")
+    tell(f"  {what}: seconds", time.perf_counter() - begin, "s")
     if wire.total:
-        tell("  with the lists of refs", wire.total / MIB, "MiB")
+        tell(f"  {what}: with the lists of refs", wire.total / MIB, "MiB")
 
 
 def many_versions(path: Path, count: int) -> None:
@@ -168,13 +168,9 @@ def nothing_to_do(folder: Path, count: int) -> None:
     tell(f"first pull of {count:,} versions that are here already", time.perf_counter() - begin, "s")
     bound = "<= 1.5" if count == 100_000 else ""
     for verb in ("push", "pull"):
-        tell(
-            f"{verb} of {count:,} versions with nothing to do",
-            median(partial(_for_the_first, path, verb), 5),
-            "s",
-            bound,
-        )
-        tell("  and when that is remembered", median(partial(pacha, path, verb), 5), "s", bound)
+        first = median(partial(_for_the_first, path, verb), 5)
+        tell(f"{verb} of {count:,} versions with nothing to do", first, "s", bound)
+        tell(f"  {verb} when that is remembered", median(partial(pacha, path, verb), 5), "s", bound)
     pacha(path, "status")
     tell(f"status of {count:,} versions", median(partial(pacha, path, "status"), 3), "s")
 
