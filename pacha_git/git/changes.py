@@ -188,9 +188,10 @@ class Changes:
         vouch = self._repo.vouch() if self._repo.vouch is not None else None
         with ExitStack() as protection:
             if self._shared and gc_under_way(self._repo.path):
-                self._copy_shared()
+                self._copy(self._shared)
+                self._shared.clear()
             self._finish(protection)
-            self._protect()
+            self._protect(protection)
             for attempt in range(_TRIES):
                 try:
                     self._repo.refs.update(self.moved.updates)
@@ -213,23 +214,24 @@ class Changes:
             protection.enter_context(writer)
             self.packs += writer.finish()
 
-    def _protect(self) -> None:
+    def _protect(self, protection: ExitStack) -> None:
         """Make what is relied on young, and see that it is here: a gc that begins now spares it."""
-        gone = self._repo.packs.freshen(oid.raw for oid in self._shared) if self._shared else ()
-        if gone:
-            raise SharedObjectGone(
-                f"{len(gone)} stored objects vanished meanwhile (did git gc run?)", hint="try the command again"
-            )
+        old = self._repo.packs.freshen(oid.raw for oid in self._shared) if self._shared else ()
+        if old:
+            # The file is another user's, if it is there at all.
+            self._copy(Oid(raw.hex()) for raw in old)
+            self._finish(protection)
 
-    def _copy_shared(self) -> None:
+    def _copy(self, oids: Iterable[Oid]) -> None:
         """Write what is relied on anew: a gc that has begun already may have decided to free it."""
-        for oid in sorted(self._shared):
+        for oid in sorted(oids):
             try:
                 kind, body = self._repo.packs.read(oid)
             except NotFound:
-                raise SharedObjectGone(f"{oid} vanished meanwhile", hint="try the command again") from None
+                raise SharedObjectGone(
+                    f"{oid} vanished meanwhile (did git gc run?)", hint="try the command again"
+                ) from None
             self.writer.add(kind, body)  # type: ignore[arg-type]
-        self._shared.clear()
 
     def _resolve(self) -> bool:
         """Ask the resolvers about every ref that moved; whether all of them are settled."""

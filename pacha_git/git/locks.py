@@ -9,7 +9,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -56,14 +56,24 @@ def _opened(path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except PermissionError:
-            return os.open(
-                path, os.O_RDONLY | os.O_CLOEXEC
-            )  # another member of the group made it; to lock it is enough
+            # Another member of the group made it; to lock it is enough.
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        _open_to_group(path, descriptor)
+        return descriptor
     except OSError as error:
         hint = "free some space, then try again" if error.errno in _FULL else "the folder must be writable for you"
         raise PachaError(f"can't lock {path}: {error.strerror}", hint=hint) from None
+
+
+def _open_to_group(path: Path, descriptor: int) -> None:
+    """Let whoever may look into the folder lock the file, whatever the umask of its maker: registries are shared."""
+    mode = path.parent.stat().st_mode & 0o666
+    status = os.fstat(descriptor)
+    if mode & ~status.st_mode:
+        with suppress(PermissionError):  # it is another's
+            os.fchmod(descriptor, (status.st_mode | mode) & 0o777)
 
 
 def _names(path: Path, descriptor: int) -> bool:

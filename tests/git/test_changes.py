@@ -158,6 +158,20 @@ def test_what_is_relied_on_is_copied_while_a_gc_runs(repo: GitRepository) -> Non
     assert git(repo.path, "show", "refs/x/a:file") == "x"
 
 
+def test_what_is_relied_on_is_copied_from_a_file_of_another_user(
+    repo: GitRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with changing(repo, "test") as changes:
+        changes.move("refs/x/a", commit(changes, "same"), None)
+    monkeypatch.setattr("pacha_git.git.packreader._touch", lambda path: False)
+    with changing(repo, "test") as changes:
+        changes.move("refs/x/b", commit(changes, "same"), None)
+    assert len(list(repo.objects.glob("pack/pack-*.pack"))) == 2
+    assert not list(repo.objects.glob("pack/*.keep"))
+    assert temporaries(repo.path) == []
+    assert git(repo.path, "fsck", "--full", "--strict") == ""
+
+
 def test_a_gc_is_told_by_its_file(tmp_path: Path) -> None:
     assert not gc_under_way(tmp_path)
     here, program = socket.gethostname(), subprocess.Popen(["true"])

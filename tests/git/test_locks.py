@@ -51,6 +51,19 @@ def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
         assert free
 
 
+@pytest.mark.parametrize(("folder", "wanted"), [(0o2775, 0o664), (0o755, 0o644), (0o700, 0o600)])
+def test_whoever_may_look_into_the_folder_may_lock_it(tmp_path: Path, folder: int, wanted: int) -> None:
+    path = tmp_path / "shared" / "lock"
+    path.parent.mkdir()
+    path.parent.chmod(folder)
+    before = os.umask(0o077)
+    try:
+        with locks.exclusive(path):
+            assert path.stat().st_mode & 0o777 == wanted
+    finally:
+        os.umask(before)
+
+
 def test_what_was_forked_off_meanwhile_keeps_no_lock(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     wait, end = os.pipe()
