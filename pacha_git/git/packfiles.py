@@ -35,6 +35,7 @@ class LockedFile:
 
     def __init__(self, path: Path, mode: int) -> None:
         self.path = path
+        self.fd = -1
         self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with suppress(OSError):  # some network file systems have no locks; then nobody sweeps there
             fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pacha_git.errors import PachaError
-from pacha_git.git.packfiles import sweep
+from pacha_git.git.packfiles import LockedFile, sweep
 from pacha_git.git.packwriter import PackWriter
 from pacha_git.names import Oid
 from tests.chunking.samples import bytes_of
@@ -216,6 +216,14 @@ def test_a_folder_that_may_not_be_written_is_one_error(tmp_path: Path) -> None:
     (tmp_path / "objects").write_text("")
     with pytest.raises(PachaError, match="can't store"):
         PackWriter(tmp_path / "objects", reason="test")
+
+
+def test_a_file_that_can_t_be_made_is_that_error_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    others: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", others.append)
+    with pytest.raises(FileNotFoundError):
+        LockedFile(tmp_path / "none" / "file", 0o666)
+    assert others == []
 
 
 def test_a_temporary_that_another_program_prunes_is_one_error(repo: Path) -> None:
