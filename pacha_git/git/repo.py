@@ -9,11 +9,13 @@ import re
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 from pacha_git.errors import Corrupt, NotFound, PachaError
+from pacha_git.git.packfiles import storing
 from pacha_git.git.packreader import PackSet
 from pacha_git.git.refs import Refs
 from pacha_git.git.staged import StagedRefs
@@ -229,9 +231,16 @@ class GitRepository:
 def _write_settings(path: Path) -> None:
     for key, value in _CONFIG.items():
         run(["git", "config", "--file", str(path / "config"), key, value])
-    info = path / "info"
-    info.mkdir(exist_ok=True)
-    (info / "attributes").write_text(_NO_DELTA)
+    attributes = path / "info" / "attributes"
+    with suppress(OSError):
+        if attributes.read_text() == _NO_DELTA:
+            return  # it may be another user's
+    with storing(path):
+        attributes.parent.mkdir(exist_ok=True)
+        attributes.write_text(_NO_DELTA)
+        mode = path.stat().st_mode & 0o7777  # whoever may read the registry repacks it, whatever our umask
+        attributes.parent.chmod(mode)
+        attributes.chmod(mode & 0o666)
 
 
 def _check_layout(path: Path) -> None:

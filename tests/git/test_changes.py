@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pacha_git.errors import PachaError
 from pacha_git.git.changes import Changes, SharedObjectGone, changing
 from pacha_git.git.foreign import gc_under_way
 from pacha_git.git.refs import RefMoved
@@ -184,3 +185,27 @@ def test_a_gc_is_told_by_its_file(tmp_path: Path) -> None:
         assert gc_under_way(tmp_path) is runs, text
     os.utime(tmp_path / "gc.pid", (0, 0))
     assert not gc_under_way(tmp_path)
+
+
+def test_the_settings_of_a_shared_repository_are_the_groups_too(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        GitRepository.create(tmp_path / "r.git", shared=True)
+    finally:
+        os.umask(before)
+    info = tmp_path / "r.git" / "info"
+    assert info.stat().st_mode & 0o070 == 0o070
+    assert (info / "attributes").stat().st_mode & 0o060 == 0o060
+
+
+def test_settings_that_are_right_are_left_alone_and_others_that_can_t_be_written_are_one_error(
+    repo: GitRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    GitRepository.create(repo.path)
+    (repo.path / "info/attributes").unlink()
+    with pytest.raises(PachaError, match="Permission denied"):
+        GitRepository.create(repo.path)
