@@ -36,6 +36,7 @@ _UPDATE: Final = ("update-ref", "-z", "--stdin")
 _MANY: Final = 16
 _VERY_MANY: Final = 500
 _LONGEST_REF: Final = 4096
+_MOST_HOPS: Final = 4
 
 
 class RefUpdate(NamedTuple):
@@ -76,18 +77,25 @@ class Refs:
         # Loose first: pack-refs writes the packed file before it unlinks a loose one, so nothing can fall between.
         return self._loose(ref) or self._packed.now().get(ref)
 
-    def _loose(self, ref: str) -> Oid | None:
+    def _loose(self, ref: str, hops: int = _MOST_HOPS) -> Oid | None:
         # A path object would take longer than all the rest, and a listing does this for hundreds.
         try:
             file = os.open(f"{self._dir}/{ref}", os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError):
             return None
         try:
-            return _loose_oid(ref, os.read(file, _LONGEST_REF))
+            text = os.read(file, _LONGEST_REF)
+            if not text.startswith(b"ref:"):
+                return _loose_oid(ref, text)
         except IsADirectoryError:
             return None
         finally:
             os.close(file)
+        # One of another program: ours never lead to another, and there it ends where git ends.
+        aim = text[4:].strip().decode("utf-8", "surrogateescape")
+        if not hops or not aim.startswith("refs/") or ".." in aim:
+            return None
+        return self._loose(aim, hops - 1) or self._packed.now().get(aim)
 
     def below(self, prefix: str) -> dict[str, Oid]:
         """All refs whose name begins with ``prefix`` (which ends in ``/``), sorted by name."""
@@ -226,7 +234,7 @@ class Refs:
             now = self.get(update.ref)
             if now != update.old:
                 return RefMoved(f"{update.ref} is at {now or 'nothing'}, not at {update.old or 'nothing'}")
-        if ".lock" in error.stderr:
+        if ".lock" in error.stderr and "File exists" in error.stderr:
             return PachaError(f"a ref is locked: {error.message}", hint="if no other pacha runs here: git pacha doctor")
         return PachaError(f"git could not move the refs: {error.stderr.strip()[-400:]}")
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pacha_git.errors import Corrupt, PachaError
 from pacha_git.git.refs import RefMoved, Refs, RefUpdate
 from pacha_git.names import Oid
+from pacha_git.process import CommandFailed
 from tests.git.stock import bare, git
 
 SEGMENT = st.text("ab-.1Z", min_size=1, max_size=4).filter(
@@ -181,7 +182,7 @@ def test_one_reader_sees_what_others_pack_and_move(repo: Path) -> None:
     assert reader.get("refs/x/b") is None
 
 
-@pytest.mark.parametrize("data", [b"", b"nonsense\n", b"0" * 39 + b"\n", b"\xff" * 41, b"ref: refs/heads/main\n"])
+@pytest.mark.parametrize("data", [b"", b"nonsense\n", b"0" * 39 + b"\n", b"\xff" * 41])
 def test_a_loose_file_that_holds_no_id(repo: Path, data: bytes) -> None:
     path = repo / "refs/x/bad"
     path.parent.mkdir(parents=True)
@@ -209,3 +210,29 @@ def test_locks_are_no_refs(repo: Path) -> None:
     (repo / "refs/x/b.lock").write_text(str(oid))
     assert refs.below("refs/") == {"refs/x/a": oid}
     os.remove(repo / "refs/x/a.lock")  # noqa: PTH107 — as another program would
+
+
+def test_a_ref_that_leads_to_another_is_read_as_git_reads_it(repo: Path) -> None:
+    refs, oid = Refs(repo), blob(repo, "x")
+    create(refs, loose=oid, packed=oid)
+    git(repo, "pack-refs", "--all")
+    create(refs, other=oid)
+    chain = ["other", *(f"hop{number}" for number in range(6))]
+    for name, aim in [
+        ("p", "packed"),
+        ("l", "other"),
+        ("none", "nothing"),
+        ("loop", "loop"),
+        *zip(chain[1:], chain, strict=False),
+    ]:
+        git(repo, "symbolic-ref", f"refs/x/{name}", f"refs/x/{aim}")
+    (repo / "refs/x/out").write_text("ref: refs/../HEAD\n")
+    assert refs.below("refs/") == by_git(repo)
+    assert set(refs.below("refs/x/")) == {f"refs/x/{name}" for name in ["loose", "packed", "p", "l", *chain[:5]]}
+
+
+def test_who_can_t_write_is_told_of_no_lock(repo: Path) -> None:
+    said = "fatal: prepare: cannot update ref 'refs/x/a': couldn't write '/r/refs/x/a.lock'"
+    error = Refs(repo)._why([], CommandFailed(["git"], 128, said))
+    assert "couldn't write" in error.message
+    assert "locked" not in error.message
