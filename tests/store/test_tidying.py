@@ -73,6 +73,25 @@ def test_what_a_gathering_wrote_is_relied_on_unread(registry: Registry, tmp_path
 
 
 @pytest.mark.usefixtures("few")
+def test_large_packs_are_not_written_again(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tidying, "LARGE_BYTES", 300_000)
+    folder = registry.path / "objects/pack"
+    large: set[Path] = set()
+    for number in range(9):
+        registry.models.register("large", put(tmp_path / "m", noise(400_000, number)), version=f"1.{number}.0")
+        registry.models.register("small", put(tmp_path / "m", noise(1000, number)), version=f"1.{number}.0")
+        large |= {path for path in folder.glob("pack-*.pack") if path.stat().st_size >= 300_000}
+        assert packs(registry) - len(large) <= 7
+    assert len(large) == 9
+    assert all(path.exists() for path in large)
+    all_verify(Registry.open(registry.path))
+    monkeypatch.setattr(tidying, "MOST_LARGE_PACKS", 8)
+    registry.models.register("small", put(tmp_path / "m", noise(1000, 99)), version="2.0.0")
+    assert packs(registry) <= 2, "so many large ones are gathered after all"
+    all_verify(Registry.open(registry.path))
+
+
+@pytest.mark.usefixtures("few")
 def test_nothing_is_gathered_while_somebody_writes(registry: Registry, tmp_path: Path) -> None:
     with locks.shared(registry.path / GC_LOCK):
         for number in range(9):
