@@ -45,7 +45,7 @@ class PackPart:
         self._index: LockedFile | None = None
         self._keep: LockedFile | None = None
         self._write_back = WriteBack(self._file.fd)
-        self._running = RunningChecksum() if declared else None
+        self._behind = WriteBehind(self._file.fd) if declared else None
         self._queue: list[bytes] = [_HEADER + declared.to_bytes(4, "big")]
         self._queued = _HEADER_BYTES
         self._end = _HEADER_BYTES
@@ -75,9 +75,10 @@ class PackPart:
         """Hand what waits to the operating system, once it is worth it."""
         if self._queued < _BLOCK and not everything:
             return
-        if self._running is not None:
-            self._running.update(self._queue)
-        _write_all(self._file.fd, self._queue)
+        if self._behind is not None:
+            self._behind.take(self._queue)
+        else:
+            _write_all(self._file.fd, self._queue)
         self._written += self._queued
         self._queue, self._queued = [], 0
         self._write_back.reached(self._written)
@@ -139,14 +140,16 @@ class PackPart:
 
     def _end_threads(self) -> None:
         self._write_back.wait()
-        if self._running is not None:
-            self._running.digest()
+        if self._behind is not None:
+            self._behind.end()
 
     def _checksum(self) -> bytes:
         """Finish the header and hash all: along the way, in memory, or from the page cache, as the case may be."""
-        if self.full and self._running is not None:
+        if self._behind is not None:
             self.write(everything=True)
-            return self._running.digest()
+            checksum = self._behind.digest()
+            if self.full:
+                return checksum
         count = len(self).to_bytes(4, "big")
         if not self._written:
             self._queue[0] = _HEADER + count
@@ -157,30 +160,55 @@ class PackPart:
         return _checksum_of_file(self._file.fd)
 
 
-class RunningChecksum:
-    """The SHA-1 of bytes as they are written, in a thread of its own that holds a few MiB at most."""
+class WriteBehind:
+    """Hashes bytes and writes them in a thread of its own, which holds some MiB at most; the cutting does not wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
         self._hashed = hashlib.sha1(usedforsecurity=False)
-        self._pieces: Queue[Sequence[bytes]] = Queue(8)
-        self._thread = Thread(target=self._run, name="pack-checksum", daemon=True)
+        self._error: OSError | None = None
+        self._pieces: Queue[Sequence[bytes]] = Queue(4)
+        self._thread = Thread(target=self._run, name="pack-write", daemon=True)
         self._thread.start()
 
-    def update(self, pieces: Sequence[bytes]) -> None:
-        """Take what comes next; an empty sequence ends it."""
-        self._pieces.put(pieces)
+    def take(self, pieces: Sequence[bytes]) -> None:
+        """Take what comes next.
+
+        Raises:
+            OSError: what came before could not be written.
+        """
+        if self._error is not None:
+            raise self._error
+        if pieces:
+            self._pieces.put(pieces)
 
     def digest(self) -> bytes:
-        """End, and give the checksum; again, if it was given before."""
+        """Return the SHA-1 of all once it is written.
+
+        Raises:
+            OSError: it could not be.
+        """
+        self.end()
+        if self._error is not None:
+            raise self._error
+        return self._hashed.digest()
+
+    def end(self) -> None:
+        """Wait until nothing is left to do; again, if that was so before."""
         if self._thread.is_alive():
             self._pieces.put(())
             self._thread.join()
-        return self._hashed.digest()
 
     def _run(self) -> None:
         while pieces := self._pieces.get():
+            if self._error is not None:
+                continue  # whoever waits to hand on more must not wait for ever
             for piece in pieces:
                 self._hashed.update(piece)
+            try:
+                _write_all(self._fd, pieces)
+            except OSError as error:
+                self._error = error
 
 
 class WriteBack:

@@ -175,19 +175,22 @@ def test_a_pack_that_never_got_its_index_is_swept(repo: Path) -> None:
     assert files_in(repo) == []
 
 
-def test_a_full_disk_is_one_error_and_leaves_nothing(repo: Path) -> None:
+@pytest.mark.parametrize("expected", [0, 600])
+def test_a_full_disk_is_one_error_and_leaves_nothing(repo: Path, expected: int) -> None:
     code = """
         import resource
         from pacha_git.errors import PachaError
         resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, 5_000_000))
         try:
             with PackWriter(Path(sys.argv[1]), reason="test") as writer:
-                for _ in range(9):
+                writer.expect(int(sys.argv[2]))
+                for _ in range(30):
                     writer.add("blob", os.urandom(1_000_000))
+                writer.finish()
         except PachaError as error:
             print(error.message)
     """
-    done = run_python(code, str(repo / "objects"))
+    done = run_python(code, str(repo / "objects"), str(expected))
     assert b"can't store in" in done.stdout, done.stderr.decode()
     assert b"File too large" in done.stdout
     assert files_in(repo) == []
