@@ -197,9 +197,8 @@ class Refs:
                 raise RefMoved(f"{update.ref} is not at {update.old or 'nothing'}")
             else:
                 seen[update.ref] = update.new
-        if seen:
-            packedwriter.write_packed(self._dir, seen, loose)
-        return rest
+        done = not seen or packedwriter.write_packed(self._dir, seen, loose)
+        return rest if done else updates
 
     def _git(self, *arguments: str) -> list[str]:
         return ["git", *_OPTIONS, f"--git-dir={self._dir}", *arguments]

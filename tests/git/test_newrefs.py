@@ -192,7 +192,7 @@ def test_what_others_pack_meanwhile_is_kept(repo: Path, monkeypatch: pytest.Monk
         turns.append(1)
         link(*arguments)
 
-    monkeypatch.setattr("pacha_git.git.newrefs.os.link", late)
+    monkeypatch.setattr("pacha_git.git.packedfile.os.link", late)
     Refs(repo).update(creations(oid))
     assert len(turns) == 2
     assert by_git(repo) == {"refs/x/between": oid} | {each.ref: oid for each in creations(oid)}
@@ -264,14 +264,14 @@ def test_of_two_that_create_one_ref_exactly_one_succeeds(repo: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pacha_git.git import newrefs
+from pacha_git.git import newrefs, packedfile
 from pacha_git.git.refs import Refs, RefUpdate
 at = sys.argv[3]
 
 def killed(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-setattr(*{"locked": (newrefs, "add"), "packed": (Path, "rename"), "done": (newrefs, "sync_folder")}[at], killed)
+setattr(*{"locked": (newrefs, "add"), "packed": (Path, "rename"), "done": (packedfile, "sync_folder")}[at], killed)
 Refs(Path(sys.argv[1])).update([RefUpdate(f"refs/x/n{number}/v", sys.argv[2], None) for number in range(40)])
 """
 

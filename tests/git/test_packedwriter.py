@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,22 @@ def test_refs_of_our_own_go_by_a_transaction_unless_the_repository_is_new(
     refs.update([RefUpdate(f"refs/pacha/models/n{number}/1.0.0", commit, None) for number in range(500)])
     assert refs.count_loose() == 1
     assert len(all_refs(repo)) == 1001
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pacha_git.git.packedwriter import write_packed
+Path.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+write_packed(Path(sys.argv[1]), {"refs/remotes/origin/a": sys.argv[2]}, ())
+"""
+
+
+def test_what_the_killed_left_is_in_nobodys_way(repo: Path) -> None:
+    commit = commit_of(repo)
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(repo), commit], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (repo / "packed-refs.lock").exists()
+    assert write_packed(repo, {f"{SEEN}/a": commit}, ())
+    assert f"{SEEN}/a" in all_refs(repo)
+    git(repo, "pack-refs", "--all")
