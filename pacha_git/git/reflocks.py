@@ -92,13 +92,18 @@ def _drop_empty(git_dir: Path, refs: Iterable[str]) -> None:
 
 def free_left(git_dir: Path) -> int:
     """Free the locks that a process left which died while it held some; returns how many."""
-    try:
-        if os.stat(f"{git_dir}/{_LOCK}").st_nlink < 2:  # noqa: PTH116 — before each and every transaction
-            return 0
-    except OSError:
+    if not any(_is_linked(f"{git_dir}/{name}") for name in (_LOCK, PACKED)):
         return 0
     with locks.exclusive(git_dir / _LOCK, wait=False) as free:
         return _free(git_dir) if free else 0
+
+
+def _is_linked(path: str) -> bool:
+    """Whether it has another name, which is some lock's."""
+    try:
+        return os.stat(path).st_nlink > 1  # noqa: PTH116 — before each and every transaction
+    except OSError:
+        return False
 
 
 def _free(git_dir: Path) -> int:

@@ -384,7 +384,6 @@ def test_no_git_on_either_side_maps_whole_packs(
     clone(tmp_path, "there", hub).pull(specs=["m@1.0.0"])
     events = [json.loads(line) for line in trace.read_text().splitlines()]
     bounded = {event["sid"] for event in events if event["event"] == "def_param" and event["value"] == "16m"}
-    readers = ("pack-objects", "index-pack", "unpack-objects", "rev-list", "cat-file", "upload-pack", "receive-pack")
     started = [(event["sid"], set(event["argv"])) for event in events if event["event"] == "start"]
     for word in ("pack-objects", "rev-list", "cat-file", "upload-pack", "receive-pack"):
         found = [sid in bounded for sid, argv in started if word in argv]
