@@ -73,6 +73,7 @@ def run(
     stdin: bytes | IO[bytes] | None = None,
     stdout: IO[bytes] | None = None,
     timeout: float | None = None,
+    keeps: int | None = None,
 ) -> Completed:
     """Run a program to its end.
 
@@ -83,6 +84,7 @@ def run(
         stdin: What it reads: bytes, or a file from where it stands; nothing if None.
         stdout: A file that it writes to, instead of into our memory.
         timeout: Seconds after which it is killed.
+        keeps: A descriptor that it has, too: a lock, which then lasts as long as the program if we are killed.
 
     Raises:
         CommandFailed: it ended with another status than 0, or was killed for its time.
@@ -100,6 +102,7 @@ def run(
             stdout=stdout or subprocess.PIPE,
             stderr=subprocess.PIPE,
             timeout=timeout,
+            pass_fds=() if keeps is None else (keeps,),
             check=False,
         )
     except FileNotFoundError as error:

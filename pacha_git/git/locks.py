@@ -26,24 +26,24 @@ def shared(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def exclusive(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold the lock alone. With ``wait`` false, yields whether it was free instead of waiting."""
+def exclusive(path: Path, *, wait: bool = True) -> Iterator[int | None]:
+    """Hold the lock alone; yields the descriptor that does. With ``wait`` false, None if the lock was not free."""
     with _held(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB) as got:
         yield got
 
 
 @contextmanager
-def _held(path: Path, how: int) -> Iterator[bool]:
+def _held(path: Path, how: int) -> Iterator[int | None]:
     while True:
         descriptor, process = _opened(path), os.getpid()
         try:
             try:
                 fcntl.flock(descriptor, how)
             except BlockingIOError:
-                yield False
+                yield None
                 return
             if _names(path, descriptor):
-                yield True
+                yield descriptor
                 return
         finally:
             if os.getpid() == process:

@@ -219,9 +219,9 @@ class GitRepository:
 
     # Shape -------------------------------------------------------------------------------------------------------
 
-    def git(self, *arguments: str, stdin: bytes | None = None) -> bytes:
-        """What a stock git command on this repository writes."""
-        return run(["git", f"--git-dir={self.path}", *arguments], stdin=stdin).stdout
+    def git(self, *arguments: str, stdin: bytes | None = None, keeps: int | None = None) -> bytes:
+        """What a stock git command on this repository writes; ``keeps`` is a lock that it holds with us."""
+        return run(["git", f"--git-dir={self.path}", *arguments], stdin=stdin, keeps=keeps).stdout
 
     def git_text(self, *arguments: str) -> str:
         """The same as text without the last line end."""

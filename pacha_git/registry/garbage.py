@@ -50,11 +50,11 @@ def gc(
     if context.repo.overlay is not None:
         raise PachaError("a batch is open, and may rely on what gc would free", hint="call gc after the batch")
     # Writers hold this lock shared while they rely on what they found here.
-    with locks.exclusive(context.path / GC_LOCK):
-        return _free(context, before, progress)
+    with locks.exclusive(context.path / GC_LOCK) as lock:
+        return _free(context, before, lock, progress)
 
 
-def _free(context: Context, before: float, progress: Progress | None) -> GcReport:
+def _free(context: Context, before: float, lock: int | None, progress: Progress | None) -> GcReport:
     repo = context.repo
     size = stored_bytes(context)
     swept = [f"{path.name}: left by a process that died" for path in sweep(repo.objects)]
@@ -63,7 +63,7 @@ def _free(context: Context, before: float, progress: Progress | None) -> GcRepor
     count = len(_objects(repo))
     repo.refs.pack()
     with repacking(repo, context.index):
-        _repack(repo, before)
+        _repack(repo, before, lock)
     if progress is not None:
         progress("gc", 1, 1, "steps")
     kept = len(_objects(repo))
@@ -72,20 +72,21 @@ def _free(context: Context, before: float, progress: Progress | None) -> GcRepor
     )
 
 
-def _repack(repo: GitRepository, before: float) -> None:
+def _repack(repo: GitRepository, before: float, lock: int | None) -> None:
+    # If we are killed, the git that goes on must be in no writer's way either: it holds the lock with us.
     until = min(int(before), int(time.time()))
     # What was last used in this very second is older than "now", and no older than the clock says.
     expiration = "now" if time.time() - before < 1 else str(until)
     options = ("--quiet", "--write-midx", "--write-bitmap-index")
     try:
-        repo.git("repack", "-d", "--cruft", f"--cruft-expiration={expiration}", *options)
+        repo.git("repack", "-d", "--cruft", f"--cruft-expiration={expiration}", *options, keeps=lock)
     except CommandFailed as error:
         if error.status == _USAGE:
             raise PachaError(
                 f"{repo.git_text('version')} knows no cruft packs", hint="install git 2.37 or newer"
             ) from None
         raise
-    repo.git("prune", f"--expire={expiration}")
+    repo.git("prune", f"--expire={expiration}", keeps=lock)
 
 
 def _drop_stale_parts(context: Context, before: float) -> list[str]:

@@ -61,4 +61,5 @@ def _gather_packs(repo: GitRepository, index: DedupIndex) -> None:
                     "-c", "repack.writeBitmaps=false",
                     "repack", "-n", "--geometric=2", "-d", "--quiet", "--window=0", "--write-midx",
                     *(f"--keep-pack={name}.pack" for name in sorted(_left_alone(packs))),
+                    keeps=free,
                 )  # fmt: skip

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from pacha_git import InvalidInput, NotFound, Registry
-from tests.making import all_verify, fsck, git, noise, put
+from pacha_git.git import locks
+from pacha_git.git.changes import GC_LOCK
+from tests.making import all_verify, fsck, git, noise, put, python
 
 DAY = 86400
 
@@ -147,3 +150,35 @@ def test_undoing_a_registration_that_nobody_has_leaves_nothing_of_it(registry: R
     assert on_disk(registry) < 20_000
     assert registry.models.register("m", tmp_path / "m", version="1.0.0").stage == "development"
     all_verify(registry)
+
+
+SLOW_GIT = """#!/bin/sh
+case " $* " in *" repack "*) echo $$ > "$SLOW/began"; while [ ! -e "$SLOW/go" ]; do sleep 0.02; done;; esac
+exec "$REAL_GIT" "$@"
+"""
+
+
+@pytest.mark.parametrize("call", ["registry.gc()", "tidying.MOST_PACKS = 0; registry.models.tag('m@1.0.0', ['a=b'])"])
+def test_git_that_outlives_a_killed_gc_keeps_writers_waiting(registry: Registry, tmp_path: Path, call: str) -> None:
+    two_versions(registry, tmp_path)
+    put(tmp_path / "bin" / "git", SLOW_GIT.encode()).chmod(0o755)
+    begin = "import sys; from pacha_git import Registry; from pacha_git.store import tidying"
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    program = python(
+        f"{begin}; registry = Registry.open(sys.argv[1]); {call}",
+        registry.path,
+        env={"SLOW": str(tmp_path), "REAL_GIT": shutil.which("git") or "", "PATH": path},
+    )
+    began = tmp_path / "began"
+    while not (began.exists() and began.read_text().endswith("\n")):
+        assert program.poll() is None
+        time.sleep(0.01)
+    program.kill()
+    program.wait()
+    with locks.exclusive(registry.path / GC_LOCK, wait=False) as free:
+        assert free is None
+    (tmp_path / "go").touch()
+    with locks.exclusive(registry.path / GC_LOCK):
+        pass  # it is free in the end
+    fsck(registry.path)
+    all_verify(Registry.open(registry.path))
