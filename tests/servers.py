@@ -10,7 +10,6 @@ import base64
 import getpass
 import hashlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-import pytest
+from tests import needed
 
 HOST = "127.0.0.1"
 USER = "ada"
@@ -59,7 +58,7 @@ def git_daemon(folder: Path) -> Iterator[Served]:
 @contextmanager
 def sshd(folder: Path) -> Iterator[Served]:
     """Serve a bare repository by OpenSSH's sshd, with keys of its own; like a stock one, it drops GIT_PROTOCOL."""
-    program = _program("sshd", "openssh-server")
+    program = needed.program("sshd", "openssh-server")
     path = _bare_repository(folder)
     port = _free_port()
     for key in ("host_key", "user_key"):
@@ -150,7 +149,7 @@ def dulwich(folder: Path, *, over_http: bool) -> Iterator[Served]:
 @contextmanager
 def nginx(folder: Path, *, password: str | None = None) -> Iterator[Served]:
     """Serve a bare repository by nginx and ``git http-backend``; with a password, for the user ``ada`` alone."""
-    program, wrapper = _program("nginx", "nginx-light"), _program("fcgiwrap", "fcgiwrap")
+    program, wrapper = needed.program("nginx", "nginx-light"), needed.program("fcgiwrap", "fcgiwrap")
     path = _bare_repository(folder)
     port, wrapper_port = _free_port(), _free_port()
     login = ""
@@ -211,14 +210,6 @@ http {{
   }}
 }}
 """
-
-
-def _program(name: str, package: str) -> str:
-    """Find a server, which may lie outside a user's PATH."""
-    found = shutil.which(name) or shutil.which(name, path="/usr/local/sbin:/usr/sbin:/sbin")
-    if found is None:
-        pytest.skip(f"{name} is not installed: apt-get update && apt-get install {package}")
-    return found
 
 
 def _bare_repository(folder: Path) -> Path:

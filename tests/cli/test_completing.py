@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from pacha_git.cli import completing, root
+from tests import needed
 
 from .conftest import Ended
 
 Shell = Callable[..., Ended]
-GIT_COMPLETION = Path("/usr/share/bash-completion/completions/git")
 
 
 def offered(*words: str) -> list[str]:
@@ -90,9 +89,7 @@ def test_bash(shell: Shell, program: str) -> None:
 
 
 def test_bash_after_git(shell: Shell) -> None:
-    if not GIT_COMPLETION.exists():
-        pytest.skip("no completion for git itself: apt-get install git, which has it")
-    git = f"source {GIT_COMPLETION}"
+    git = f"source {needed.git_completion()}"
     assert complete_in_bash(shell, "git pacha mod", "__git_wrap__git_main", git) == ["model "]
     assert complete_in_bash(shell, "git -C . pacha model hist", "__git_wrap__git_main", git) == ["history "]
 

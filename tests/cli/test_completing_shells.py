@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +12,12 @@ import pytest
 
 from pacha_git import Registry
 from pacha_git.cli import completing, root
+from tests import needed
 
 from .conftest import REPOSITORY
 
-GIT_COMPLETION = "/usr/share/bash-completion/completions/git"
 START = {
-    "bash": (["bash", "--norc", "--noprofile", "-i"], f'source {GIT_COMPLETION}; eval "$(git-pacha completion bash)"'),
+    "bash": (["bash", "--norc", "--noprofile", "-i"], 'eval "$(git-pacha completion bash)"'),
     "zsh": (["zsh", "-f", "-i"], 'autoload -U compinit; compinit -D -u; eval "$(git-pacha completion zsh)"'),
     "fish": (["fish", "--no-config", "-i"], "git-pacha completion fish | source"),
 }
@@ -114,11 +113,11 @@ def type_on_a_terminal(words: list[str], lines: list[str], until: Callable[[], b
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize("name", START)
 def test_a_person_presses_tab(name: str, scripts: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if shutil.which(name) is None:
-        pytest.skip(f"no {name}: apt-get install {name}")
+    needed.program(name, name)
     monkeypatch.setenv("PATH", f"{scripts}{os.pathsep}{os.environ['PATH']}")
     words, setup = START[name]
     lines = [
+        *([f"source {needed.git_completion()}\n"] if name == "bash" else []),
         f"{setup}\n",
         "pacha mod\tge\tfraud-detector@cham\t--json > one\n",
         "git pacha model get fr\t-v cham\t--json > two\n",

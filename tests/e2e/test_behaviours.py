@@ -7,6 +7,7 @@ import itertools
 from pathlib import Path
 
 import blake3
+import numpy
 import pytest
 
 from pacha_git import Conflict, InvalidInput, NotFound, PachaError, Registry
@@ -280,7 +281,6 @@ def test_recipes_keep_the_types_of_their_values(registry: Registry, tmp_path: Pa
 
 
 def test_the_scalars_of_numerical_libraries_are_metrics(registry: Registry, tmp_path: Path) -> None:
-    numpy = pytest.importorskip("numpy", reason="no numpy: python -m pip install numpy")
     metrics = {"loss": numpy.float32(0.5), "steps": numpy.int64(3), "auc": numpy.float64(0.25), "worst": float("inf")}
     registered = registry.models.register("m", put(tmp_path / "m"), version="1.0.0", metrics=metrics)
     assert registered.metrics == {"loss": 0.5, "steps": 3, "auc": 0.25, "worst": "Infinity"}

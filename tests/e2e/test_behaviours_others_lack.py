@@ -13,6 +13,7 @@ import pytest
 from pacha_git import NotFound, Registry
 from pacha_git.names import Oid
 from pacha_git.registry import keys
+from tests import needed
 from tests.making import all_verify, fsck, git, noise, put, python, recipe, refs
 
 
@@ -213,10 +214,9 @@ def test_what_is_registered_was_synced_to_the_disk_before_the_ref(registry: Regi
     data = put(tmp_path / "m.bin", noise(500_000))
     trace = tmp_path / "trace"
     program = [sys.executable, "-m", "pacha_git", "--registry", str(registry.path), "model", "register", "m", str(data)]
-    if subprocess.run(["strace", "-V"], capture_output=True, check=False).returncode:
-        pytest.skip("strace is not installed: apt-get install strace")
+    strace = needed.program("strace", "strace")
     subprocess.run(
-        ["strace", "-f", "-y", "-e", "fsync,fdatasync,rename,renameat2", "-o", str(trace), *program, "-v", "1.0.0"],
+        [strace, "-f", "-y", "-e", "fsync,fdatasync,rename,renameat2", "-o", str(trace), *program, "-v", "1.0.0"],
         check=True, capture_output=True,
     )  # fmt: skip
     lines = trace.read_text().splitlines()

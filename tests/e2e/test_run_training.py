@@ -17,8 +17,6 @@ from tests.making import git, put, refs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = REPOSITORY / "examples"
-pytest.importorskip("sklearn", reason="no scikit-learn: pip install 'pacha-git[demo]'")
-pytest.importorskip("safetensors", reason="no safetensors: pip install 'pacha-git[demo]'")
 
 
 @pytest.fixture

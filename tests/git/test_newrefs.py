@@ -19,6 +19,7 @@ from pacha_git.errors import PachaError
 from pacha_git.git import newrefs
 from pacha_git.git.refs import RefMoved, Refs, RefUpdate
 from pacha_git.names import Oid
+from tests import needed
 from tests.git.stock import bare, git
 
 SEGMENT = st.text("ab-.1Z", min_size=1, max_size=4).filter(
@@ -393,12 +394,11 @@ Refs(Path(sys.argv[1])).update([RefUpdate(f"refs/x/n{number}", sys.argv[2], None
 
 
 def test_it_is_on_the_disk_before_it_has_its_name_and_before_it_is_acknowledged(repo: Path, tmp_path: Path) -> None:
-    if subprocess.run(["strace", "-V"], capture_output=True, check=False).returncode:
-        pytest.skip("strace is not installed: apt-get install strace")
+    strace = needed.program("strace", "strace")
     calls = "trace=fsync,fdatasync,link,linkat,rename,renameat,renameat2"
     trace = tmp_path / "trace"
     subprocess.run(
-        ["strace", "-y", "-e", calls, "-o", str(trace), sys.executable, "-c", BATCH, str(repo), str(commit(repo))],
+        [strace, "-y", "-e", calls, "-o", str(trace), sys.executable, "-c", BATCH, str(repo), str(commit(repo))],
         check=True, env=environment(),
     )  # fmt: skip
     steps = [line for line in trace.read_text().splitlines() if "packed-refs" in line or "fsync(" in line]

@@ -155,14 +155,19 @@ def test_an_increment_is_small(here: Registry, there: Registry, bundle: Path, tm
     all_verify(there)
 
 
+def hint_of_refusal(there: Registry, increment: Path) -> str:
+    """What a bundle whose base is missing is refused with; nothing changes."""
+    before = state(there)
+    with pytest.raises(NotFound, match="builds upon") as refused:
+        there.import_bundle(increment)
+    assert state(there) == before
+    return refused.value.hint or ""
+
+
 def test_an_increment_alone_is_refused(here: Registry, there: Registry, bundle: Path, tmp_path: Path) -> None:
     here.models.register("m", [put(tmp_path / "m", changed(noise(2 * MIB, 3)))], version="1.1.0")
     here.create_bundle(tmp_path / "two.bundle", ["m"], since=str(bundle))
-    before = state(there)
-    with pytest.raises(NotFound, match="builds upon") as refused:
-        there.import_bundle(tmp_path / "two.bundle")
-    assert "--since" in refused.value.hint
-    assert state(there) == before
+    assert "--since" in hint_of_refusal(there, tmp_path / "two.bundle")
 
 
 def test_since_a_remote(here: Registry, there: Registry, tmp_path: Path) -> None:
@@ -259,11 +264,7 @@ def test_bytes_dropped_here_hold_up_only_what_shares_them(
     assert there.import_bundle(tmp_path / "two.bundle").payloads == 1
     here.models.register("m", [put(tmp_path / "m2", changed(noise(2 * MIB, 3)))], version="2.0.0")
     here.create_bundle(tmp_path / "three.bundle", ["m"], since=str(bundle))
-    before = state(there)
-    with pytest.raises(NotFound, match="builds upon") as raised:
-        there.import_bundle(tmp_path / "three.bundle")
-    assert "first" in raised.value.hint
-    assert state(there) == before
+    assert "first" in hint_of_refusal(there, tmp_path / "three.bundle")
     there.import_bundle(bundle)
     assert there.import_bundle(tmp_path / "three.bundle").payloads == 1
     all_verify(there)

@@ -19,7 +19,6 @@ from tests.making import contents, put
 
 SETTINGS = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_ALLOW_FILE_STORE": "true"}
 os.environ.update(SETTINGS)
-pytest.importorskip("mlflow", reason="no MLflow: python -m pip install 'mlflow-skinny>=3' sqlalchemy alembic")
 VALUES = [0.9, 0.5, math.nan, 0.1, 0.2, -1e300, 5e-324]
 
 

@@ -140,7 +140,6 @@ def test_a_live_run_is_drawn_too(registry: Registry, tmp_path: Path) -> None:
 
 
 def test_a_page_holds_all_it_needs(registry: Registry, ids: list[str], tmp_path: Path) -> None:
-    pytest.importorskip("plotly", reason="no plotly: pip install 'pacha-git[plot]'")
     page = registry.runs.plot(ids, "<b>", tmp_path / "b.html").read_text()
     assert len(page) > 1_000_000
     assert "default-src 'none'" in page

@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 import blake3
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -91,7 +92,6 @@ def test_an_int_stays_an_int_and_a_bool_is_no_number() -> None:
 
 
 def test_what_a_number_library_wraps_is_unwrapped() -> None:
-    numpy = pytest.importorskip("numpy", reason="no NumPy: pip install 'pacha-git[demo]'")
     read = decode_params(encode_params({"f": numpy.float32(0.5), "d": numpy.float64(0.1), "i": numpy.int64(3)}))
     assert read == {"f": 0.5, "d": 0.1, "i": 3}
     assert type(read["i"]) is int
@@ -162,7 +162,6 @@ def test_a_metric_that_is_no_number_is_refused(value: Any) -> None:
 
 
 def test_metrics_of_number_libraries_are_numbers() -> None:
-    numpy = pytest.importorskip("numpy", reason="no NumPy: pip install 'pacha-git[demo]'")
     assert metric_value("m", numpy.float32(0.5)) == 0.5
     assert metric_value("m", numpy.array(3)) == 3.0
     for bad in (numpy.bool_(True), numpy.array([1, 2]), numpy.array("a")):

@@ -3,6 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,6 +142,16 @@ def test_nothing_can_be_hidden_in_the_options_of_no_encryption() -> None:
     assert no_options in body
     with pytest.raises(InvalidInput, match="no encryption"):
         load_private(armor(LABEL, body.replace(no_options, no_options[:-4] + string(b"hidden"))).encode())
+
+
+def test_a_compressed_point_in_the_secret_half_is_refused() -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    file = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    body = bytearray(dearmor(LABEL, file.decode()))
+    point = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    body[body.rindex(point)] = 2
+    with pytest.raises(InvalidInput, match="damaged"):
+        load_private(armor(LABEL, bytes(body)).encode())
 
 
 @given(damaged(FILE))
