@@ -93,20 +93,19 @@ def run(
     data = stdin if isinstance(stdin, bytes) else None
     file: Any = None if data is not None else stdin or subprocess.DEVNULL
     try:
-        done: subprocess.CompletedProcess[bytes] = subprocess.run(
-            list(argv),
-            cwd=cwd,
-            env=clean_environment(env),
-            input=data,
-            stdin=file,
-            stdout=stdout or subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            timeout=timeout,
-            pass_fds=() if keeps is None else (keeps,),
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise _not_installed(argv[0], error) from None
+        with _installed(argv):
+            done: subprocess.CompletedProcess[bytes] = subprocess.run(
+                list(argv),
+                cwd=cwd,
+                env=clean_environment(env),
+                input=data,
+                stdin=file,
+                stdout=stdout or subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                timeout=timeout,
+                pass_fds=() if keeps is None else (keeps,),
+                check=False,
+            )
     except subprocess.TimeoutExpired:
         raise CommandFailed(argv, -1, f"no answer within {timeout} s") from None
     stderr = done.stderr.decode("utf-8", "replace")
@@ -115,10 +114,15 @@ def run(
     return Completed(done.stdout or b"", stderr)
 
 
-def _not_installed(program: str, error: FileNotFoundError) -> PachaError:
-    if error.filename not in (None, program):
-        return NotFound(f"no such folder: {error.filename}")
-    return NotFound(f"{program} is not installed, or not on PATH", hint=f"install {program} and try again")
+@contextmanager
+def _installed(argv: Sequence[str]) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        program = argv[0]
+        if error.filename not in (None, program):
+            raise NotFound(f"no such folder: {error.filename}") from None
+        raise NotFound(f"{program} is not installed, or not on PATH", hint=f"install {program} and try again") from None
 
 
 def run_watched(
@@ -187,11 +191,10 @@ def run_attached(argv: Sequence[str], *, env: Mapping[str, str], stdout_to_stder
         PachaError: it can't be started.
     """
     try:
-        child = subprocess.Popen(
-            list(argv), env={**os.environ, **env}, stdout=sys.stderr.fileno() if stdout_to_stderr else None
-        )
-    except FileNotFoundError as error:
-        raise _not_installed(argv[0], error) from None
+        with _installed(argv):
+            child = subprocess.Popen(
+                list(argv), env={**os.environ, **env}, stdout=sys.stderr.fileno() if stdout_to_stderr else None
+            )
     except OSError as error:
         hint = "is it made for this machine? a script wants a first line such as #!/bin/sh"
         raise PachaError(f"can't run {argv[0]}: {error.strerror}", hint=hint) from None
@@ -308,7 +311,7 @@ def started(
     Raises:
         NotFound: there is no such program.
     """
-    try:
+    with _installed(argv):
         child = subprocess.Popen(
             list(argv),
             cwd=cwd,
@@ -318,8 +321,6 @@ def started(
             stderr=subprocess.PIPE,
             start_new_session=apart,
         )
-    except FileNotFoundError as error:
-        raise _not_installed(argv[0], error) from None
     try:
         yield child
     finally:
@@ -334,7 +335,7 @@ def begin(argv: Sequence[str]) -> Child:
     Raises:
         NotFound: there is no such program.
     """
-    try:
+    with _installed(argv):
         return subprocess.Popen(
             list(argv),
             bufsize=0,
@@ -344,8 +345,6 @@ def begin(argv: Sequence[str]) -> Child:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    except FileNotFoundError as error:
-        raise _not_installed(argv[0], error) from None
 
 
 def end(child: Child) -> int:

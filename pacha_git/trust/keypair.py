@@ -28,7 +28,7 @@ _BLOCK: Final = 8
 _MAX_BYTES: Final = 65536
 _MAX_KDF_ROUNDS: Final = 10_000
 _REWRITE_HINT: Final = "`ssh-keygen -p -f FILE` rewrites an older private key in OpenSSH's format"
-# What cryptography was seen or is documented to raise for bytes that are no key.
+# What cryptography was seen to raise for bytes that are no key; NotImplementedError for a compressed point of ECDSA.
 _LOAD_ERRORS: Final = (ValueError, TypeError, ArithmeticError, NotImplementedError, InvalidTag, InternalError)
 
 
