@@ -67,8 +67,6 @@ def _plain(git_dir: Path, new: Mapping[str, Oid]) -> bool:
 
 def _merged(data: bytes, lines: Collection[tuple[bytes, bytes]]) -> list[bytes] | None:
     """The pieces of the file with lines (ref, oid) put in where they belong; None if that is for git to do."""
-    if not (data.startswith(packedfile.HEADER) and data.endswith(b"\n")):
-        return None
     old = Snapshot("", data)
     if _clash(old, {ref for ref, _ in lines}):
         return None

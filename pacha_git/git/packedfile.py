@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from pacha_git.errors import PachaError
 from pacha_git.git.packfiles import LockedFile, storing, sync_folder
@@ -20,7 +20,10 @@ from pacha_git.git.reflocks import PACKED
 HEADER: Final = b"# pack-refs with: peeled fully-peeled sorted \n"
 
 Make = Callable[[bytes], Sequence[bytes] | None]
-"""What the file holds, or would if it existed → the pieces of the next one; None: it is not to be replaced."""
+"""What the file holds, or would if it existed → the pieces of the next one; None: it is not to be replaced.
+
+It begins with ``HEADER`` and ends with a line end: what else there may be, is left to git.
+"""
 
 
 def replace(git_dir: Path, make: Make, *, wait_seconds: float, still_right: Callable[[], bool] = lambda: True) -> bool:
@@ -45,7 +48,7 @@ def replace(git_dir: Path, make: Make, *, wait_seconds: float, still_right: Call
         while True:
             before = _Before(git_dir)
             try:
-                pieces = make(before.data)
+                pieces = make(before.data) if before.is_usual else None
                 done = pieces is not None and _put(git_dir, before, pieces, still_right)
             finally:
                 before.close()
@@ -62,18 +65,22 @@ class _Before:
 
     def __init__(self, git_dir: Path) -> None:
         self._path = git_dir / "packed-refs"
-        self._fd = -1
+        self._file: BinaryIO | None = None
         self.data = HEADER
         with suppress(FileNotFoundError):
-            self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-            with os.fdopen(os.dup(self._fd), "rb") as file:
-                self.data = file.read()
+            self._file = self._path.open("rb")
+            self.data = self._file.read()
         # A group that may read the one may read the other.
-        self.mode = (os.fstat(self._fd) if self._fd >= 0 else (git_dir / "HEAD").stat()).st_mode & 0o777
+        self.mode = ((git_dir / "HEAD").stat() if self._file is None else os.fstat(self._file.fileno())).st_mode & 0o777
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
+        if self._file is not None:
+            self._file.close()
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether Git wrote it as it does today, to the end: sorted, and each tag followed by what it leads to."""
+        return self.data.startswith(HEADER) and self.data.endswith(b"\n")
 
     @property
     def still_there(self) -> bool:
@@ -81,10 +88,10 @@ class _Before:
         try:
             now = self._path.stat(follow_symlinks=False)
         except FileNotFoundError:
-            return self._fd < 0
-        if self._fd < 0:
+            return self._file is None
+        if self._file is None:
             return False
-        then = os.fstat(self._fd)
+        then = os.fstat(self._file.fileno())
         return (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns) == (
             then.st_dev, then.st_ino, then.st_size, then.st_mtime_ns,
         )  # fmt: skip
@@ -96,7 +103,7 @@ def _put(git_dir: Path, before: _Before, pieces: Sequence[bytes], still_right: C
     file = LockedFile(git_dir / PACKED, 0o666)
     try:
         os.fchmod(file.fd, before.mode)
-        with os.fdopen(os.dup(file.fd), "wb") as out:
+        with os.fdopen(file.fd, "wb", closefd=False) as out:
             out.writelines(pieces)
         os.fsync(file.fd)
         if not still_right():

@@ -49,13 +49,11 @@ class Snapshot:
 
     Attributes:
         stamp: A text that another state does not have.
-        is_fully_peeled: Whether each tag in it is followed by what it leads to, as Git writes the file today.
     """
 
     def __init__(self, stamp: str, data: bytes | mmap.mmap) -> None:
         self.stamp = stamp
         head = data[: data.find(b"\n") + 1]
-        self.is_fully_peeled = not data or b" fully-peeled" in head
         self._data = data if head.startswith(b"#") and b" sorted" in head else _sorted_copy(bytes(data))
         self._alike: dict[str, dict[str, set[str]]] = {}
 

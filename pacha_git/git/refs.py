@@ -181,7 +181,7 @@ class Refs:
         Raises:
             RefMoved: as ``update``.
         """
-        if len(updates) < _VERY_MANY or not self._packed.now().is_fully_peeled:
+        if len(updates) < _VERY_MANY:
             return updates
         from pacha_git.git import packedwriter
 

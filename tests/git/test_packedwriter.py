@@ -71,6 +71,24 @@ def test_gits_own_lock_is_waited_for(repo: Path, monkeypatch: pytest.MonkeyPatch
     assert (repo / "packed-refs.lock").exists()
 
 
+@pytest.mark.parametrize("head", ["# pack-refs with: peeled \n", "# pack-refs with: peeled fully-peeled \n", ""])
+def test_a_file_of_another_form_is_left_to_git(repo: Path, head: str) -> None:
+    commit, refs = commit_of(repo), Refs(repo)
+    (repo / "packed-refs").write_text(f"{head}{commit} refs/heads/z\n{commit} refs/heads/a\n")
+    refs.update(many(commit))
+    assert len(all_refs(repo)) == 603
+    assert refs.count_loose() == 601
+
+
+def test_a_file_that_was_cut_off_is_not_written_on(repo: Path) -> None:
+    commit = commit_of(repo)
+    cut = f"# pack-refs with: peeled fully-peeled sorted \n{commit} refs/heads/cut"
+    (repo / "packed-refs").write_text(cut)
+    with pytest.raises(PachaError, match="unterminated"):
+        Refs(repo).update(many(commit))
+    assert (repo / "packed-refs").read_text() == cut
+
+
 def many(commit: Oid, old: Oid | None = None) -> list[RefUpdate]:
     return [RefUpdate(f"{SEEN}/m{number}", commit, old) for number in range(600)]
 
