@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import large, memory, peers, small, stock, versions, weights
+from benchmarks import large, memory, peers, small, stock, sync_memory, versions, weights
 from benchmarks.measure import environment
 from benchmarks.report import Row, drawing, machine, table, write
 
 # Forty GB of disk, and minutes of Git's own work.
-_ONLY_IF_NAMED = ("git",)
+_ONLY_IF_NAMED = ("git", "sync-memory")
 _PARTS = "large, weights, start-up, registrations, files, sharing, versions, memory, git"
 
 
@@ -39,6 +39,9 @@ def _parts(arguments: argparse.Namespace) -> dict[str, Callable[[Path], Any]]:
         "sharing": lambda work: small.sharing(work, (32 << 20) if quick else (200 << 20), _tell),
         "versions": lambda work: versions.measure(work, size // 2, 4 if quick else 20, rounds, _tell),
         "memory": lambda work: memory.measure(work, size, _tell),
+        "sync-memory": lambda work: [
+            row for times in (1, 8) for row in sync_memory.measure(work / str(times), size * times, _tell)
+        ],
         "git": lambda work: stock.measure(work, size * 10, _tell),
     }
 
@@ -52,7 +55,8 @@ def main() -> None:
     parser.add_argument(
         "--only",
         default="",
-        help="parts, by commas: large, weights, start-up, registrations, files, sharing, versions, memory, git",
+        help="parts, by commas: large, weights, start-up, registrations, files, sharing, versions, memory;"
+        " alone sync-memory, git",
     )
     parser.add_argument("--plot", type=Path, help="write the times to store a large file there, as SVG")
     arguments = parser.parse_args()

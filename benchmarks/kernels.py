@@ -1,8 +1,8 @@
 """What no design over Git can do without, as loops in memory with two threads, each a program of its own.
 
-``python -m benchmarks.kernels register|restore|check|hash FILE [OUT]``, or ``packs FOLDER [TIMES]``. A pack needs, of
-every chunk: its cut, BLAKE3, SHA-1, zlib stream, CRC-32; and one SHA-1 over all that is written, which Git's format
-asks for and no peer has to pay.
+``python -m benchmarks.kernels register|restore|check|hash|parts FILE [OUT]``, or ``packs FOLDER [TIMES]``. A pack
+needs, of every chunk: its cut, BLAKE3, SHA-1, zlib stream, CRC-32; and one SHA-1 over all that is written, which Git's
+format asks for and no peer has to pay. ``parts`` says what each step of that takes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -57,6 +57,26 @@ def register(path: Path) -> None:
             if last is not None:
                 last.result()
             last = pool.submit(whole.update, b"".join(entry.head + entry.deflated for entry in entries))
+
+
+def parts(path: Path) -> dict[str, float]:
+    """Seconds of one thread for each step of ``register``."""
+    steps: dict[str, Callable[[memoryview], object]] = {
+        "BLAKE3": lambda body: blake3.blake3(body).digest(),
+        "SHA-1": lambda body: hashlib.sha1(body, usedforsecurity=False).digest(),
+        "SHA-1, compress, CRC-32": lambda body: prepare("blob", body),
+    }
+    spent = dict.fromkeys(steps, 0.0)
+    begin = time.perf_counter()
+    with path.open("rb", buffering=0) as file:
+        for window in chunks(file.readinto, path.stat().st_size):
+            for name, step in steps.items():
+                started = time.perf_counter()
+                for start, end in window.spans:
+                    step(window.data[start:end])
+                spent[name] += time.perf_counter() - started
+            window.release()
+    return {**spent, "reading and cutting": time.perf_counter() - begin - sum(spent.values())}
 
 
 def restore(path: Path, out: Path) -> tuple[float, float]:
@@ -141,6 +161,9 @@ def main() -> None:
         print(*restore(Path(path), Path(more[0])))
     elif what == "check":
         print(*check(Path(path)))
+    elif what == "parts":
+        for step, seconds in parts(Path(path)).items():
+            print(f"{step:<28}{seconds:.2f} s")
     elif what == "packs":
         print(*packs(Path(path), float(more[0]) if more else 1.0))
     else:

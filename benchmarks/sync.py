@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks import resident
+from benchmarks import sync_memory
 from pacha_git import Registry, RemoteError
 from pacha_git.git.packwriter import PackWriter
 from pacha_git.git.repo import GitRepository
@@ -197,24 +197,6 @@ def first_push(folder: Path, size: int, rounds: int) -> None:
     tell(f"first push of {size / MIB:.0f} MiB", statistics.median(ours), "s")
     tell("the same objects by stock git push", statistics.median(stock), "s")
     tell("ratio", statistics.median(ours) / statistics.median(stock), "x", "<= 1.2")
-    _most_memory(folder, registry, size)
-
-
-def _most_memory(folder: Path, registry: Registry, size: int) -> None:
-    """Of any program on either side, where the server is a plain repository with all of it in one pack."""
-    below = folder / "memory"
-    below.mkdir()
-    with git_daemon(below) as served:
-        registry.add_remote("memory", served.url)
-        with resident.watched() as peak:
-            pacha(registry.path, "push", "memory")
-        tell(f"most memory of any process in a push of {size / MIB:.0f} MiB", peak.bytes / MIB, "MiB", "<= 200")
-        hub = f"file://{served.path}"
-        subprocess.run(["git", "-C", served.path, "-c", "pack.window=0", "repack", "-adq"], check=True)
-        command = [sys.executable, "-m", "pacha_git", "-q", "clone", hub, str(below / "there.git"), "--payload", "all"]
-        with resident.watched() as peak:
-            subprocess.run(command, check=True)
-        tell("in a clone of them from a folder, which has one pack", peak.bytes / MIB, "MiB", "<= 200")
 
 
 def _push_ours(registry: Registry, url: str, name: str) -> float:
@@ -260,6 +242,8 @@ def main(words: Sequence[str]) -> None:
             cut_off(folder, wire, (256 if quick else 1024) * MIB)
         among_many(folder / "among", 50 if quick else 500)
         first_push(folder, (256 if quick else 1024) * MIB, 1 if quick else 4)
+        for row in sync_memory.measure(folder / "memory", (256 if quick else 1024) * MIB, print):
+            tell(row.work, row.value or 0, row.unit, f"<= {row.target}" if row.target else "")
         nothing_to_do(folder, 10_000 if quick else 100_000)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps({"quick": quick, "figures": FIGURES}, indent=2) + "\n")
