@@ -11,10 +11,12 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from posixpath import dirname
 from typing import Final
 
 from pacha_git.git import packedfile
 from pacha_git.git.packedrefs import Snapshot
+from pacha_git.git.reflocks import folders_above
 from pacha_git.names import Oid
 from pacha_git.process import CommandFailed, run
 
@@ -92,15 +94,10 @@ def _places(old: Snapshot, lines: Iterable[tuple[bytes, bytes]]) -> Iterator[tup
 
 def _clash(old: Snapshot, new: Collection[bytes]) -> bool:
     """Whether one would be both a ref and a folder of refs."""
-    folders = {ref.rpartition(b"/")[0] for ref in new}
-    above = set(folders)
-    for folder in folders:
-        while folder.count(b"/") > 1:
-            folder = folder.rpartition(b"/")[0]
-            above.add(folder)
-    if above & set(new) or any(old.get(folder.decode("ascii")) is not None for folder in above):
+    above = folders_above(new)
+    if not above.isdisjoint(new) or any(old.get(folder.decode("ascii")) is not None for folder in above):
         return True
-    for folder in folders:
+    for folder in {dirname(ref) for ref in new}:
         block = old.block(folder.decode("ascii") + "/")
         below = re.findall(rb"^[0-9a-f]{40} (" + re.escape(folder) + rb"/[^/\n]+)/", block, re.MULTILINE)
         if not set(below).isdisjoint(new):

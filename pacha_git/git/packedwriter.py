@@ -6,7 +6,7 @@ refs alone where that is right: last-seen copies, of which the last one holds, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -35,8 +35,8 @@ def write_packed(git_dir: Path, refs: Mapping[str, Oid], loose: Iterable[str]) -
     """
     new = {_encoded(ref): oid for ref, oid in refs.items()}
     others = {_encoded(ref) for ref in loose}
-    with reflocks.locked(git_dir, ()) as held:
-        return held and packedfile.replace(git_dir, lambda data: _pieces(data, new, others), wait_seconds=_WAIT_SECONDS)
+    with reflocks.alone(git_dir) as can:
+        return can and packedfile.replace(git_dir, lambda data: _pieces(data, new, others), wait_seconds=_WAIT_SECONDS)
 
 
 def _encoded(ref: str) -> bytes:
@@ -64,22 +64,8 @@ def _lines(data: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def _refuse_folders(refs: Iterable[bytes], every: set[bytes]) -> None:
+def _refuse_folders(refs: Collection[bytes], every: set[bytes]) -> None:
     """Git's own check: ``a`` and ``a/b`` can't both be refs."""
-    folders: set[bytes] = set()
-    for ref in every:
-        for folder in _folders(ref):
-            if folder in folders:
-                break  # and so are those above it
-            folders.add(folder)
-    both = next((ref for ref in refs if ref in folders or any(folder in every for folder in _folders(ref))), None)
-    if both is not None:
-        raise PachaError(f"{both.decode('utf-8', 'replace')} would be a ref and a folder of refs at once")
-
-
-def _folders(ref: bytes) -> Iterator[bytes]:
-    """The folders above a ref, the nearest first."""
-    at = ref.rfind(b"/")
-    while at > 0:
-        yield ref[:at]
-        at = ref.rfind(b"/", 0, at)
+    both = reflocks.folders_above(every).intersection(refs) | reflocks.folders_above(refs) & every
+    if both:
+        raise PachaError(f"{min(both).decode('utf-8', 'replace')} would be a ref and a folder of refs at once")

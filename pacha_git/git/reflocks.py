@@ -11,12 +11,13 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from posixpath import dirname
+from typing import AnyStr, Final
 
 from pacha_git.git import locks
 
 _LOCK: Final = "pacha/refs.lock"
-# Where whoever holds them may write what is to become packed-refs: no prune and no sweep of packs looks there.
+# Where whoever is alone may write what is to become packed-refs: no prune and no sweep of packs looks there.
 PACKED: Final = "pacha/refs.packed"
 # Less than git allows in the name of a ref; the rest is for git to judge.
 _NAME: Final = re.compile(r"refs(/(?!.*\.(lock|)(/|$))[A-Za-z0-9_+-][A-Za-z0-9._+-]*){2,}")
@@ -24,16 +25,23 @@ _TRIES: Final = 5
 
 
 @contextmanager
+def alone(git_dir: Path) -> Iterator[bool]:
+    """Be the only process of ours that may write ``PACKED``, once the others are done; yields whether that can be."""
+    with locks.exclusive(git_dir / _LOCK):
+        yield _begin(git_dir)
+
+
+@contextmanager
 def locked(git_dir: Path, refs: Collection[str]) -> Iterator[bool]:
-    """Hold the locks of refs, and of what may be no ref beside them; yields whether they could be had at once."""
+    """Be alone, and hold the locks of refs and of what may be no ref beside them; yields whether that can be now."""
     if not all(_NAME.fullmatch(ref) and ".." not in ref for ref in refs):
         yield False
         return
-    with locks.exclusive(git_dir / _LOCK):
+    with alone(git_dir) as mine:
         taken: list[str] = []
         try:
             # Who takes refs/a.lock has seen that there is no refs/a/b, or will see it.
-            yield _begin(git_dir) and _take(git_dir, {*refs, *_folders_above(refs)}, taken)
+            yield mine and _take(git_dir, {*refs, *folders_above(refs)}, taken)
         finally:
             for ref in taken:
                 with suppress(FileNotFoundError):
@@ -41,13 +49,14 @@ def locked(git_dir: Path, refs: Collection[str]) -> Iterator[bool]:
             _drop_empty(git_dir, taken)
 
 
-def _folders_above(refs: Iterable[str]) -> set[str]:
-    found: set[str] = set()
+def folders_above(refs: Iterable[AnyStr]) -> set[AnyStr]:
+    """What may be no ref because it is a folder of these; ``refs`` itself never is one."""
+    found: set[AnyStr] = set()
     for ref in refs:
-        folder = ref.rpartition("/")[0]
-        while "/" in folder and folder not in found:
+        folder = dirname(ref)
+        while folder not in found and (above := dirname(folder)):
             found.add(folder)
-            folder = folder.rpartition("/")[0]
+            folder = above
     return found
 
 

@@ -54,13 +54,25 @@ def test_what_was_packed_stays_with_its_tags(repo: Path) -> None:
     git(repo, "fsck", "--strict")
 
 
-def test_a_ref_is_no_folder_of_refs(repo: Path) -> None:
+@pytest.mark.parametrize(
+    ("packed", "loose", "new"),
+    [
+        ([], [], ["a", "a-b", "a/b/c"]),
+        ([], ["a"], ["a/b/c"]),
+        ([], ["a/b/c"], ["a"]),
+        (["a"], [], ["a-b", "a/b/c"]),
+        (["a-b", "a/b/c"], [], ["a"]),
+    ],
+)
+def test_a_ref_is_no_folder_of_refs(repo: Path, packed: list[str], loose: list[str], new: list[str]) -> None:
     commit = commit_of(repo)
-    for refs, loose in (([f"{SEEN}/a", f"{SEEN}/a-b", f"{SEEN}/a/b"], []), ([f"{SEEN}/a/b"], [f"{SEEN}/a"])):
-        with pytest.raises(PachaError, match="at once"):
-            write_packed(repo, dict.fromkeys(refs, commit), loose)
+    if packed:
+        assert write_packed(repo, {f"{SEEN}/{name}": commit for name in packed}, ())
+    before = all_refs(repo)
+    with pytest.raises(PachaError, match="at once"):
+        write_packed(repo, {f"{SEEN}/{name}": commit for name in new}, [f"{SEEN}/{name}" for name in loose])
     assert not (repo / "packed-refs.lock").exists()
-    assert not (repo / "packed-refs").exists()
+    assert all_refs(repo) == before
 
 
 def test_gits_own_lock_is_waited_for(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
