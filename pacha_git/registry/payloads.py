@@ -27,7 +27,6 @@ from pacha_git.registry.looking import on_progress
 from pacha_git.registry.results import Progress, RefResult
 from pacha_git.schema.commit import payload_commit
 from pacha_git.schema.record import Content, check_content
-from pacha_git.store.index import KnownFile
 from pacha_git.store.payload_check import MANIFEST_LIMIT, check_payload
 from pacha_git.store.payload_reader import Payload
 from pacha_git.store.tree import payload_tree
@@ -168,12 +167,8 @@ def _remember(context: Context, items: Iterable[Item], digests: Sequence[tuple[b
     context.index.add_chunks(digests)
     for item in items:
         content, commit = item.content, item.payload_commit
-        if content is None or commit is None:
-            continue
-        lines = Payload(context.repo, content).lines
-        known = [KnownFile(line.size, line.stored, line.parts or (), item.payload_ref, commit) for line in lines]
-        digests_of_files = [bytes.fromhex(line.blake3) for line in lines]
-        context.index.add_files(content.layout, zip(digests_of_files, known, strict=True))
+        if content is not None and commit is not None:
+            context.index.add_files(content.layout, Payload(context.repo, content).lines, item.payload_ref, commit)
 
 
 def _reporting(progress: Progress, what: str, total: int) -> Callable[[int], None]:

@@ -17,7 +17,6 @@ from pacha_git.registry.context import Context
 from pacha_git.registry.results import Progress
 from pacha_git.schema.manifest import FileLine
 from pacha_git.store import records
-from pacha_git.store.index import KnownFile
 from pacha_git.store.payload_check import pieces_of_group
 from pacha_git.store.payload_reader import Payload
 
@@ -57,15 +56,12 @@ def _chunks(context: Context, ahead: deque[Oid]) -> Iterator[Oid]:
     """Every chunk of every payload, once; ``ahead`` has those that were given out."""
     seen = KeyTable(_OID)
     for payload, ref, commit in _payloads(context):
-        files: list[tuple[bytes, KnownFile]] = []
         for line in payload.lines:
-            assert line.parts is not None
-            files.append((bytes.fromhex(line.blake3), KnownFile(line.size, line.stored, line.parts, ref, commit)))
             for oid in _chunks_of(context, line, seen):
                 if seen.add(oid.raw):
                     ahead.append(oid)
                     yield oid
-        context.index.add_files(payload.content.layout, files)
+        context.index.add_files(payload.content.layout, payload.lines, ref, commit)
 
 
 def _payloads(context: Context) -> Iterator[tuple[Payload, str, Oid]]:

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pacha_git.git import transport
-from pacha_git.names import NOTES_ROOT, REGISTRY_REF, VERSIONED_KINDS, Oid, Version, parse_notes_ref
+from pacha_git.names import NOTES_ROOT, REGISTRY_REF, VERSIONED_KINDS, Oid, parse_notes_ref
 from pacha_git.registry import remotes
 from pacha_git.registry.context import Context
 from pacha_git.registry.items import differing, refs_here
 from pacha_git.registry.results import RemoteStatus, Status
 from pacha_git.store import runs
+from pacha_git.store.catalogue_rows import HERE
 from pacha_git.store.events import EVENTS, crossing, read_ledger
 from pacha_git.store.notes import descends
 from pacha_git.store.runs import RUNS_ROOT
@@ -40,29 +41,21 @@ _Folds = dict[tuple[str, str], dict[str, Any]]
 def _standing_out(connection: sqlite3.Connection) -> tuple[_Folds, list[_Version], list[_Version]]:
     """What the events of each name come to; the versions that no key signed; those whose bytes are not here."""
     said = connection.execute("SELECT kind, name, fold FROM name").fetchall()
-    columns = "SELECT kind, name, version, oid FROM version v JOIN name USING (kind, name) WHERE"
-    lacking = "NOT EXISTS (SELECT 1 FROM ref r WHERE r.ref = 'refs/pacha/payload/' || substr(v.ref, 12))"
+    query = "SELECT v.kind, v.name, v.version, v.oid FROM version v JOIN name USING (kind, name)"
+    order = "ORDER BY v.kind, v.name, v.version_key"
     return (
         {(kind, name): json.loads(fold) for kind, name, fold in said},
-        connection.execute(f"{columns} coalesce(json_extract(extra, '$.signer_key'), '') = ''").fetchall(),
-        connection.execute(f"{columns} {lacking} AND json_extract(record, '$.content') IS NOT NULL").fetchall(),
+        connection.execute(f"{query} WHERE v.signer IS NULL {order}").fetchall(),
+        connection.execute(f"{query} WHERE NOT {HERE} {order}").fetchall(),
     )
 
 
 def _labels(rows: Iterable[_Version]) -> tuple[str, ...]:
-    """How people name versions, by kind, name and then ascending; there may be a hundred thousand."""
+    """How people name versions, in the order of kinds."""
     kinds = [kind.value for kind in VERSIONED_KINDS]
     nouns = {kind.value: kind.noun for kind in VERSIONED_KINDS}
-    listed = sorted(rows, key=lambda row: (kinds.index(row[0]), row[1], _order(row[2])))
+    listed = sorted(rows, key=lambda row: kinds.index(row[0]))
     return tuple(f"{nouns[kind]}:{name}@{version}" for kind, name, version, _ in listed)
-
-
-def _order(version: str) -> tuple[Any, ...]:
-    """As ``Version.order``, a tenth as slow for those that are three numbers."""
-    words = version.split(".")
-    if len(words) == 3 and version.replace(".", "").isdigit():
-        return int(words[0]), int(words[1]), int(words[2]), True, (), version
-    return Version.parse(version).order
 
 
 def _crossing(context: Context, folds: _Folds) -> Iterator[str]:

@@ -34,8 +34,8 @@ _JSON: Final = json.JSONEncoder(ensure_ascii=False)
 def project(stored: Stored) -> Json:
     """What the catalogue keeps of a record beside the record itself.
 
-    ``address``, ``size`` in bytes, ``signer_key``, the names of its ``documents``; ``shown`` and ``shown_last``: the
-    JSON of a ``VersionInfo`` before and after the fields that depend on more than the record.
+    ``address``, ``size`` in bytes, ``signer_key``; ``shown`` and ``shown_last``: the JSON of a ``VersionInfo`` before
+    and after the fields that depend on more than the record.
     """
     registered = _registered(stored)
     purpose = registered.pop("purpose")
@@ -45,7 +45,6 @@ def project(stored: Stored) -> Json:
         "address": address_of(stored),
         "size": size_of(stored),
         "signer_key": _signer_key(stored),
-        "documents": sorted(stored.documents),
     }
 
 

@@ -28,7 +28,7 @@ from pacha_git.names import (
 from pacha_git.schema.event import signed_part
 from pacha_git.schema.where_fields import version_key
 from pacha_git.store import records, runs_catalogue
-from pacha_git.store.catalogue_rows import NO_FOLD, Row, SignerNote, rows
+from pacha_git.store.catalogue_rows import HERE, NO_FOLD, Row, SignerNote, rows
 from pacha_git.store.database import Database, is_damage
 from pacha_git.store.events import crossing, read_attestations, read_ledger
 
@@ -116,9 +116,8 @@ class Catalogue:
 
     def totals(self) -> dict[str, tuple[int, int, int]]:
         """Per kind: names, versions, and bytes as registered of those whose bytes are here."""
-        here = "v.kind = 'recipe' OR EXISTS (SELECT 1 FROM ref WHERE ref = 'refs/pacha/payload/' || substr(v.ref, 12))"
         query = (
-            f"SELECT v.kind, count(DISTINCT v.name), count(*), sum(CASE WHEN {here} THEN v.size ELSE 0 END) "
+            f"SELECT v.kind, count(DISTINCT v.name), count(*), sum(CASE WHEN {HERE} THEN v.size ELSE 0 END) "
             "FROM version v GROUP BY v.kind"
         )
         rows = self._answer(lambda c: c.execute(query).fetchall())
@@ -197,12 +196,12 @@ class Catalogue:
         except PachaError:
             return None  # fsck's business; a list goes on without it
         projected = self._project(stored)
-        shown = [projected.pop("shown"), projected.pop("shown_last")]
         record = stored.record.model_dump(exclude={"content": {"files"}})
         row = (
             ref, version.kind.value, version.name, str(version.version), version_key(str(version.version)), oid,
             projected["address"], projected["size"], stored.record.created_at, stored.record.description,
-            projected["signer_key"], *shown, json.dumps(projected), json.dumps(record),
+            projected["signer_key"], projected["shown"], projected["shown_last"], bool(stored.documents),
+            json.dumps(record),
         )  # fmt: skip
         return row, list(dict.fromkeys(stored.record.parents))
 

@@ -14,9 +14,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 SignerNote: TypeAlias = tuple[str, str, str]
 """Of a good signature: the public key, what it was made for, and when."""
 
-_PAYLOAD: Final = (
-    "v.kind = 'recipe' OR EXISTS (SELECT 1 FROM ref r WHERE r.ref = 'refs/pacha/payload/' || substr(v.ref, 12))"
+HERE: Final = (
+    "(v.kind = 'recipe' OR EXISTS (SELECT 1 FROM ref r WHERE r.ref = 'refs/pacha/payload/' || substr(v.ref, 12)))"
 )
+"""The SQL condition that the bytes of a ``version v`` are here; a recipe is in its record."""
 _COLUMNS: Final = (
     "v.ref, v.kind, v.name, v.version, v.oid, v.size, v.created_at, v.description, v.signer, v.shown, v.shown_last"
 )
@@ -141,7 +142,7 @@ class Row(NamedTuple):
 def rows(connection: sqlite3.Connection, clause: str, values: tuple[Any, ...]) -> Iterator[Row]:
     """The versions that an SQL condition on ``version v`` holds for, by name and then ascending by SemVer."""
     folds: dict[tuple[str, str], Fold] = {}
-    query = f"SELECT {_COLUMNS}, {_PAYLOAD} FROM version v WHERE {clause} ORDER BY v.kind, v.name, v.version_key"
+    query = f"SELECT {_COLUMNS}, {HERE} FROM version v WHERE {clause} ORDER BY v.kind, v.name, v.version_key"
     for found in connection.execute(query, values):
         name = found[1:3]
         fold = folds.get(name)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-SCHEMA_VERSION: Final = 6
+SCHEMA_VERSION: Final = 7
 FILE: Final = "pacha/index.sqlite"
 _BUSY_SECONDS = 10.0
 _DAMAGED: Final = (
@@ -25,7 +25,7 @@ _DAMAGED: Final = (
 _TABLES: Final = """
 CREATE TABLE chunk (digest BLOB PRIMARY KEY, oid BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE file (
-  digest BLOB NOT NULL, layout TEXT NOT NULL, size INTEGER NOT NULL, stored TEXT NOT NULL, parts BLOB NOT NULL,
+  digest BLOB NOT NULL, layout TEXT NOT NULL, size INTEGER NOT NULL, parts TEXT NOT NULL,
   ref TEXT NOT NULL, payload TEXT NOT NULL, PRIMARY KEY (digest, layout)) WITHOUT ROWID;
 CREATE INDEX file_size ON file (size);
 CREATE TABLE holder (id INTEGER PRIMARY KEY, ref TEXT NOT NULL, payload TEXT NOT NULL, UNIQUE (ref, payload));
@@ -39,7 +39,7 @@ CREATE INDEX ref_loose ON ref (loose) WHERE loose = 1;
 CREATE TABLE version (
   ref TEXT PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, version_key TEXT NOT NULL,
   oid TEXT NOT NULL, address TEXT NOT NULL, size INTEGER NOT NULL, created_at TEXT NOT NULL,
-  description TEXT NOT NULL, signer TEXT, shown TEXT NOT NULL, shown_last TEXT NOT NULL, extra TEXT NOT NULL,
+  description TEXT NOT NULL, signer TEXT, shown TEXT NOT NULL, shown_last TEXT NOT NULL, documents INTEGER NOT NULL,
   record TEXT NOT NULL);
 CREATE INDEX version_order ON version (kind, name, version_key);
 CREATE INDEX version_oid ON version (oid);

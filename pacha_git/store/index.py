@@ -13,6 +13,7 @@ from itertools import chain, islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pacha_git.names import Oid
+from pacha_git.schema.manifest import FileLine
 from pacha_git.store.database import Database, is_damage
 from pacha_git.store.sources import touched_ns
 
@@ -28,10 +29,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class KnownFile:
-    """A file whose bytes are stored: how, in which parts, and a payload ref that held it (at commit ``payload``)."""
+    """A file whose bytes are stored: in which parts, and a payload ref that held it (at commit ``payload``)."""
 
     size: int
-    stored: str
     parts: tuple[tuple[Oid, int], ...]
     ref: str
     payload: Oid
@@ -95,23 +95,21 @@ class DedupIndex:
 
     def files(self, digests: Iterable[bytes], layout: str) -> dict[bytes, KnownFile]:
         """What is known of files with these raw BLAKE3 digests."""
-        query = "SELECT digest, size, stored, parts, ref, payload FROM file WHERE digest IN ({marks}) AND layout = ?"
+        query = "SELECT digest, size, parts, ref, payload FROM file WHERE digest IN ({marks}) AND layout = ?"
         rows = self._rows(query, list(set(digests)), layout)
         return {
-            digest: KnownFile(
-                size, stored, tuple((Oid(oid), part) for oid, part in json.loads(parts)), ref, Oid(payload)
-            )
-            for digest, size, stored, parts, ref, payload in rows
+            digest: KnownFile(size, tuple((Oid(oid), part) for oid, part in json.loads(parts)), ref, Oid(payload))
+            for digest, size, parts, ref, payload in rows
         }
 
-    def add_files(self, layout: str, files: Iterable[tuple[bytes, KnownFile]]) -> None:
-        """Remember files by raw digest; those stored whole are known as chunks are."""
+    def add_files(self, layout: str, lines: Iterable[FileLine], ref: str, payload: Oid) -> None:
+        """Remember the files of a payload; those stored whole are known as chunks are."""
         rows = [
-            (digest, layout, f.size, f.stored, json.dumps([list(part) for part in f.parts]), f.ref, f.payload)
-            for digest, f in files
-            if f.stored != "blob"
+            (bytes.fromhex(line.blake3), layout, line.size, json.dumps(line.parts), ref, payload)
+            for line in lines
+            if line.stored == "chunked"
         ]
-        self._write("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._write("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     # What files on disk were last seen to be -----------------------------------------------------------------------
 

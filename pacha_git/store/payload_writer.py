@@ -26,7 +26,7 @@ from pacha_git.schema.commit import git_oid, payload_commit
 from pacha_git.schema.content import Content, make_content
 from pacha_git.schema.manifest import FileLine, encode_manifest
 from pacha_git.store.files import contents, digest_of, filler, reader, reading, windows
-from pacha_git.store.index import DedupIndex, KnownFile
+from pacha_git.store.index import DedupIndex
 from pacha_git.store.soundness import Soundness
 from pacha_git.store.sources import SourceFile
 from pacha_git.store.tree import Groups, payload_tree
@@ -99,11 +99,7 @@ class WrittenPayload:
     def _tell(self, index: DedupIndex, ref: str, packs: Iterable[Path]) -> None:
         tally = self._tally
         index.add_chunks(tally.pairs)
-        known = [
-            (bytes.fromhex(line.blake3), KnownFile(line.size, line.stored, line.parts or (), ref, self.commit))
-            for line in tally.files
-        ]
-        index.add_files(self.content.layout, known)
+        index.add_files(self.content.layout, tally.files, ref, self.commit)
         index.remember_seen(map(tally.as_seen, tally.seen), ref, self.commit, since=tally.since)
         self._sound.remember_touched(pack.stem for pack in packs)
 
@@ -229,8 +225,8 @@ class PayloadWriter:
             digest = digests.get(file.path, b"")
             as_known = known.get(digest)
             if as_known is not None and as_known.size == file.size and self._still_held(as_known.ref, as_known.payload):
-                hexed, stored, parts = digest.hex(), as_known.stored, as_known.parts
-                self._lines[file.path] = FileLine(file.path, file.size, file.mode, hexed, stored, parts)
+                line = FileLine(file.path, file.size, file.mode, digest.hex(), "chunked", as_known.parts)
+                self._lines[file.path] = line
                 self._tally.shared += file.size
 
     def _still_held(self, ref: str, payload: str) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.git.repo import GitRepository
 from pacha_git.names import PAYLOAD_ROOT, REF_ROOT, Kind, parse_notes_ref, parse_payload_ref, parse_record_ref
+from pacha_git.store.catalogue_rows import Fold
 from pacha_git.store.database import Database
 from pacha_git.store.events import read_attestations
 from pacha_git.store.runs import parse_run_payload_ref, parse_run_ref, run_payload_ref, run_ref
@@ -82,7 +83,7 @@ def _take_name(
 
 
 def _version_row(connection: sqlite3.Connection, ref: str) -> dict[str, Any] | None:
-    columns = ("ref", "oid", "address", "size", "record", "extra")
+    columns = ("ref", "oid", "address", "size", "record", "signer", "documents")
     found = connection.execute(f"SELECT {', '.join(columns)} FROM version WHERE ref = ?", (ref,)).fetchone()
     if found is None:
         return None
@@ -99,24 +100,19 @@ def _said(connection: sqlite3.Connection, repo: GitRepository, kind: Kind, name:
     found = connection.execute("SELECT fold FROM name WHERE kind = ? AND name = ?", (kind.value, name)).fetchone()
     if found is None:
         return {}
-    fold = json.loads(found[0])
+    fold = Fold(json.loads(found[0]))
     documents = _documents(repo, kind, name)
-    aliases: dict[str, list[str]] = {}
-    for alias, oid in sorted(fold["aliases"].items()):
-        aliases.setdefault(oid, []).append(alias)
-    per_commit = (fold["stages"], aliases, fold["tags"], fold["descriptions"], fold["endorsed"], documents)
-    commits = {oid for part in (*per_commit, fold["removed"]) for oid in part}
     return {
         oid: Said(
-            stage=fold["stages"].get(oid, NOTHING_SAID.stage),
-            aliases=tuple(aliases.get(oid, ())),
-            tags=fold["tags"].get(oid, {}),
-            description=fold["descriptions"].get(oid),
+            stage=fold.stages.get(oid, NOTHING_SAID.stage),
+            aliases=fold.aliases.get(oid, ()),
+            tags=fold.tags.get(oid, {}),
+            description=fold.descriptions.get(oid),
             document=documents.get(oid),
-            removed=oid in fold["removed"],
-            signers=tuple(tuple(signer) for signer in fold["endorsed"].get(oid, ())),
+            removed=oid in fold.removed,
+            signers=tuple(fold.endorsed.get(oid, ())),
         )
-        for oid in commits
+        for oid in fold.mentioned | documents.keys()
     }
 
 

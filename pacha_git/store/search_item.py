@@ -59,13 +59,13 @@ def version_entry(repo: GitRepository, row: Mapping[str, Any], said: Said, state
 
     Args:
         repo: Where its documents are.
-        row: ``ref, oid, address, size, record, extra``, and ``here``: whether its payload is.
+        row: ``ref, oid, address, size, record, signer, documents``, and ``here``: whether its payload is.
         said: What was said.
         state: By which it is known whether something else is said later.
     """
-    record, extra = json.loads(row["record"]), json.loads(row["extra"])
+    record = json.loads(row["record"])
     tags = {key: value for key, value in {**record["tags"], **said.tags}.items() if value is not None}
-    document = _document(repo, row["oid"], record["kind"], extra) if said.document is None else said.document
+    document = _document(repo, row) if said.document is None else said.document
     params = dict(flat(_recipe_values(document))) if record["kind"] == Kind.RECIPE.value else {}
     metrics = record.get("metrics") or {}
     content = record["content"]
@@ -74,7 +74,7 @@ def version_entry(repo: GitRepository, row: Mapping[str, Any], said: Said, state
         "version_key": version_key(record["version"]), "stage": said.stage, "size": row["size"],
         "file_count": content["file_count"] if content is not None else 1, "created_at": record["created_at"],
         "created_by": record["created_by"], "address": row["address"], "oid": row["oid"],
-        "signer": _signer(extra, record["created_at"], said), "state": state,
+        "signer": _signer(row["signer"], record["created_at"], said), "state": state,
         "payload": "removed" if said.removed else "here" if content is None or row["here"] else "thin",
         "description": record["description"] if said.description is None else said.description,
     }  # fmt: skip
@@ -122,12 +122,12 @@ def _recipe_of(said: Mapping[str, Any]) -> str | None:
     return next((f"{t['name']}@{t['version']}" for t in targets if t["kind"] == Kind.RECIPE.value), None)
 
 
-def _document(repo: GitRepository, oid: str, kind: str, extra: Mapping[str, Any]) -> str:
+def _document(repo: GitRepository, row: Mapping[str, Any]) -> str:
     """The card, datasheet or recipe that a record was registered with."""
-    if not extra.get("documents", True):
+    if not row["documents"]:
         return ""
     try:
-        documents = records.read(repo, Oid(oid)).documents
+        documents = records.read(repo, Oid(row["oid"])).documents
     except PachaError:
         return ""  # fsck's business; the rest of it can be found
     return "\n".join(data.decode("utf-8", "replace") for _, data in sorted(documents.items()))
@@ -139,10 +139,10 @@ def _recipe_values(text: str) -> Mapping[str, Any]:
     return parse_recipe(text.encode("utf-8")).json_values
 
 
-def _signer(extra: Mapping[str, Any], created_at: str, said: Said) -> str | None:
+def _signer(key: str | None, created_at: str, said: Said) -> str | None:
     """Key, namespace and time of the signature that counts: the record's, else the newest endorsement's."""
-    if extra.get("signer_key"):
-        return json.dumps([extra["signer_key"], "git", created_at])
+    if key:
+        return json.dumps([key, "git", created_at])
     return json.dumps(list(said.signers[0])) if said.signers else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from pacha_git.registry.results.plain import Json, plain
 
@@ -49,18 +49,13 @@ class Source(Protocol):
     """Where the fields of listed versions can be had; what it knows each by, the source itself has said."""
 
     def glance(self, row: Any) -> Mapping[str, Any]:
-        """Some of the fields, quickly: those of ``GLANCE``."""
+        """Some of the fields, quickly."""
 
     def fields(self, row: Any) -> Mapping[str, Any]:
         """All fields."""
 
     def text(self, row: Any) -> str | None:
         """The JSON of all fields, if it lies ready."""
-
-
-GLANCE: Final = frozenset(
-    ["kind", "name", "version", "stage", "aliases", "description", "size", "created_at", "payload"]
-)
 
 
 class ListedVersion(VersionInfo):
@@ -82,8 +77,8 @@ class ListedVersion(VersionInfo):
         # Python asks here for what has no value yet.
         if name not in VersionInfo.__slots__:
             raise AttributeError(name)
-        found = self._source.glance(self._row) if name in GLANCE else self._source.fields(self._row)
-        for field, value in found.items():
+        found = self._source.glance(self._row)
+        for field, value in (found if name in found else self._source.fields(self._row)).items():
             object.__setattr__(self, field, value)
         return object.__getattribute__(self, name)
 
