@@ -22,8 +22,8 @@ from pacha_git.errors import PachaError
 
 # What could move a terminal's cursor, hide text or turn it around: C0, DEL, C1, bidirectional marks, surrogates.
 _UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_AT_ONCE: Final = 1000
 _UNPRINTABLE_OR_BREAK: Final = re.compile(f"{_UNPRINTABLE.pattern}|[\t\n]")
+_AT_ONCE: Final = 1000
 
 
 class ReaderGone(Exception):

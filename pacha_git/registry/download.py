@@ -206,9 +206,9 @@ def fill(payload: Payload, folder: Path, report: _Report | None = None) -> None:
 
 
 def _write_all(descriptor: int, block: bytes) -> None:
-    written = os.write(descriptor, block)
-    while written < len(block):  # a disk that is nearly full takes a part before it refuses
-        written += os.write(descriptor, memoryview(block)[written:])
+    view = memoryview(block)
+    while view:  # a disk that is nearly full takes a part before it refuses
+        view = view[os.write(descriptor, view) :]
 
 
 # The cache ------------------------------------------------------------------------------------------------------------
