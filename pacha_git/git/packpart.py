@@ -11,12 +11,13 @@ import hashlib
 import os
 import secrets
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Queue
 from threading import Thread
-from typing import Final
+from typing import Final, TypeAlias
 
+from pacha_git.disk import Buffer, WriteBack, sync_data, write_all
 from pacha_git.git.packentry import Prepared
 from pacha_git.git.packfiles import LockedFile, keep, temporary
 from pacha_git.git.packindex import encode_index
@@ -24,8 +25,9 @@ from pacha_git.git.packindex import encode_index
 _HEADER: Final = b"PACK\x00\x00\x00\x02"
 _HEADER_BYTES: Final = 12
 _BLOCK: Final = 1 << 20
-_MOST_PIECES: Final = 512
-_WRITE_BACK_BYTES: Final = 64 << 20
+_MOST_WAITING: Final = 2
+
+_Behind: TypeAlias = tuple[Sequence[Buffer], Sequence[Callable[[], object]]]
 
 
 class PackPart:
@@ -46,8 +48,9 @@ class PackPart:
         self._keep: LockedFile | None = None
         self._write_back = WriteBack(self._file.fd)
         self._behind = WriteBehind(self._file.fd) if declared else None
-        self._queue: list[bytes] = [_HEADER + declared.to_bytes(4, "big")]
-        self._queued = _HEADER_BYTES
+        self._queue: list[Buffer] = [_HEADER + declared.to_bytes(4, "big")]
+        self._queued = 0
+        self._after: list[Callable[[], object]] = []
         self._end = _HEADER_BYTES
         self._written = 0
         self._oids = bytearray()
@@ -67,20 +70,28 @@ class PackPart:
         self._oids += prepared.oid
         self._crcs.append(prepared.crc)
         self._offsets.append(self._end)
-        self._queue += (prepared.head, prepared.deflated)
+        self._queue += prepared.pieces
         self._queued += prepared.stored
         self._end += prepared.stored
 
+    def after(self, call: Callable[[], object]) -> None:
+        """Have something called, in any thread, once all that was added so far is with the operating system."""
+        if self._queued:
+            self._after.append(call)
+        else:
+            call()
+
     def write(self, *, everything: bool = False) -> None:
-        """Hand what waits to the operating system, once it is worth it."""
-        if self._queued < _BLOCK and not everything:
+        """Hand what waits to the operating system, once it is worth it, or many wait for that."""
+        if self._queued < _BLOCK and len(self._after) < _MOST_WAITING and not everything:
             return
         if self._behind is not None:
-            self._behind.take(self._queue)
+            self._behind.take(self._queue, self._after)
         else:
-            _write_all(self._file.fd, self._queue)
+            write_all(self._file.fd, self._queue)
+            _call(self._after)
         self._written += self._queued
-        self._queue, self._queued = [], 0
+        self._queue, self._queued, self._after = [], 0, []
         self._write_back.reached(self._written)
 
     def seal(self) -> None:
@@ -88,11 +99,12 @@ class PackPart:
         if self._index is not None:
             return
         checksum = self._checksum()
-        _write_all(self._file.fd, [*self._queue, checksum])
-        self._queue = []
+        write_all(self._file.fd, [*self._queue, checksum])
+        _call(self._after)
+        self._queue, self._after = [], []
         # Not ".idx": stock gc removes every index that has no pack beside it.
         self._index = temporary(self._file.path.parent, ".index")
-        _write_all(self._index.fd, [encode_index(self._oids, self._crcs, self._offsets, checksum)])
+        write_all(self._index.fd, [encode_index(self._oids, self._crcs, self._offsets, checksum)])
         self._oids.clear()
         if self._written:
             self._write_back.start()
@@ -161,18 +173,20 @@ class PackPart:
 
 
 class WriteBehind:
-    """Hashes bytes and writes them in a thread of its own, which holds some MiB at most; the cutting does not wait."""
+    """Writes bytes and hashes them, each in a thread of its own; holds some MiB at most. The cutting does not wait."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._hashed = hashlib.sha1(usedforsecurity=False)
         self._error: OSError | None = None
-        self._pieces: Queue[Sequence[bytes]] = Queue(4)
-        self._thread = Thread(target=self._run, name="pack-write", daemon=True)
-        self._thread.start()
+        self._to_write: Queue[_Behind | None] = Queue(4)
+        self._to_hash: Queue[_Behind | None] = Queue(4)
+        self._threads = [Thread(target=run, name="pack-write", daemon=True) for run in (self._write, self._hash)]
+        for thread in self._threads:
+            thread.start()
 
-    def take(self, pieces: Sequence[bytes]) -> None:
-        """Take what comes next.
+    def take(self, pieces: Sequence[Buffer], after: Sequence[Callable[[], object]] = ()) -> None:
+        """Take what comes next, and what is to be called when it is done with.
 
         Raises:
             OSError: what came before could not be written.
@@ -180,7 +194,7 @@ class WriteBehind:
         if self._error is not None:
             raise self._error
         if pieces:
-            self._pieces.put(pieces)
+            self._to_write.put((pieces, after))
 
     def digest(self) -> bytes:
         """Return the SHA-1 of all once it is written.
@@ -195,86 +209,34 @@ class WriteBehind:
 
     def end(self) -> None:
         """Wait until nothing is left to do; again, if that was so before."""
-        if self._thread.is_alive():
-            self._pieces.put(())
-            self._thread.join()
+        if self._threads:
+            self._to_write.put(None)
+        while self._threads:
+            self._threads.pop().join()
 
-    def _run(self) -> None:
-        while pieces := self._pieces.get():
+    def _write(self) -> None:
+        while (item := self._to_write.get()) is not None:
             if self._error is not None:
                 continue  # whoever waits to hand on more must not wait for ever
-            for piece in pieces:
-                self._hashed.update(piece)
             try:
-                _write_all(self._fd, pieces)
+                write_all(self._fd, item[0])
             except OSError as error:
                 self._error = error
+            else:
+                self._to_hash.put(item)
+        self._to_hash.put(None)
+
+    def _hash(self) -> None:
+        while (item := self._to_hash.get()) is not None:
+            pieces, after = item
+            for piece in pieces:
+                self._hashed.update(piece)
+            _call(after)
 
 
-class WriteBack:
-    """Lets the disk begin while bytes still come, so that the last wait is short."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-        self._asked = 0
-        self._thread: Thread | None = None
-        self._error: OSError | None = None
-
-    def reached(self, written: int) -> None:
-        """Say how much the file has; starts when it pays and the disk is not at it yet."""
-        if written - self._asked >= _WRITE_BACK_BYTES and not (self._thread and self._thread.is_alive()):
-            self.start()
-            self._asked = written
-
-    def start(self) -> None:
-        """Have all that is written so far go to the disk, after what is under way.
-
-        Raises:
-            OSError: the disk could not take what was started before.
-        """
-        self.wait()
-        if self._error is not None:
-            raise self._error
-        self._thread = Thread(target=self._run, name="pack-sync", daemon=True)
-        self._thread.start()
-
-    def wait(self) -> None:
-        """Wait until nothing is under way."""
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-    def finish(self) -> None:
-        """Return when all that was written is on the disk.
-
-        Raises:
-            OSError: the disk could not take it. The kernel tells of a failed write once, so an earlier one counts.
-        """
-        self.wait()
-        sync_data(self._fd)
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            sync_data(self._fd)
-        except OSError as error:
-            self._error = error
-
-
-# Sizes and bytes are enough: that a file has its name is what syncing the folder is for.
-sync_data: Final = getattr(os, "fdatasync", os.fsync)
-
-
-def _write_all(fd: int, pieces: Sequence[bytes | bytearray]) -> None:
-    for start in range(0, len(pieces), _MOST_PIECES):
-        views = [memoryview(piece) for piece in pieces[start : start + _MOST_PIECES]]
-        while views:
-            count = os.writev(fd, views)
-            while views and count >= len(views[0]):
-                count -= len(views.pop(0))
-            if count:
-                views[0] = views[0][count:]
+def _call(calls: Sequence[Callable[[], object]]) -> None:
+    for call in calls:
+        call()
 
 
 def _checksum_of_file(fd: int) -> bytes:

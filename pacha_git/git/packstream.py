@@ -73,7 +73,7 @@ class PackStream:
         chunks: Raw digest → raw oid of those that need not be stored, nor asked about; what is written is added.
         threads: How many hash and compress; reading, cutting and writing are done by the thread that iterates.
 
-    Memory: about six windows, what three of them compress to, and some 120 bytes for each new chunk.
+    Memory: about twelve windows, what some of them compress to, and some 120 bytes for each new chunk.
     """
 
     def __init__(
@@ -149,18 +149,20 @@ class PackStream:
         prepared = [entry for job in batch.preparing for entry in job.result()]
         written = dict(zip(batch.fresh, prepared, strict=True))
         held = self._held({entry.oid: digest for digest, entry in written.items()}) if self._held is not None else ()
-        self._writer.add_prepared(*(entry for entry in prepared if entry.oid not in held))
+        if batch.tapped is not None:
+            batch.tapped.result()
+        missing = (entry for entry in prepared if entry.oid not in held)
+        self._writer.add_prepared(*missing, after=batch.window.release)
         for digest, entry in written.items():
             self._chunks.add(digest, entry.oid)
         self._coming.difference_update(written)
-        if batch.tapped is not None:
-            batch.tapped.result()
-        batch.window.release()
         for digest, (start, end) in zip(batch.digests, batch.window.spans, strict=True):
-            new = written.pop(digest, None)
-            new = None if new is not None and new.oid in held else new
-            oid = self._chunks.get(digest) or batch.known[digest]
-            yield Stored(digest, oid, end - start, new is not None, new.stored if new is not None else 0)
+            fresh = written.pop(digest, None)
+            if fresh is not None and fresh.oid not in held:
+                yield Stored(digest, fresh.oid, end - start, True, fresh.stored)
+            else:
+                oid = self._chunks.get(digest) or batch.known[digest]
+                yield Stored(digest, oid, end - start, False, 0)
 
     def _shares(self, spans: Sequence[Span]) -> Iterator[Sequence[Span]]:
         """Split work evenly among the threads."""

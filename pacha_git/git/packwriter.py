@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Final
 
+from pacha_git.disk import Buffer
 from pacha_git.git.keytable import KeyTable
-from pacha_git.git.packentry import Buffer, ObjectKind, Prepared, prepare
+from pacha_git.git.packentry import ObjectKind, Prepared, prepare
 from pacha_git.git.packfiles import storing, sync_folder
 from pacha_git.git.packpart import PackPart
 from pacha_git.names import Oid
@@ -78,20 +80,27 @@ class PackWriter:
         self.add_prepared(prepared)
         return Oid.of_raw(prepared.oid)
 
-    def add_prepared(self, *objects: Prepared) -> None:
-        """Append objects in order, leaving out those that were added before."""
+    def add_prepared(self, *objects: Prepared, after: Callable[[], object] | None = None) -> None:
+        """Append objects in order, leaving out those that were added before.
+
+        Args:
+            objects: Their bytes must stay as they are until they are written.
+            after: Called then, in any thread; never, if they don't come to be written.
+        """
         with self._lock, storing(self._folder):
             for prepared in objects:
                 if self._oids.add(prepared.oid):
                     self.bytes_stored += prepared.stored
                     self._append(prepared)
+            if after is not None:
+                self._parts[-1].after(after)
             self._parts[-1].write()
 
     def _append(self, prepared: Prepared) -> None:
         part = self._parts[-1]
         part.add(prepared)
         if part.full:
-            part.seal()
+            part.write(everything=True)
             self._parts.append(PackPart(self._folder))
 
     def finish(self) -> tuple[Path, ...]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
+from pacha_git.disk import WriteBack, write_all
 from pacha_git.errors import Conflict, NotFound, PachaError
 from pacha_git.names import Oid
 from pacha_git.registry.content import payload_of
@@ -71,30 +72,28 @@ def _disk(out: Path) -> Iterator[None]:
 
 def _download_document(stored: records.Stored, document: str, out: Path, *, force: bool) -> Path:
     target = out / f"{stored.id.name.split('/')[-1]}.toml" if out.is_dir() else out
-    with _disk(target), _in_place(target, force=force) as file:
-        file.write(stored.documents[document])
+    with _disk(target), _in_place(target, force=force) as descriptor:
+        _write_durably(descriptor, [stored.documents[document]], None)
     return target
 
 
 def _write_file(payload: Payload, line: FileLine, target: Path, *, force: bool, report: _Report) -> None:
-    with _in_place(target, force=force) as file:
-        for block in payload.blocks(line):
-            file.write(block)
-            report.add(len(block))
-        os.fchmod(file.fileno(), _mode(line))
+    with _in_place(target, force=force) as descriptor:
+        os.fchmod(descriptor, _mode(line))
+        _write_durably(descriptor, payload.blocks(line), report)
 
 
 @contextmanager
-def _in_place(target: Path, *, force: bool) -> Iterator[BinaryIO]:
-    """A file that takes its final name only when all of it is written and on the disk."""
+def _in_place(target: Path, *, force: bool) -> Iterator[int]:
+    """A file, open to be written durably, that takes its final name when it is."""
     _refuse(target, force=force)
     descriptor, temporary = tempfile.mkstemp(prefix=f"{_TEMPORARY}{target.name[:80]}-", dir=target.parent)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        try:
             os.fchmod(descriptor, 0o666 & ~_umask())
-            yield file
-            file.flush()
-            os.fsync(descriptor)
+            yield descriptor
+        finally:
+            os.close(descriptor)
         if force:
             Path(temporary).replace(target)
         else:
@@ -193,22 +192,36 @@ def fill(payload: Payload, folder: Path, report: _Report | None = None) -> None:
             made.add(above)
         descriptor = os.open(root + line.path, _NEW, 0o777 if line.mode == "755" else 0o666)
         try:
-            for block in blocks:
-                _write_all(descriptor, block)
-                if report is not None:
-                    report.add(len(block))
             if few:
-                os.fsync(descriptor)
+                _write_durably(descriptor, blocks, report)
+            else:
+                _write(descriptor, blocks, report)
         finally:
             os.close(descriptor)
     if not few:
         os.sync()  # one for two hundred thousand files, where one for each would take minutes
 
 
-def _write_all(descriptor: int, block: bytes) -> None:
-    view = memoryview(block)
-    while view:  # a disk that is nearly full takes a part before it refuses
-        view = view[os.write(descriptor, view) :]
+def _write_durably(descriptor: int, blocks: Iterable[bytes], report: _Report | None) -> None:
+    """Write a file and have it on the disk, which begins while bytes still come."""
+    back = WriteBack(descriptor)
+    try:
+        _write(descriptor, blocks, report, back.reached)
+        back.finish()
+    finally:
+        back.wait()
+
+
+def _write(
+    descriptor: int, blocks: Iterable[bytes], report: _Report | None, reached: Callable[[int], None] = lambda _: None
+) -> None:
+    written = 0
+    for block in blocks:
+        write_all(descriptor, [block])
+        written += len(block)
+        reached(written)
+        if report is not None:
+            report.add(len(block))
 
 
 # The cache ------------------------------------------------------------------------------------------------------------

@@ -31,8 +31,10 @@ from pacha_git.store.soundness import Soundness
 from pacha_git.store.sources import SourceFile
 from pacha_git.store.tree import Groups, payload_tree
 
-# Chunks of weights are 79,500 bytes on average; files that have a few more than are expected are the ones it pays for.
-_MORE_THAN_MEAN_CHUNK: Final = 83_700
+# By measurement, of weights and of noise: bytes for each object (a chunk, or a tree of chunks), and how far the number
+# of objects strays, in square roots of it.
+_BYTES_AN_OBJECT: Final = 77_500
+_STRAYING: Final = 1.5
 _LOOKED_UP: Final = 10_000
 
 
@@ -74,11 +76,12 @@ class _Tally:
         return self.place(file), file.mark, bytes.fromhex(line.blake3), whole
 
     def count(self, stored: Stored) -> None:
+        """Take note of a chunk; those that are new the stream has put among the pairs."""
         if stored.new:
             self.new += stored.size
         else:
             self.shared += stored.size
-        self.pairs.add(stored.digest, stored.oid)
+            self.pairs.add(stored.digest, stored.oid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,13 +252,14 @@ class PayloadWriter:
             oid = Oid.of_raw(known) if known is not None else self._add("blob", body)
             new = self._changes.stored_bytes > before
             self._tally.count(Stored(digest, oid.raw, file.size, new, 0))
+            self._tally.pairs.add(digest, oid.raw)
             self._keep_whole(file, digest, oid.raw)
             advance(file.size)
 
     def _write_many(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
         small = [file for file in files if file.size <= self._layout.whole_file_limit]
         large = [file for file in files if file.size > self._layout.whole_file_limit]
-        self._changes.writer.expect(sum(file.size for file in large) // _MORE_THAN_MEAN_CHUNK)
+        self._changes.writer.expect(_fewest_objects(sum(file.size for file in large)))
         chunks = self._tally.pairs
         with PackStream(self._changes.writer, self._known, held=self._forgotten(), chunks=chunks) as stream:
             for file in large:
@@ -291,6 +295,12 @@ class PayloadWriter:
     def _keep_whole(self, file: SourceFile, digest: bytes, oid: bytes) -> None:
         self._lines[file.path] = _whole(file, digest, oid)
         self._tally.seen.append(file)
+
+
+def _fewest_objects(size: int) -> int:
+    """How many objects so many bytes of weights become at least, nearly always; to say more would be of no use."""
+    likely = size / _BYTES_AN_OBJECT
+    return int(likely - _STRAYING * likely**0.5)
 
 
 def _whole(file: SourceFile, digest: bytes, oid: bytes) -> FileLine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import tracemalloc
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -63,6 +64,38 @@ def test_chunks_are_stored_in_order_and_read_back(repo: Path) -> None:
     assert whole.digest() == blake3.blake3(data).digest()
     git(repo, "verify-pack", str(pack))
     assert b"".join(packs_of(repo).read_many(Oid.of_raw(chunk.oid) for chunk in stored)) == data
+
+
+@pytest.mark.parametrize("expected", [0, 600])
+def test_a_window_serves_again_only_when_its_bytes_are_written(repo: Path, expected: int) -> None:
+    data = bytes_of("windows", 40_000_000)
+    with PackWriter(repo / "objects", reason="test") as writer:
+        writer.expect(expected)
+        with PackStream(writer, nothing_known) as stream:
+            stored = [chunk.oid for chunk in stream.store(windows(data))]
+        packs = writer.finish()
+    for pack in packs:
+        git(repo, "verify-pack", str(pack))
+    assert b"".join(packs_of(repo).read_many(map(Oid.of_raw, stored))) == data
+
+
+@pytest.mark.parametrize("every", [0, 40])
+def test_windows_serve_again_where_little_is_new(repo: Path, every: int) -> None:
+    """Nothing, or one chunk of a few windows."""
+    data = bytes_of("windows", 40_000_000)
+    digests = [blake3.blake3(part).digest() for part in chunks_of(data)]
+    fresh = set(digests[::every] if every else ())
+
+    def lookup(asked: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        return {digest: bytes(20) for digest in asked if digest not in fresh}
+
+    tracemalloc.start()
+    try:
+        with PackWriter(repo / "objects", reason="test") as writer, PackStream(writer, lookup) as stream:
+            assert sum(chunk.new for chunk in stream.store(windows(data))) == len(fresh)
+        assert tracemalloc.get_traced_memory()[1] < 12 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
