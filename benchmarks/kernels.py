@@ -1,6 +1,6 @@
 """What no design over Git can do without, as loops in memory with two threads, each a program of its own.
 
-``python -m benchmarks.kernels register|restore|check|hash|parts FILE [OUT]``, or ``packs FOLDER [TIMES]``. A pack
+``python -m benchmarks.kernels register|restore|hash|parts FILE [OUT]``, or ``packs FOLDER [TIMES]``. A pack
 needs, of every chunk: its cut, BLAKE3, SHA-1, zlib stream, CRC-32; and one SHA-1 over all that is written, which Git's
 format asks for and no peer has to pay. ``parts`` says what each step of that takes.
 """
@@ -130,17 +130,6 @@ def hash_file(path: Path) -> None:
             digest.update(block)
 
 
-def check(path: Path) -> tuple[float, float]:
-    """Inflate and hash what lies ready in memory; returns the seconds of that alone, by clock and by cores."""
-    ready = _ready(path)
-    begin, cores = time.perf_counter(), time.process_time()
-    digest = blake3.blake3()
-    for blocks in _inflated(ready):
-        for block in blocks:
-            digest.update(block)
-    return time.perf_counter() - begin, time.process_time() - cores
-
-
 def packs(folder: Path, times: float) -> tuple[float, float]:
     """Read every entry of the packs in a folder, inflate it, and hash it ``times`` times; returns seconds, as above.
 
@@ -188,8 +177,6 @@ def main() -> None:
         register(Path(path))
     elif what == "restore":
         print(*restore(Path(path), Path(more[0])))
-    elif what == "check":
-        print(*check(Path(path)))
     elif what == "parts":
         for step, seconds in parts(Path(path)).items():
             print(f"{step:<28}{seconds:.2f} s")

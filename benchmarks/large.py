@@ -28,6 +28,7 @@ def _pacha(folder: Path, file: Path, edited: Path) -> Steps:
     middle = file.stat().st_size // 2
     steps["range"] = run([*model, "cat", "m@1.0.0", "--range", f"{middle}-{middle + (1 << 20) - 1}"], folder)
     steps["verify"] = run([*PACHA, "-q", "verify", "m@1.0.0"], folder)
+    steps["packs"] = _timed("packs", folder / "registry.git" / "objects" / "pack")
     # Sizes travel as seconds would: the report takes them out by name.
     steps["again-bytes"] = Spent(after - before, 0, 0)
     steps["insert-bytes"] = Spent(size_of(folder / "registry.git" / "objects") - after, 0, 0)
@@ -40,12 +41,15 @@ def _kernel(folder: Path, file: Path) -> Steps:
         "add": run(python(*_KERNEL, "register", file), folder),
         "hash": run(python(*_KERNEL, "hash", file), folder),
     }
-    for what in ("restore", "check"):
-        command = list(map(str, python(*_KERNEL, what, file, folder / "restored")))
-        said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=inputs.ROOT).stdout
-        wall, cpu = map(float, said.split())
-        steps[what] = Spent(wall, cpu, 0)
-    return steps
+    return steps | {"restore": _timed("restore", file, folder / "restored")}
+
+
+def _timed(*words: str | Path) -> Spent:
+    """What a kernel says of the part of it that counts."""
+    command = list(map(str, python(*_KERNEL, *words)))
+    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=inputs.ROOT).stdout
+    wall, cpu = map(float, said.split())
+    return Spent(wall, cpu, 0)
 
 
 def _copy(folder: Path, file: Path) -> Steps:
@@ -99,5 +103,6 @@ def _rows(found: Rounds, once: Rounds, size: int) -> list[Row]:
         Row("g", f"peak of verify at {size >> 20} MiB", max(s.peak for s in found["pacha verify"]), 200, "MiB"),
         Row("h", "1 MiB from the middle, beyond model get",
             1000 * (median(found, "pacha range") - median(found, "pacha get")), 50, "ms"),
-        compared("k", "verify, to inflate + BLAKE3 in memory", ratio(found, "pacha verify", ["kernel check"]), 1.25),
+        compared("k", "verify, start-up and all, to read + inflate + BLAKE3",
+                 ratio(found, "pacha verify", ["pacha packs"]), None),
     ]  # fmt: skip

@@ -10,9 +10,10 @@ import pytest
 
 from pacha_git import Registry
 from pacha_git.git.changes import changing
+from pacha_git.git.packindex import PackIndex
 from pacha_git.store import files as store_files
 from pacha_git.store import index, sources
-from pacha_git.store.payload_writer import PayloadWriter
+from pacha_git.store.payload_writer import PayloadWriter, _fewest_objects
 from tests.making import contents, folder, noise
 
 FILES = {"a": b"one", "deep/er/b.bin": b"two", "deep/er.x": b"", "Ünïcode": b"three", "large": noise(400_000)}
@@ -93,6 +94,18 @@ def test_what_was_written_a_moment_before_it_was_read_is_not_remembered(
 
     assert remembered("refs/pacha/payload/datasets/d/1.0.0") == 0
     assert remembered("refs/pacha/payload/datasets/d/1.1.0") == len(FILES)
+
+
+@pytest.mark.parametrize("mib", [48, 96])
+def test_nearly_all_of_a_large_file_is_hashed_while_it_is_written(registry: Registry, tmp_path: Path, mib: int) -> None:
+    """As many objects as were declared go into a pack of their own; the few beyond them into another."""
+    file = tmp_path / "weights"
+    file.write_bytes(noise(mib << 20, seed=mib))
+    registry.models.register("m", file, version="1.0.0")
+    packs = sorted((registry.path / "objects" / "pack").glob("*.idx"), key=lambda path: path.stat().st_size)
+    counts = [sum(1 for _ in PackIndex(path).oids()) for path in packs]
+    assert counts[-1] == _fewest_objects(mib << 20) > 512
+    assert sum(counts[:-1]) < 0.2 * counts[-1]
 
 
 @pytest.mark.parametrize("seconds", [-(2**33), -1, 0, 2**33, 2**34 + 5])
