@@ -20,7 +20,6 @@ from benchmarks.report import Row, drawing, machine, table, write
 
 # Forty GB of disk, and minutes of Git's own work.
 _ONLY_IF_NAMED = ("git", "sync-memory")
-_PARTS = "large, weights, start-up, registrations, files, sharing, versions, memory, git"
 
 
 def _tell(text: str) -> None:

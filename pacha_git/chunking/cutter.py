@@ -50,7 +50,7 @@ def chunks(
         size: Bytes in the stream; what follows them is not read. No bytes give no window.
         cuts: Offsets at which the chunker starts anew, in any order; those outside of the stream are ignored.
         layout: The sizes.
-        window: Bytes of a buffer; at least ``layout.maximum``. About three are alive at a time.
+        window: Bytes of a buffer; at least ``layout.maximum``. As many are alive as were not released.
 
     Raises:
         PachaError: the stream ended early.

@@ -26,6 +26,7 @@ _HEADER: Final = b"PACK\x00\x00\x00\x02"
 _HEADER_BYTES: Final = 12
 _BLOCK: Final = 1 << 20
 _MOST_WAITING: Final = 2
+_MOST_BEHIND: Final = 3
 
 _Behind: TypeAlias = tuple[Sequence[Buffer], Sequence[Callable[[], object]]]
 
@@ -51,6 +52,7 @@ class PackPart:
         self._queue: list[Buffer] = [_HEADER + declared.to_bytes(4, "big")]
         self._queued = 0
         self._after: list[Callable[[], object]] = []
+        self._failure: BaseException | None = None
         self._end = _HEADER_BYTES
         self._written = 0
         self._oids = bytearray()
@@ -75,7 +77,10 @@ class PackPart:
         self._end += prepared.stored
 
     def after(self, call: Callable[[], object]) -> None:
-        """Have something called, in any thread, once all that was added so far is with the operating system."""
+        """Have something called, in any thread, once what waits here is hashed and with the operating system.
+
+        If nothing waits, it is called at once: what was handed on before is not waited for.
+        """
         if self._queued:
             self._after.append(call)
         else:
@@ -83,12 +88,18 @@ class PackPart:
 
     def write(self, *, everything: bool = False) -> None:
         """Hand what waits to the operating system, once it is worth it, or many wait for that."""
+        if self._failure is not None:
+            raise self._failure
         if self._queued < _BLOCK and len(self._after) < _MOST_WAITING and not everything:
             return
         if self._behind is not None:
             self._behind.take(self._queue, self._after)
         else:
-            write_all(self._file.fd, self._queue)
+            try:
+                write_all(self._file.fd, self._queue)
+            except BaseException as failure:
+                self._failure = failure  # a part of it may be written: nothing can follow
+                raise
             _call(self._after)
         self._written += self._queued
         self._queue, self._queued, self._after = [], 0, []
@@ -98,6 +109,8 @@ class PackPart:
         """End the pack and write its index; the disk begins to take them."""
         if self._index is not None:
             return
+        if self._failure is not None:
+            raise self._failure
         checksum = self._checksum()
         write_all(self._file.fd, [*self._queue, checksum])
         _call(self._after)
@@ -173,14 +186,14 @@ class PackPart:
 
 
 class WriteBehind:
-    """Writes bytes and hashes them, each in a thread of its own; holds some MiB at most. The cutting does not wait."""
+    """Writes bytes and hashes them, each in a thread of its own; the cutting does not wait, unless it is far ahead."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._hashed = hashlib.sha1(usedforsecurity=False)
-        self._error: OSError | None = None
-        self._to_write: Queue[_Behind | None] = Queue(4)
-        self._to_hash: Queue[_Behind | None] = Queue(4)
+        self._failure: BaseException | None = None
+        self._to_write: Queue[_Behind | None] = Queue(_MOST_BEHIND)
+        self._to_hash: Queue[_Behind | None] = Queue(_MOST_BEHIND)
         self._threads = [Thread(target=run, name="pack-write", daemon=True) for run in (self._write, self._hash)]
         for thread in self._threads:
             thread.start()
@@ -191,8 +204,8 @@ class WriteBehind:
         Raises:
             OSError: what came before could not be written.
         """
-        if self._error is not None:
-            raise self._error
+        if self._failure is not None:
+            raise self._failure
         if pieces:
             self._to_write.put((pieces, after))
 
@@ -203,8 +216,8 @@ class WriteBehind:
             OSError: it could not be.
         """
         self.end()
-        if self._error is not None:
-            raise self._error
+        if self._failure is not None:
+            raise self._failure
         return self._hashed.digest()
 
     def end(self) -> None:
@@ -214,24 +227,28 @@ class WriteBehind:
         while self._threads:
             self._threads.pop().join()
 
+    # After a failure both go on taking: whoever waits to hand on more must not wait for ever.
+
     def _write(self) -> None:
         while (item := self._to_write.get()) is not None:
-            if self._error is not None:
-                continue  # whoever waits to hand on more must not wait for ever
-            try:
-                write_all(self._fd, item[0])
-            except OSError as error:
-                self._error = error
-            else:
-                self._to_hash.put(item)
+            if self._failure is None:
+                try:
+                    write_all(self._fd, item[0])
+                except BaseException as failure:
+                    self._failure = failure
+                else:
+                    self._to_hash.put(item)
         self._to_hash.put(None)
 
     def _hash(self) -> None:
         while (item := self._to_hash.get()) is not None:
-            pieces, after = item
-            for piece in pieces:
-                self._hashed.update(piece)
-            _call(after)
+            if self._failure is None:
+                try:
+                    for piece in item[0]:
+                        self._hashed.update(piece)
+                    _call(item[1])
+                except BaseException as failure:
+                    self._failure = failure
 
 
 def _call(calls: Sequence[Callable[[], object]]) -> None:

@@ -73,7 +73,7 @@ class PackStream:
         chunks: Raw digest → raw oid of those that need not be stored, nor asked about; what is written is added.
         threads: How many hash and compress; reading, cutting and writing are done by the thread that iterates.
 
-    Memory: about twelve windows, what some of them compress to, and some 120 bytes for each new chunk.
+    Memory: at most fifteen windows, what some of them compress to, and some 120 bytes for each new chunk.
     """
 
     def __init__(

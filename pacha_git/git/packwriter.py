@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -75,7 +76,7 @@ class PackWriter:
                 self._parts.append(PackPart(self._folder, objects))
 
     def add(self, kind: ObjectKind, body: Buffer) -> Oid:
-        """Append an object, once; returns its id."""
+        """Append an object, once; returns its id. ``body`` must stay as it is until ``finish``."""
         prepared = prepare(kind, body)
         self.add_prepared(prepared)
         return Oid.of_raw(prepared.oid)
@@ -84,23 +85,26 @@ class PackWriter:
         """Append objects in order, leaving out those that were added before.
 
         Args:
-            objects: Their bytes must stay as they are until they are written.
-            after: Called then, in any thread; never, if they don't come to be written.
+            objects: Their bytes must stay as they are until ``after`` is called.
+            after: Called in any thread, once all of them are hashed and written; never, if that fails.
         """
         with self._lock, storing(self._folder):
+            first = len(self._parts) - 1
             for prepared in objects:
                 if self._oids.add(prepared.oid):
                     self.bytes_stored += prepared.stored
                     self._append(prepared)
-            if after is not None:
-                self._parts[-1].after(after)
-            self._parts[-1].write()
+            parts = self._parts[first:]
+            call = after and _once_by_all(after, len(parts))
+            for part in parts:
+                if call:
+                    part.after(call)
+                part.write(everything=part.full)
 
     def _append(self, prepared: Prepared) -> None:
         part = self._parts[-1]
         part.add(prepared)
         if part.full:
-            part.write(everything=True)
             self._parts.append(PackPart(self._folder))
 
     def finish(self) -> tuple[Path, ...]:
@@ -134,3 +138,9 @@ class PackWriter:
         """Remove what was written. After ``finish`` only the protection goes: others may rely on the packs by now."""
         for part in self._parts:
             part.release() if self.packs is not None else part.discard()
+
+
+def _once_by_all(call: Callable[[], object], callers: int) -> Callable[[], object]:
+    """What so many call, from any thread, and what calls on when the last of them did."""
+    called = count(1)
+    return lambda: call() if next(called) == callers else None

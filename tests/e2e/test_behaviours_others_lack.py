@@ -227,6 +227,28 @@ def test_what_is_registered_was_synced_to_the_disk_before_the_ref(registry: Regi
     assert any("fsync" in line and "refs/pacha/models/m>" in line for line in lines[ref:])
 
 
+@pytest.mark.parametrize("files", [1, 3])
+def test_what_is_downloaded_was_synced_to_the_disk_before_it_has_its_name(
+    registry: Registry, tmp_path: Path, files: int
+) -> None:
+    folder = tmp_path / "m"
+    for number in range(files):
+        put(folder / f"{number}.bin", noise(500_000, number))
+    registry.models.register("m", folder, version="1.0.0")
+    trace, out = tmp_path / "trace", tmp_path / "out"
+    program = [sys.executable, "-m", "pacha_git", "--registry", str(registry.path), "model", "download", "m"]
+    strace = needed.program("strace", "strace")
+    subprocess.run(
+        [strace, "-f", "-y", "-e", "fsync,fdatasync,link,linkat,rename", "-o", str(trace), *program, "-o", str(out)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    lines = trace.read_text().splitlines()
+    synced = [at for at, line in enumerate(lines) if "sync(" in line and ".pacha-out" in line]
+    named = next(at for at, line in enumerate(lines) if "sync" not in line and f'"{out}"' in line)
+    assert len(synced) == files
+    assert max(synced) < named
+
+
 def test_everything_says_itself_as_json(registry: Registry, tmp_path: Path) -> None:
     registry.models.register("m", put(tmp_path / "m"), version="1.0.0", metrics={"loss": float("nan"), "n": 3})
     values = [registry.models.get("m").to_json(), registry.stats().to_json(), registry.fsck().to_json()]

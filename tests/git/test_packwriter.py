@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import signal
@@ -9,12 +10,17 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from pacha_git.disk import Buffer
 from pacha_git.errors import PachaError
+from pacha_git.git import packpart
+from pacha_git.git.packentry import prepare
 from pacha_git.git.packfiles import LockedFile, sweep
 from pacha_git.git.packwriter import PackWriter
 from pacha_git.names import Oid
@@ -317,3 +323,84 @@ def test_a_hint_that_comes_to_nothing_leaves_nothing(repo: Path) -> None:
             writer.add("blob", b"%d" % number)
     assert files_in(repo) == []
     assert threading.active_count() == before
+
+
+@pytest.fixture
+def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads behind lag far behind."""
+    really = packpart.write_all
+
+    def write_all(fd: int, pieces: Sequence[Buffer]) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.05)
+        really(fd, pieces)
+
+    monkeypatch.setattr(packpart, "write_all", write_all)
+
+
+@pytest.mark.usefixtures("slowly")
+@pytest.mark.parametrize("expected", [0, 520, 560, 640])
+def test_bytes_may_change_once_they_are_hashed_and_written(repo: Path, expected: int) -> None:
+    """Of a pack that was not declared, is full in the midst of a call, in another, at an end."""
+    kept: list[bytes] = []
+    oids: list[bytes] = []
+    calls = []
+    with PackWriter(repo / "objects", reason="test") as writer:
+        writer.expect(expected)
+        for number in range(4):
+            body = bytes_of(str(number), 160 * 20_000)
+            view = memoryview(bytearray(body))
+            objects = [prepare("blob", view[at : at + 20_000]) for at in range(0, len(view), 20_000)]
+
+            def scribble(view: memoryview = view) -> None:
+                calls.append(view)
+                view[:] = bytes(len(view))
+
+            writer.add_prepared(*objects, after=scribble)
+            kept += [body[at : at + 20_000] for at in range(0, len(body), 20_000)]
+            oids += [prepared.oid for prepared in objects]
+        packs = writer.finish()
+    assert len(calls) == 4
+    for pack in packs:
+        git(repo, "verify-pack", str(pack))
+    assert list(packs_of(repo).read_many(map(Oid.of_raw, oids))) == kept
+
+
+@pytest.mark.parametrize("where", ["write", "hash"])
+@pytest.mark.parametrize("calls", [3, 60])
+def test_whatever_fails_behind_is_told_and_nobody_waits_for_ever(
+    repo: Path, monkeypatch: pytest.MonkeyPatch, where: str, calls: int
+) -> None:
+    before = threading.active_count()
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    if where == "write":
+        monkeypatch.setattr(packpart, "write_all", fail)
+    with pytest.raises(MemoryError), PackWriter(repo / "objects", reason="test") as writer:  # noqa: PT012 — either may
+        writer.expect(600)
+        for number in range(calls):
+            writer.add_prepared(prepare("blob", bytes_of(str(number), 1 << 20)), after=fail)
+        writer.finish()
+    assert files_in(repo) == []
+    assert threading.active_count() == before
+
+
+def test_a_pack_that_could_not_be_written_once_is_not_gone_on_with(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may free some space, and go on with the same batch."""
+    really = packpart.write_all
+
+    def full(fd: int, pieces: Sequence[Buffer]) -> None:
+        really(fd, pieces[:1])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with PackWriter(repo / "objects", reason="test") as writer:
+        monkeypatch.setattr(packpart, "write_all", full)
+        with pytest.raises(PachaError, match="space"):
+            writer.add("blob", bytes_of("x", 2_000_000))
+        monkeypatch.setattr(packpart, "write_all", really)
+        for go_on in (lambda: writer.add("blob", b"more"), writer.finish):
+            with pytest.raises(PachaError, match="space"):
+                go_on()
+    assert files_in(repo) == []
