@@ -73,9 +73,9 @@ def _in_order(oids: bytes | bytearray, fanout: array[int]) -> Iterator[tuple[int
         begin_with[byte].append(number)
     total = 0
     for byte in range(256):
-        numbers = begin_with.get(byte, ())
-        yield from sorted(((n, bytes(oids[n * _OID : (n + 1) * _OID])) for n in numbers), key=itemgetter(1))
-        total += len(numbers)
+        if numbers := begin_with.get(byte):
+            yield from sorted(((n, bytes(oids[n * _OID : (n + 1) * _OID])) for n in numbers), key=itemgetter(1))
+            total += len(numbers)
         fanout.append(total)
 
 
