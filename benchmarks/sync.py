@@ -233,16 +233,17 @@ def _cut_and_repeat(verb: str, move: Callable[[], object], wire: Wire, size: int
 
 def main(words: Sequence[str]) -> None:
     quick = "--quick" in words
+    large = (192 if quick else 1024) * MIB
     with tempfile.TemporaryDirectory(prefix="pacha-bench-") as name:
         folder = Path(name)
         os.environ.update(HOME=name, GIT_AUTHOR_NAME="Bench", GIT_AUTHOR_EMAIL="bench@example.org")
         with _server(folder / "one") as wire:
             a_change_of_one_mebibyte(folder, wire)
         with _server(folder / "cut") as wire:
-            cut_off(folder, wire, (256 if quick else 1024) * MIB)
+            cut_off(folder, wire, large)
         among_many(folder / "among", 50 if quick else 500)
-        first_push(folder, (256 if quick else 1024) * MIB, 1 if quick else 4)
-        for row in sync_memory.measure(folder / "memory", (256 if quick else 1024) * MIB, print):
+        first_push(folder, large, 1 if quick else 4)
+        for row in sync_memory.measure(folder / "memory", (64 if quick else 1024) * MIB, print):
             tell(row.work, row.value or 0, row.unit, f"<= {row.target}" if row.target else "")
         nothing_to_do(folder, 10_000 if quick else 100_000)
     RESULT.parent.mkdir(exist_ok=True)
