@@ -233,7 +233,7 @@ def _cut_and_repeat(verb: str, move: Callable[[], object], wire: Wire, size: int
 
 def main(words: Sequence[str]) -> None:
     quick = "--quick" in words
-    large = (192 if quick else 1024) * MIB
+    large = (256 if quick else 1024) * MIB
     with tempfile.TemporaryDirectory(prefix="pacha-bench-") as name:
         folder = Path(name)
         os.environ.update(HOME=name, GIT_AUTHOR_NAME="Bench", GIT_AUTHOR_EMAIL="bench@example.org")
@@ -242,7 +242,7 @@ def main(words: Sequence[str]) -> None:
         with _server(folder / "cut") as wire:
             cut_off(folder, wire, large)
         among_many(folder / "among", 50 if quick else 500)
-        first_push(folder, large, 1 if quick else 4)
+        first_push(folder, (128 if quick else 1024) * MIB, 1 if quick else 4)
         for row in sync_memory.measure(folder / "memory", (64 if quick else 1024) * MIB, print):
             tell(row.work, row.value or 0, row.unit, f"<= {row.target}" if row.target else "")
         nothing_to_do(folder, 10_000 if quick else 100_000)

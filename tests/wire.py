@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -89,15 +88,7 @@ def _pump(source: socket.socket, sink: socket.socket, wire: Wire, up: bool) -> N
         while block := source.recv(65536):
             if not wire.count(len(block), up=up):
                 for end in (source, sink):
-                    _break(end)
+                    end.shutdown(socket.SHUT_RDWR)
                 return
             sink.sendall(block)
         sink.shutdown(socket.SHUT_WR)
-
-
-def _break(end: socket.socket) -> None:
-    """Reset a connection. To whoever only ends it the other side may go on sending until nobody takes it any more."""
-    with contextlib.suppress(OSError):
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        end.shutdown(socket.SHUT_RD)  # wakes who reads from it; closing alone would not
-    end.close()
