@@ -22,5 +22,5 @@ class Deferred:
 
     def __getattr__(self, attribute: str) -> Any:
         if self._module is None:
-            self._module = import_module(f"pacha_git.registry.{self._name}")
+            self._module = import_module(self._name)
         return getattr(self._module, attribute)
