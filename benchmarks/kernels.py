@@ -20,8 +20,8 @@ from pathlib import Path
 import blake3
 
 from pacha_git.chunking.cutter import chunks
-from pacha_git.git.packentry import Prepared, inflate, parse_head, prepare
-from pacha_git.git.packindex import PackIndex
+from pacha_git.git.packs.entry import Prepared, inflate, parse_head, prepare
+from pacha_git.git.packs.index import PackIndex
 
 _AHEAD = 4
 _AT_ONCE = 24

@@ -16,8 +16,9 @@ from typing import Any
 
 from benchmarks.measure import environment
 from pacha_git.chunking.cutter import Window
-from pacha_git.git import packpart, packstream
-from pacha_git.store import payload_writer
+from pacha_git.git.packs import part as packpart
+from pacha_git.git.packs import stream as packstream
+from pacha_git.store.payload import writer as payload_writer
 
 
 class Parts:

@@ -19,9 +19,9 @@ from pacha_git.errors import (
 )
 
 if TYPE_CHECKING:
-    from pacha_git.registry.collection import Collection
+    from pacha_git.registry.collections import Collection
     from pacha_git.registry.registry import Registry
-    from pacha_git.registry.run import Run
+    from pacha_git.registry.runs.live import Run
 
 __version__ = "0.1.0"
 __all__ = [
@@ -47,11 +47,11 @@ def __getattr__(name: str) -> Any:
 
         return Registry
     if name == "Run":
-        from pacha_git.registry.run import Run
+        from pacha_git.registry.runs.live import Run
 
         return Run
     if name == "Collection":
-        from pacha_git.registry.collection import Collection
+        from pacha_git.registry.collections import Collection
 
         return Collection
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

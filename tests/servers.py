@@ -104,8 +104,8 @@ def _ssh_command(folder: Path) -> str:
 @contextmanager
 def own(folder: Path) -> Iterator[Served]:
     """Serve a bare repository by our own server, with pushes for whoever has the token."""
-    from pacha_git.git.http import Access, Backend  # once the environment is sealed
-    from pacha_git.git.httpserver import Server
+    from pacha_git.git.wire.http import Access, Backend  # once the environment is sealed
+    from pacha_git.git.wire.http_server import Server
 
     path = _bare_repository(folder)
     access = Access(writable=True, token="open-sesame-0123456789")

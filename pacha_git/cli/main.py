@@ -40,16 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(program: str, words: list[str]) -> int:
     # Loaded here, not above: an interrupt while typer loads ends as quietly as any other.
-    from pacha_git.cli import completing, failure, output, root
-    from pacha_git.cli.invocation import Invocation
-    from pacha_git.process import LOCAL_ENV_VARS
+    from pacha_git.cli.program import completion, failure, root
+    from pacha_git.cli.program.invocation import Invocation
+    from pacha_git.cli.showing import output
+    from pacha_git.system.process import LOCAL_ENV_VARS
 
     output.settle_streams()
     inherited = {name: os.environ.pop(name) for name in LOCAL_ENV_VARS if name in os.environ}
     invocation = Invocation(program, tuple(words), inherited=inherited)
     try:
-        if words[:1] == [completing.WORD]:
-            completing.answer(root.command(), words[1:])
+        if words[:1] == [completion.WORD]:
+            completion.answer(root.command(), words[1:])
             status = 0
         else:
             status = root.invoke(invocation)

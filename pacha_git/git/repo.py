@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 from pacha_git.errors import Corrupt, NotFound, PachaError
-from pacha_git.git.packfiles import storing
-from pacha_git.git.packreader import PackSet
-from pacha_git.git.refs import Refs
-from pacha_git.git.staged import StagedRefs
+from pacha_git.git.packs.files import storing
+from pacha_git.git.packs.reader import PackSet
+from pacha_git.git.refs.refs import Refs
+from pacha_git.git.refs.staged import StagedRefs
 from pacha_git.git.weak import weakly
-from pacha_git.names import Oid
-from pacha_git.process import run
+from pacha_git.system.process import run
+from pacha_git.vocabulary.names import Oid
 
 ObjectType = Literal["blob", "tree", "commit"]
 

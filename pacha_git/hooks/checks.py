@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pacha_git.errors import NotFound
+from pacha_git.format.documents.kinds import check_document
+from pacha_git.format.documents.problem import Problem
+from pacha_git.format.documents.recipe import parse_recipe
 from pacha_git.hooks.recognise import SUFFIXES, kind_of
 from pacha_git.hooks.worktree import read_files, read_staged
-from pacha_git.names import Kind
-from pacha_git.schema.documents import check_document
-from pacha_git.schema.problem import Problem
-from pacha_git.schema.recipe import parse_recipe
+from pacha_git.vocabulary.names import Kind
 
 HOOKS: Final[Mapping[str, tuple[Kind, ...]]] = {
     "pacha-recipe": (Kind.RECIPE,),

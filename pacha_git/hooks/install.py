@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pacha_git.errors import Conflict, NotFound, PachaError
-from pacha_git.process import CommandFailed, run
+from pacha_git.system.process import CommandFailed, run
 
 SHIMS: Final = ("pre-commit",)
 SERVER_SHIMS: Final = ("pre-receive",)

@@ -15,7 +15,10 @@ from typing import Final
 
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.git.repo import GitRepository
-from pacha_git.names import (
+from pacha_git.session.items import is_item, is_removed, parse_item_ref, read_item, read_item_checked
+from pacha_git.store.notes import descends, only_gains
+from pacha_git.store.runs.commits import RUNS_ROOT
+from pacha_git.vocabulary.names import (
     NOTES_ROOT,
     PAYLOAD_ROOT,
     REF_ROOT,
@@ -26,9 +29,6 @@ from pacha_git.names import (
     Oid,
     parse_notes_ref,
 )
-from pacha_git.registry.items import is_item, is_removed, parse_item_ref, read_item, read_item_checked
-from pacha_git.store.notes import descends, only_gains
-from pacha_git.store.runs import RUNS_ROOT
 
 PRE_RECEIVE: Final = "pre-receive"
 _ABSENT: Final = "0" * 40

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import NotFound, PachaError
-from pacha_git.process import CommandFailed, run
+from pacha_git.system.process import CommandFailed, run
 
 _STAGED: Final = ("git", "diff", "--cached", "--raw", "--no-abbrev", "--no-renames", "--diff-filter=ACMT")
 _FILES: Final = (b"100644", b"100755")

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pacha_git.errors import PachaError
-from pacha_git.names import Kind, Oid
-from pacha_git.schema.event import Event, parse_line
+from pacha_git.format.event import Event, parse_line
+from pacha_git.vocabulary.names import Kind, Oid
 
 EFFORT: Final = 2 * 10**7
 EFFORT_PER_NODE: Final = 256

@@ -19,11 +19,11 @@ from typing import Any, Final
 import blake3
 
 from pacha_git.errors import PachaError
-from pacha_git.process import run as run_program
-from pacha_git.process import started
-from pacha_git.registry import keys
-from pacha_git.registry.lineage import render
+from pacha_git.registry.reading.lineage import render
 from pacha_git.registry.registry import Registry
+from pacha_git.registry.upkeep import keys
+from pacha_git.system.process import run as run_program
+from pacha_git.system.process import started
 
 Report = Callable[[str], None]
 

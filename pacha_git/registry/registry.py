@@ -12,39 +12,32 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pacha_git.names import Kind, VersionId
-from pacha_git.registry import locate
-from pacha_git.registry.collection import Collection
-from pacha_git.registry.context import Context
+from pacha_git.registry.collections import Collection
 from pacha_git.registry.deferred import Deferred
-from pacha_git.registry.resolve import resolve
-from pacha_git.registry.view import project
+from pacha_git.registry.reading.view import project
+from pacha_git.session import locate
+from pacha_git.session.context import Context
+from pacha_git.session.resolve import resolve
+from pacha_git.vocabulary.names import Kind, VersionId
 
 if TYPE_CHECKING:
-    from pacha_git.registry import (
-        attest,
-        begin,
-        bundle,
-        check,
-        choosing,
-        content,
-        doctor,
-        evict,
-        garbage,
-        keys,
-        listing,
-        recipes,
-        reindex,
-        remotes,
-        run_start,
-        serve,
-        standing,
-        sync,
-        verify,
-    )
-    from pacha_git.registry import runs as running
-    from pacha_git.registry import search as searching
-    from pacha_git.registry.results import (
+    from pacha_git.exchange import bundle_file, evict, remotes, sync
+    from pacha_git.exchange import selection as choosing
+    from pacha_git.exchange import status as standing
+    from pacha_git.registry import run_collection as running
+    from pacha_git.registry.reading import content, listing, verify
+    from pacha_git.registry.reading import search as searching
+    from pacha_git.registry.reading.search import SearchResult
+    from pacha_git.registry.run_collection import Runs
+    from pacha_git.registry.runs import start
+    from pacha_git.registry.runs.live import Run
+    from pacha_git.registry.upkeep import doctor, keys, reindex, serve
+    from pacha_git.registry.upkeep import fsck as check
+    from pacha_git.registry.upkeep import gc as garbage
+    from pacha_git.registry.upkeep import init as begin
+    from pacha_git.registry.upkeep.serve import Serving
+    from pacha_git.registry.versions import attest, recipes
+    from pacha_git.session.results import (
         Bundled,
         Evicted,
         Finding,
@@ -59,32 +52,28 @@ if TYPE_CHECKING:
         Verification,
         VersionInfo,
     )
-    from pacha_git.registry.run import Run
-    from pacha_git.registry.runs import Runs
-    from pacha_git.registry.search import SearchResult
-    from pacha_git.registry.serve import Serving
 else:
-    attest = Deferred("pacha_git.registry.attest")
-    begin = Deferred("pacha_git.registry.begin")
-    bundle = Deferred("pacha_git.registry.bundle")
-    check = Deferred("pacha_git.registry.check")
-    choosing = Deferred("pacha_git.registry.choosing")
-    content = Deferred("pacha_git.registry.content")
-    doctor = Deferred("pacha_git.registry.doctor")
-    evict = Deferred("pacha_git.registry.evict")
-    garbage = Deferred("pacha_git.registry.garbage")
-    keys = Deferred("pacha_git.registry.keys")
-    listing = Deferred("pacha_git.registry.listing")
-    recipes = Deferred("pacha_git.registry.recipes")
-    reindex = Deferred("pacha_git.registry.reindex")
-    remotes = Deferred("pacha_git.registry.remotes")
-    run_start = Deferred("pacha_git.registry.run_start")
-    running = Deferred("pacha_git.registry.runs")
-    searching = Deferred("pacha_git.registry.search")
-    serve = Deferred("pacha_git.registry.serve")
-    standing = Deferred("pacha_git.registry.standing")
-    sync = Deferred("pacha_git.registry.sync")
-    verify = Deferred("pacha_git.registry.verify")
+    attest = Deferred("pacha_git.registry.versions.attest")
+    begin = Deferred("pacha_git.registry.upkeep.init")
+    bundle_file = Deferred("pacha_git.exchange.bundle_file")
+    check = Deferred("pacha_git.registry.upkeep.fsck")
+    choosing = Deferred("pacha_git.exchange.selection")
+    content = Deferred("pacha_git.registry.reading.content")
+    doctor = Deferred("pacha_git.registry.upkeep.doctor")
+    evict = Deferred("pacha_git.exchange.evict")
+    garbage = Deferred("pacha_git.registry.upkeep.gc")
+    keys = Deferred("pacha_git.registry.upkeep.keys")
+    listing = Deferred("pacha_git.registry.reading.listing")
+    recipes = Deferred("pacha_git.registry.versions.recipes")
+    reindex = Deferred("pacha_git.registry.upkeep.reindex")
+    remotes = Deferred("pacha_git.exchange.remotes")
+    start = Deferred("pacha_git.registry.runs.start")
+    running = Deferred("pacha_git.registry.run_collection")
+    searching = Deferred("pacha_git.registry.reading.search")
+    serve = Deferred("pacha_git.registry.upkeep.serve")
+    standing = Deferred("pacha_git.exchange.status")
+    sync = Deferred("pacha_git.exchange.sync")
+    verify = Deferred("pacha_git.registry.reading.verify")
 
 AnyPath = str | PathLike[str]
 
@@ -192,13 +181,11 @@ class Registry:
         """
         if resume is not None:
             return self.runs.resume(resume)
-        wanted = run_start.Wanted(
-            recipe, run_start.as_list(data), run_start.as_list(model), params or {}, tags or {}, seed
-        )
-        around = run_start.joinable(self._context)
+        wanted = start.Wanted(recipe, start.as_list(data), start.as_list(model), params or {}, tags or {}, seed)
+        around = start.joinable(self._context)
         if around is not None:
-            return run_start.join(self._context, around, wanted)
-        return run_start.start(self._context, wanted, diff=diff)
+            return start.join(self._context, around, wanted)
+        return start.start(self._context, wanted, diff=diff)
 
     def collection(self, kind: Kind) -> Collection:
         """The collection of a kind."""
@@ -361,7 +348,7 @@ class Registry:
         Stock Git reads it as a bundle. ``since`` (an earlier bundle, or a remote) leaves out what its reader has.
         """
         wish = choosing.Wish(tuple(specs), payload, stage, kind, lineage_payloads)
-        return bundle.create(self._context, Path(file), wish, since=since, force=force, progress=progress)
+        return bundle_file.create(self._context, Path(file), wish, since=since, force=force, progress=progress)
 
     def import_bundle(self, file: AnyPath, progress: Progress | None = None) -> Transfer:
         """Take over what a bundle has, if all of it is sound.
@@ -369,7 +356,7 @@ class Registry:
         Raises:
             VerificationFailed: it is not; nothing was taken over.
         """
-        return bundle.import_(self._context, Path(file), progress)
+        return bundle_file.import_(self._context, Path(file), progress)
 
     def serve(
         self,

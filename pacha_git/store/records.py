@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import blake3
 
 from pacha_git.errors import Corrupt, NotFound
+from pacha_git.format.commits import RECORD_FILE, check_record_commit, record_commit, record_tree, split_commit
+from pacha_git.format.record import Record, Target, decode_record, encode_record
 from pacha_git.git.repo import GitRepository
-from pacha_git.git.trees import FILE_MODE, parse_tree
-from pacha_git.names import (
+from pacha_git.gitobjects.trees import FILE_MODE, parse_tree
+from pacha_git.vocabulary.names import (
     REF_ROOT,
     Address,
     Kind,
@@ -24,8 +26,6 @@ from pacha_git.names import (
     name_prefix,
     parse_record_ref,
 )
-from pacha_git.schema.commit import RECORD_FILE, check_record_commit, record_commit, record_tree, split_commit
-from pacha_git.schema.record import Record, Target, decode_record, encode_record
 
 if TYPE_CHECKING:
     from pacha_git.git.changes import Changes

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pacha_git.cli import completing, root
+from pacha_git.cli.program import completion, root
 from tests import needed
 
 from .conftest import Ended
@@ -16,7 +16,7 @@ Shell = Callable[..., Ended]
 
 
 def offered(*words: str) -> list[str]:
-    return completing.candidates(root.command(), words)
+    return completion.candidates(root.command(), words)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_every_command_offers_its_flags() -> None:
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
 def test_scripts(pacha: Callable[..., Ended], name: str) -> None:
     script = pacha("completion", name).out
-    assert completing.WORD in script
+    assert completion.WORD in script
     assert "git-pacha" in script
     assert pacha("completion", name, "--json").json == {"shell": name, "script": script}
 
@@ -95,6 +95,6 @@ def test_bash_after_git(shell: Shell) -> None:
 
 
 def test_bash_completes_what_it_has_parted_itself() -> None:
-    assert completing._already_parted("a@1.0", " \t\n\"'@><=;|&(:") == 1
-    assert completing._already_parted("from=a:1.0", " \t\n\"'@><=;|&(:") == 7
-    assert completing._already_parted("abc", " \t\n@") == 0
+    assert completion._already_parted("a@1.0", " \t\n\"'@><=;|&(:") == 1
+    assert completion._already_parted("from=a:1.0", " \t\n\"'@><=;|&(:") == 7
+    assert completion._already_parted("abc", " \t\n@") == 0

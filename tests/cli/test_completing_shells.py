@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pacha_git import Registry
-from pacha_git.cli import completing, root
+from pacha_git.cli.program import completion, root
 from tests import needed
 
 from .conftest import REPOSITORY
@@ -39,7 +39,7 @@ def filled(home: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
 
 
 def offered(line: str) -> list[str]:
-    return completing.candidates(root.command(), line.split(" "))
+    return completion.candidates(root.command(), line.split(" "))
 
 
 @pytest.mark.usefixtures("filled")
@@ -139,7 +139,7 @@ def _has(path: Path) -> bool:
 
 
 def test_the_shells_of_this_test_are_those_that_have_a_script() -> None:
-    from pacha_git.cli.shells import SCRIPTS
+    from pacha_git.cli.program.shells import SCRIPTS
 
     assert set(START) == set(SCRIPTS)
     assert all(name in (REPOSITORY / ".ci/run").read_text() for name in START)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pacha_git.cli import root
+from pacha_git.cli.program import root
 
 from .conftest import Ended
 

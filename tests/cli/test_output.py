@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacha_git.cli import output, progress, tables
+from pacha_git.cli.showing import output, progress, tables
 
 
 class Screen(io.BytesIO):
@@ -138,7 +138,7 @@ class _Context:
 
 @pytest.mark.parametrize(("terminal", "drawn"), [(True, True), (False, False)])
 def test_progress_is_for_terminals(monkeypatch: pytest.MonkeyPatch, terminal: bool, drawn: bool) -> None:
-    from pacha_git.cli.invocation import Invocation
+    from pacha_git.cli.program.invocation import Invocation
 
     monkeypatch.setattr(progress, "_PATIENCE", 0)
     raw = Screen() if terminal else io.BytesIO()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pacha_git.cli.spoken import ref_in_words, refs_in_words
+from pacha_git.cli.showing.refs import ref_in_words, refs_in_words
 
 MODEL = "refs/pacha/models/team/fraud/1.0.0"
 PAYLOAD = "refs/pacha/payload/datasets/d/1.0.0"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacha_git.cli.units import counted, instant, share, size
+from pacha_git.cli.showing.units import counted, instant, share, size
 
 
 @pytest.mark.parametrize(

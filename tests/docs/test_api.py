@@ -10,7 +10,7 @@ import pytest
 
 import pacha_git
 from pacha_git import Collection, PachaError, Registry, Run
-from pacha_git.registry.runs import Runs
+from pacha_git.registry.run_collection import Runs
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/api.md"
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pacha_git.cli import root
+from pacha_git.cli.program import root
 
 PAGE = (Path(__file__).resolve().parents[2] / "git-pacha.1").read_text()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pacha_git import Conflict, PachaError, Registry
-from pacha_git.git import refs as git_refs
+from pacha_git.git.refs import refs as git_refs
 from tests.making import all_verify, contents, folder, fsck, git, noise, put, recipe, refs
 
 FILES = {

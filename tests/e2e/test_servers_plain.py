@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pacha_git import Registry
-from pacha_git.registry import parts, payloads
+from pacha_git.exchange import pull_payloads, push_payloads
 from tests import servers
-from tests.registry.syncing import refs
+from tests.exchange.syncing import refs
 from tests.wire import watched
 
 MIB = 1 << 20
@@ -37,7 +37,7 @@ def weights(folder: Path, size: int, seed: int) -> Path:
 
 @pytest.mark.parametrize(("scheme", "size"), [("git", MIB), ("http", 5 * MIB)])  # at once, and part by part
 def test_there_and_back(served: servers.Served, tmp_path: Path, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (payloads, parts):
+    for module in (pull_payloads, push_payloads):
         monkeypatch.setattr(module, "PART_BYTES", 2 * MIB)
     here = Registry.init(tmp_path / "here.git")
     here.add_remote("origin", served.url)

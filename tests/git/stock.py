@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 from pacha_git.errors import NotFound
-from pacha_git.git.packreader import PackSet
-from pacha_git.names import Oid
+from pacha_git.git.packs.reader import PackSet
+from pacha_git.vocabulary.names import Oid
 
 
 def git(repo: Path, *arguments: str, stdin: bytes = b"", check: bool = True) -> bytes:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from pacha_git.errors import PachaError
+from pacha_git.format.commits import SYSTEM_IDENTITY, commit_bytes, tree_bytes
 from pacha_git.git.changes import Changes, SharedObjectGone, changing
-from pacha_git.git.foreign import gc_under_way
-from pacha_git.git.refs import RefMoved
+from pacha_git.git.refs.refs import RefMoved
 from pacha_git.git.repo import GitRepository
-from pacha_git.names import Oid
-from pacha_git.schema.commit import SYSTEM_IDENTITY, commit_bytes, tree_bytes
+from pacha_git.git.stock import gc_under_way
+from pacha_git.vocabulary.names import Oid
 from tests.making import git, refs, temporaries
 
 
@@ -164,7 +164,7 @@ def test_what_is_relied_on_is_copied_from_a_file_of_another_user(
 ) -> None:
     with changing(repo, "test") as changes:
         changes.move("refs/x/a", commit(changes, "same"), None)
-    monkeypatch.setattr("pacha_git.git.packreader._touch", lambda path: False)
+    monkeypatch.setattr("pacha_git.git.packs.reader._touch", lambda path: False)
     with changing(repo, "test") as changes:
         changes.move("refs/x/b", commit(changes, "same"), None)
     assert len(list(repo.objects.glob("pack/pack-*.pack"))) == 2

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pacha_git.format.event import Envelope, Event, Statement, compose, encode_event, parse_line
+from pacha_git.format.record import Target
 from pacha_git.ledger import Ledger, fold
 from pacha_git.ledger.statements import alias_event, stage_event
-from pacha_git.names import Alias, Kind, Oid, Stage
-from pacha_git.schema.event import Envelope, Event, Statement, compose, encode_event, parse_line
-from pacha_git.schema.record import Target
+from pacha_git.vocabulary.names import Alias, Kind, Oid, Stage
 
 NAME = "team/fraud"
 REGISTRY = "6a1f1d5e-8a43-4c1b-9c55-0d6d1b1f7a01"

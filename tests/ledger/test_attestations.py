@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from pacha_git.format.event import Event, Statement
 from pacha_git.ledger import Attestations, fold_attestations
 from pacha_git.ledger.statements import card, datasheet, describe, endorse, evaluate, tag, tombstone
-from pacha_git.names import Kind
-from pacha_git.schema.event import Event, Statement
+from pacha_git.vocabulary.names import Kind
 from tests.ledger.samples import NAME, altered, commit, event, notes, target
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from pacha_git.format.event import Event, Statement
 from pacha_git.ledger import Status
-from pacha_git.names import Alias, Kind, Oid, Stage
-from pacha_git.schema.event import Event, Statement
+from pacha_git.vocabulary.names import Alias, Kind, Oid, Stage
 from tests.ledger.samples import (
     FIRST_ID,
     LAST_ID,

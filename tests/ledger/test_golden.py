@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from pacha_git.format.event import parse_line, signed_part
 from pacha_git.ledger import Attested, fold, fold_attestations, parse_note
-from pacha_git.names import Oid, parse_notes_ref
-from pacha_git.schema.event import parse_line, signed_part
+from pacha_git.vocabulary.names import Oid, parse_notes_ref
 from tests.ledger.reference import Fold
 from tests.ledger.samples import move
 

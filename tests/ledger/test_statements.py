@@ -20,7 +20,7 @@ from pacha_git.ledger.statements import (
     tag,
     tombstone,
 )
-from pacha_git.names import Alias, Stage
+from pacha_git.vocabulary.names import Alias, Stage
 from tests.ledger.samples import event, target
 
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pacha_git.errors import Corrupt
-from pacha_git.schema import canonical
+from pacha_git.format import canonical
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 INTEGERS = st.integers(-canonical.MAX_INTEGER, canonical.MAX_INTEGER)

@@ -8,10 +8,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacha_git.schema.card import CARD
-from pacha_git.schema.datasheet import DATASHEET
-from pacha_git.schema.document import parse_document
-from pacha_git.schema.frontmatter import parse_front_matter
+from pacha_git.format.documents.card import CARD
+from pacha_git.format.documents.datasheet import DATASHEET
+from pacha_git.format.documents.document import parse_document
+from pacha_git.format.documents.frontmatter import parse_front_matter
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20) | st.dates()
 VALUES = st.recursive(

@@ -8,8 +8,8 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pacha_git.formats.sniff import inspect
-from pacha_git.schema import canonical
+from pacha_git.format import canonical
+from pacha_git.inspectors.sniff import inspect
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "formats"
 SEEDS = [path.read_bytes() for path in sorted(GOLDEN.iterdir()) if path.suffix != ".md"]

@@ -9,7 +9,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from pacha_git.errors import InvalidInput
-from pacha_git.names import (
+from pacha_git.vocabulary.names import (
     KIND_WORDS,
     STAGE_WORDS,
     VERSIONED_KINDS,
@@ -27,7 +27,7 @@ from pacha_git.names import (
     parse_payload_ref,
     parse_record_ref,
 )
-from pacha_git.spec import ByAddress, Latest, Selector, Spec, parse_selector, parse_spec, selector_text
+from pacha_git.vocabulary.specs import ByAddress, Latest, Selector, Spec, parse_selector, parse_spec, selector_text
 
 
 def is_name(text: str) -> bool:

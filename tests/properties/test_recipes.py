@@ -8,9 +8,9 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacha_git.schema.recipe import parse_recipe
-from pacha_git.schema.toml_lines import key_lines, line_of
-from tests.schema.test_recipe import FULL, PACHA
+from pacha_git.format.documents.recipe import parse_recipe
+from pacha_git.format.documents.toml_lines import key_lines, line_of
+from tests.format.documents.test_recipe import FULL, PACHA
 
 SCALARS = st.one_of(
     st.booleans(),

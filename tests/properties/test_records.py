@@ -7,15 +7,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pacha_git.errors import Corrupt, InvalidInput, PachaError
-from pacha_git.names import Address, Oid
-from pacha_git.schema.canonical import encode
-from pacha_git.schema.commit import check_record_commit, record_commit, split_commit
-from pacha_git.schema.content import make_content
-from pacha_git.schema.grammar import time_text
-from pacha_git.schema.kinds import KINDS
-from pacha_git.schema.manifest import FileLine, content_address, decode_manifest, encode_manifest, list_address
-from pacha_git.schema.paths import check_paths, decode_tree_name, encode_tree_name
-from pacha_git.schema.record import Record, decode_record, encode_record, make_record
+from pacha_git.format.canonical import encode
+from pacha_git.format.commits import check_record_commit, record_commit, split_commit
+from pacha_git.format.content import make_content
+from pacha_git.format.grammar import time_text
+from pacha_git.format.kinds import KINDS
+from pacha_git.format.manifest import FileLine, content_address, decode_manifest, encode_manifest, list_address
+from pacha_git.format.paths import check_paths, decode_tree_name, encode_tree_name
+from pacha_git.format.record import Record, decode_record, encode_record, make_record
+from pacha_git.vocabulary.names import Address, Oid
 from tests.properties.test_canonical import TEXTS, VALUES
 from tests.properties.test_names import KINDS as SOME_KIND
 from tests.properties.test_names import NAMES, VERSIONS

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from pacha_git import PachaError, Registry
 from pacha_git.errors import Conflict
 from tests.conftest import check_registry
-from tests.registry.syncing import bare, refs
+from tests.exchange.syncing import bare, refs
 
 NAMES = ("a", "b", "team/c")
 STAGES = ("development", "staging", "production", "archived")

@@ -12,12 +12,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pacha_git.names import Version
-from pacha_git.schema.where import holds, parse_where
-from pacha_git.schema.where_fields import version_key
-from pacha_git.store.database import Database
-from pacha_git.store.search import Query, find, values_of
-from pacha_git.store.search_item import Entry, enter, facts_of
+from pacha_git.query.fields import version_key
+from pacha_git.query.where import holds, parse_where
+from pacha_git.store.catalogue.database import Database
+from pacha_git.store.catalogue.search import Query, find, values_of
+from pacha_git.store.catalogue.search_item import Entry, enter, facts_of
+from pacha_git.vocabulary.names import Version
 
 Thing = dict[str, Any]
 Test = Callable[[Thing], bool]

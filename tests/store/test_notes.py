@@ -7,11 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pacha_git.errors import Corrupt
+from pacha_git.format.commits import SYSTEM_IDENTITY
 from pacha_git.git.changes import changing
 from pacha_git.git.repo import GitRepository
-from pacha_git.names import Oid
-from pacha_git.schema.commit import SYSTEM_IDENTITY
 from pacha_git.store.notes import descends, merge_tips, note_blobs, read_note, read_notes, write_notes
+from pacha_git.vocabulary.names import Oid
 from tests.making import git
 
 ONE, TWO, THREE = (Oid(digit * 40) for digit in "123")

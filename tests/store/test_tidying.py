@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from pacha_git import Registry, process
-from pacha_git.git import locks
+from pacha_git import Registry
 from pacha_git.git.changes import GC_LOCK
 from pacha_git.git.repo import GitRepository
-from pacha_git.store import tidying
-from pacha_git.store.index import DedupIndex
-from pacha_git.store.tidying import MOST_PACKS, tidy
+from pacha_git.store import upkeep
+from pacha_git.store.payload.index import DedupIndex
+from pacha_git.store.upkeep import MOST_PACKS, tidy
+from pacha_git.system import locks, process
 from tests.making import all_verify, noise, put
 
 
@@ -26,8 +26,8 @@ def packs(registry: Registry) -> int:
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let few be many, so that a test need not make many."""
-    monkeypatch.setattr(tidying, "MOST_PACKS", 6)
-    monkeypatch.setattr(tidying, "MOST_LOOSE_REFS", 15)
+    monkeypatch.setattr(upkeep, "MOST_PACKS", 6)
+    monkeypatch.setattr(upkeep, "MOST_LOOSE_REFS", 15)
 
 
 @pytest.mark.usefixtures("few")
@@ -50,13 +50,13 @@ def test_small_registrations_keep_packs_and_loose_refs_few(registry: Registry, t
 def gatherings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """One entry for each time that packs were gathered."""
     done: list[int] = []
-    gather = tidying._gather_packs
+    gather = upkeep._gather_packs
 
     def counted(repo: GitRepository, index: DedupIndex) -> None:
         done.append(len(done))
         gather(repo, index)
 
-    monkeypatch.setattr(tidying, "_gather_packs", counted)
+    monkeypatch.setattr(upkeep, "_gather_packs", counted)
     return done
 
 
@@ -87,7 +87,7 @@ def test_what_a_gathering_wrote_is_relied_on_unread(registry: Registry, tmp_path
 def test_large_packs_are_not_written_again(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gatherings: list[int]
 ) -> None:
-    monkeypatch.setattr(tidying, "LARGE_BYTES", 300_000)
+    monkeypatch.setattr(upkeep, "LARGE_BYTES", 300_000)
     folder = registry.path / "objects/pack"
     large: set[Path] = set()
     for number in range(9):
@@ -99,7 +99,7 @@ def test_large_packs_are_not_written_again(
     assert all(path.exists() for path in large)
     assert len(gatherings) <= 2, "they count among those that are too many"
     all_verify(Registry.open(registry.path))
-    monkeypatch.setattr(tidying, "MOST_LARGE_PACKS", 8)
+    monkeypatch.setattr(upkeep, "MOST_LARGE_PACKS", 8)
     registry.models.register("small", put(tmp_path / "m", noise(1000, 99)), version="2.0.0")
     assert packs(registry) <= 2, "so many large ones are gathered after all"
     all_verify(Registry.open(registry.path))

@@ -1,0 +1,1 @@
+"""The commands that stand below a noun: ``git pacha model …``."""

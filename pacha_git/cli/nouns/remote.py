@@ -1,0 +1,46 @@
+"""``git pacha remote …``: the other registries that this one knows."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pacha_git.cli.program.grammar import noun, verb
+from pacha_git.cli.program.invocation import registry
+from pacha_git.cli.showing import output
+from pacha_git.cli.showing.tables import table
+from pacha_git.cli.showing.units import place
+
+app = noun("remote", "Remotes: the registries this one exchanges with.")
+_Remote = Annotated[str, typer.Argument(metavar="REMOTE", help="A short word for it, such as origin.")]
+
+
+def add(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A short word for it, such as origin.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="As git takes it: https, ssh, git, file or a path.")],
+) -> None:
+    """Give a registry elsewhere a name."""
+    kept = registry(ctx).add_remote(name, url)
+    output.tell(ctx, {"name": name, "url": kept}, f"{name} is {place(kept) if kept.startswith('/') else kept}")
+
+
+def list_(ctx: typer.Context) -> None:
+    """List the remotes."""
+    remotes = registry(ctx).remotes()
+    if not remotes:
+        output.notice(ctx, "No remote yet: git pacha remote add origin URL")
+    answer = [{"name": name, "url": url} for name, url in remotes]
+    output.show(ctx, answer, lambda: table(("NAME", "URL"), remotes) if remotes else "")
+
+
+def remove(ctx: typer.Context, name: _Remote) -> None:
+    """Forget a remote and what was last seen there; nothing is deleted on it."""
+    registry(ctx).remove_remote(name)
+    output.tell(ctx, {"name": name}, f"{name} is forgotten.")
+
+
+verb(app, "add", add)
+verb(app, "list", list_)
+verb(app, "remove", remove)

@@ -1,0 +1,134 @@
+"""Gives every error its exit code and its words: the only place that does.
+
+Codes are those of ``pacha_git.errors``, and 70 for a bug, 130 for an interrupt, 141 for a reader that closed the pipe.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import re
+import time
+import traceback
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from pacha_git import __version__
+from pacha_git.cli.program.grammar import json_asked
+from pacha_git.cli.program.invocation import Invocation
+from pacha_git.cli.showing import output
+from pacha_git.errors import InvalidInput, NotFound, PachaError
+
+# What the machine refuses is no bug of ours, wherever it was refused.
+_REFUSALS: Final = {
+    errno.ENOSPC: "free some space, then do it again",
+    errno.EDQUOT: "free some of your quota, then do it again",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "check who may read and write there",
+    errno.EPERM: "check who may read and write there",
+    errno.EIO: "the disk may be failing: check it, then run git pacha fsck",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.ENAMETOOLONG: "choose a shorter path",
+}
+_USERINFO: Final = re.compile(r"//[^/\s'\"]*@")
+# The floors below leave passwords out; this is for what was mistyped and is repeated in an error.
+_PASSWORD: Final = re.compile(r"//([^/\s'\":@]*):[^/\s'\"]*@")
+
+
+def report(error: BaseException, asked: Invocation) -> int:
+    """Say what went wrong, on stderr, and return the exit code it has."""
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return 130
+    if isinstance(error, output.ReaderGone):
+        return 141
+    known = _known(error, asked)
+    if known is not None:
+        _say(known.code, known.message, known.hint, asked)
+        if asked.verbose and not asked.json:
+            output.write_error(_traceback(error))
+        return known.exit_code
+    return _bug(error, asked)
+
+
+def _known(error: BaseException, asked: Invocation) -> PachaError | None:
+    """The error in our own terms; None if it is a bug."""
+    if isinstance(error, PachaError):
+        return error
+    if isinstance(error, typer.TyperException):
+        return _usage(error, asked)
+    if isinstance(error, OSError) and error.errno in _REFUSALS:
+        where = f"{os.fspath(error.filename)!s}: " if error.filename else ""
+        return PachaError(f"{where}{error.strerror}", hint=_REFUSALS[error.errno])
+    if isinstance(error, FileNotFoundError) and error.filename is None and not _stands_somewhere():
+        return NotFound("the folder you stand in is gone", hint="cd to one that is there")
+    if isinstance(error, MemoryError):
+        return PachaError("there is not enough memory", hint="close other programs, or use a larger machine")
+    return None
+
+
+def _stands_somewhere() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _usage(error: typer.TyperException, asked: Invocation) -> PachaError:
+    ctx = getattr(error, "ctx", None)
+    asked.json = asked.json or (ctx is not None and json_asked(asked.words, ctx.command))
+    where = ctx.command_path if ctx is not None else asked.program
+    nearest = getattr(error, "possibilities", None)
+    hint = f"did you mean {' or '.join(nearest)}? " if nearest else ""
+    # The message alone, not format_message(): that one adds the possibilities a second time.
+    message = error.message if nearest is not None else error.format_message()
+    message = " ".join(message.split()).rstrip(".")
+    return InvalidInput(message[:1].lower() + message[1:], hint=f"{hint}`{where} -h` shows what it takes")
+
+
+def _say(code: str, message: str, hint: str, asked: Invocation) -> None:
+    message, hint = (_PASSWORD.sub(r"//\1:***@", text) for text in (message, hint))
+    if asked.json:
+        # In ASCII: unlike stdout's document, this one goes through whatever encoding stderr has.
+        output.write_error(json.dumps({"error": {"code": code, "message": message, "hint": hint}}))
+        return
+    output.write_error(f"Error: {output.one_line(message)}")
+    if hint:
+        output.write_error(f"Hint: {output.clean(hint)}")
+
+
+def _bug(error: BaseException, asked: Invocation) -> int:
+    trace = _traceback(error)
+    kept = _keep(trace, asked)
+    hint = f"its traceback is in {kept}; please report it" if kept else "its traceback could not be kept in a file"
+    _say("bug", f"a bug in pacha-git: {type(error).__name__}: {error}", hint, asked)
+    if not asked.json and (asked.verbose or kept is None):
+        output.write_error(trace)
+    return 70
+
+
+def _traceback(error: BaseException) -> str:
+    return _USERINFO.sub("//***@", "".join(traceback.format_exception(error)))
+
+
+def _keep(trace: str, asked: Invocation) -> Path | None:
+    """Write the traceback to a file of its own under the state folder; None if that can't be done."""
+    facts = [
+        f"pacha-git {__version__}",
+        f"Python {platform.python_version()} on {platform.platform()}",
+        repr(list(asked.words)),
+    ]
+    try:
+        folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "pacha"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        log = folder / f"bug-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}.log"
+        text = _USERINFO.sub("//***@", "\n".join([*facts, "", trace]))
+        log.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except (OSError, RuntimeError):
+        return None
+    return log

@@ -1,0 +1,82 @@
+"""What was asked for beside the command itself: the global flags, and the registry they mean.
+
+It refuses to know any command.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from typer import Context
+
+from pacha_git.vocabulary.names import Kind
+
+if TYPE_CHECKING:
+    from pacha_git import Registry
+    from pacha_git.registry.collections import Collection
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One run of the program; the flags are filled in while its words are read.
+
+    ``inherited`` is what Git told us of another repository than the registry: the one that a hook runs in.
+    """
+
+    program: str
+    words: tuple[str, ...] = ()
+    registry: str | None = None
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    inherited: Mapping[str, str] = field(default_factory=dict)
+
+
+def invocation(ctx: Context) -> Invocation:
+    """The invocation that a command runs in."""
+    asked = ctx.obj
+    assert isinstance(asked, Invocation)
+    return asked
+
+
+def registry_path(ctx: Context) -> Path | None:
+    """Where ``--registry`` points; None if it was not given."""
+    said = invocation(ctx).registry
+    return Path(said) if said else None
+
+
+def registry(ctx: Context) -> Registry:
+    """Open the registry that is meant."""
+    from pacha_git import Registry
+    from pacha_git.session.signing import ask_passphrases_with
+
+    ask_passphrases_with(_ask_passphrase if sys.stdin.isatty() else None)
+    return Registry.open(registry_path(ctx))
+
+
+@cache
+def _ask_passphrase(key: Path) -> str:
+    """Ask whoever sits at the terminal, once."""
+    from getpass import getpass
+
+    try:
+        return getpass(f"Passphrase of {key}: ")
+    except EOFError:  # Ctrl-D: none is given
+        return ""
+
+
+def noun_kind(ctx: Context) -> Kind:
+    """The kind whose noun (model, data, recipe) the command was said under."""
+    assert ctx.parent is not None
+    assert ctx.parent.info_name is not None
+    return Kind.parse(ctx.parent.info_name)
+
+
+def collection(ctx: Context) -> Collection:
+    """The part of the registry that the noun means."""
+    return registry(ctx).collection(noun_kind(ctx))

@@ -1,0 +1,193 @@
+"""How versions are shown to people: the list, the sheet of one version, its history, a difference.
+
+It knows the results of the verbs and refuses to know how they were come by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pacha_git.cli.showing.output import clean
+from pacha_git.cli.showing.tables import sheet, strong, table
+from pacha_git.cli.showing.units import counted, instant, size
+from pacha_git.session.results import NameInfo
+from pacha_git.vocabulary.names import Kind
+
+if TYPE_CHECKING:
+    from pacha_git.session.results import Difference, HistoryEntry, Verification, VersionDetail, VersionInfo
+
+_ELSEWHERE = {"thin": "not here: its bytes can be pulled", "removed": "removed"}
+
+
+def spec_of(info: VersionInfo | Verification) -> str:
+    """Name a version as people do: ``model fraud-detector 1.0.0``."""
+    return f"{_noun(info.kind)} {info.name} {info.version}"
+
+
+def _noun(kind: str) -> str:
+    """The word of the command line for a kind: ``data`` for ``dataset``."""
+    return Kind.parse(kind).noun
+
+
+def versions(found: Sequence[VersionInfo]) -> str:
+    """The table of ``list``."""
+    headings = ("NAME", "VERSION", "STAGE", "ALIASES", "VERSIONS", "SIZE", "PAYLOAD", "REGISTERED", "DESCRIPTION")
+    return table(headings, [_row(info) for info in found], right=("VERSIONS", "SIZE"))
+
+
+def _row(info: VersionInfo) -> Sequence[object]:
+    many = info.versions if isinstance(info, NameInfo) else None
+    elsewhere = "" if info.payload == "here" else info.payload
+    first_line = info.description.split("\n", 1)[0]
+    return (
+        info.name, info.version, info.stage, ", ".join(info.aliases), many, size(info.size), elsewhere,
+        info.created_at[:10], first_line,
+    )  # fmt: skip
+
+
+def detail(info: VersionDetail) -> str:
+    """The sheet of ``get``."""
+    parts = [_headline(info), clean(info.description), sheet(_facts(info), indent="  ")]
+    if info.files:
+        parts.append(strong("Files") + "\n" + _indented(_files(info.files)))
+    if info.formats:
+        parts.append(strong("What the files say") + "\n" + _indented(_formats(info.formats)))
+    if info.document:
+        parts.append(strong(info.document_key.capitalize()) + "\n" + _indented(_document(info.document)))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _headline(info: VersionInfo) -> str:
+    return " · ".join([strong(spec_of(info)), info.stage, *(f"@{alias}" for alias in info.aliases)])
+
+
+def _facts(info: VersionInfo) -> list[tuple[str, object]]:
+    where = _ELSEWHERE.get(info.payload, "")
+    amount = f"{size(info.size)} in {counted(info.file_count, 'file')}"
+    return [
+        ("Address", info.address),
+        ("Size", f"{amount}, {where}" if where else amount),
+        ("Purpose", info.purpose),
+        ("Metrics", _listed(info.metrics)),
+        ("Tags", _listed(info.tags)),
+        ("Lineage", "\n".join(_edge(edge) for edge in info.lineage)),
+        ("Registered", f"{instant(info.created_at)} by {info.created_by}"),
+        ("Signed by", info.signed_by or "nobody"),
+        ("Commit", info.commit),
+    ]
+
+
+def _edge(edge: Mapping[str, Any]) -> str:
+    version = f"@{edge['version']}" if edge["version"] else ""
+    params = "".join(f", {key}={value}" for key, value in edge["params"].items())
+    return f"{edge['relation']} {_noun(edge['kind'])}:{edge['name']}{version}{params}"
+
+
+def _listed(values: Mapping[str, Any] | None) -> str:
+    return "\n".join(f"{key}={value}" for key, value in (values or {}).items())
+
+
+def _files(files: Sequence[Mapping[str, Any]]) -> str:
+    rows = [(file["path"], size(file["size"]), "executable" if file.get("mode") == "755" else "") for file in files]
+    return table(("PATH", "SIZE", "MODE"), rows, right=("SIZE",))
+
+
+def _formats(formats: Sequence[Mapping[str, Any]]) -> str:
+    rows = [(each["path"], each["format"], _parameters(each), _tensors(each), _said(each)) for each in formats]
+    return table(("PATH", "FORMAT", "PARAMETERS", "TENSORS", "NOTE"), rows, right=("PARAMETERS", "TENSORS"))
+
+
+def _parameters(said: Mapping[str, Any]) -> str | None:
+    count = said.get("parameters")
+    dtypes = ", ".join(map(str, said.get("dtypes") or ()))
+    return f"{count:,} {dtypes}" if isinstance(count, int) else count
+
+
+def _tensors(said: Mapping[str, Any]) -> str | None:
+    shapes = said.get("shapes") or ()
+    alone = shapes[0] if said.get("tensors") == 1 and shapes and isinstance(shapes[0], Mapping) else {}
+    shape = alone.get("shape")
+    return str(said.get("tensors", "")) if not shape else "x".join(map(str, shape))
+
+
+def _said(said: Mapping[str, Any]) -> str:
+    notes = []
+    if said.get("runs_code"):
+        calls = ", ".join(map(str, said.get("imports") or ()))
+        notes.append("code that runs when it is loaded" + (f", with {calls}" if calls else ""))
+    rows = (said.get("metadata") or {}).get("rows")
+    notes += [f"{rows} rows"] if isinstance(rows, int) else []
+    return "; ".join([*notes, *map(str, said.get("warnings") or ())])
+
+
+def _document(value: Any) -> str:
+    return values(value) if isinstance(value, Mapping) else clean(str(value)).strip("\n")
+
+
+def values(table_of_values: Mapping[str, Any]) -> str:
+    """Lay out nested values, one dotted key a line."""
+    return sheet([(key, _value(item)) for key, item in _flat(table_of_values)])
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            found += _flat(value, f"{prefix}{key}.")
+        else:
+            found.append((f"{prefix}{key}", value))
+    return found
+
+
+def _differing(key: str, value: Any) -> str:
+    return size(value) if key == "size" else _value(value) or "-"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}={_value(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_value(item) for item in value)
+    return str(value)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" if line else "" for line in text.split("\n"))
+
+
+def history(entries: Sequence[HistoryEntry]) -> str:
+    """The table of ``history``."""
+    headings = ("WHEN", "VERSION", "WHAT", "BY", "SIGNED BY", "NOTE", "REASON")
+    return table(headings, [_move(entry) for entry in entries])
+
+
+def _move(entry: HistoryEntry) -> Sequence[object]:
+    what = f"@{entry.alias} {entry.op}" if entry.type == "alias" else f"{entry.from_} → {entry.to}"
+    marks = [word for word, holds in (("overridden", entry.overridden), ("crossing", entry.crossing)) if holds]
+    return instant(entry.at), entry.version, what, entry.by, entry.signed_by, ", ".join(marks), entry.reason
+
+
+def difference(found: Difference) -> str:
+    """What ``diff`` shows."""
+    a, b = spec_of(found.a), spec_of(found.b)
+    parts = [strong(f"{a} → {b}")]
+    for title, values in (("Metadata", found.metadata), ("Metrics", found.metrics), ("Values", found.values)):
+        if values:
+            rows = [(key, *(_differing(key, side) for side in sides)) for key, sides in values.items()]
+            parts.append(strong(title) + "\n" + _indented(table(("", found.a.version, found.b.version), rows)))
+    paths = [("+", found.added), ("-", found.removed), ("~", found.changed)]
+    lines = [f"{mark} {path}" for mark, each in paths for path in each]
+    if found.unchanged:
+        lines.append(f"  {counted(found.unchanged, 'file')} unchanged")
+    if lines:
+        parts.append(strong("Files") + "\n" + _indented("\n".join(lines)))
+    if found.shared_bytes is None or found.differing_bytes is None:
+        parts.append("How many bytes they share can't be told: a payload is not here")
+    else:
+        parts.append(f"{size(found.shared_bytes)} shared, {size(found.differing_bytes)} different")
+    return "\n\n".join(parts)

@@ -1,0 +1,1 @@
+"""The commands: those of every noun, and those that need none."""

@@ -1,0 +1,68 @@
+"""The commands about the program itself: version, help, completion, demo; none of them needs a registry."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from pacha_git.cli.program.grammar import show_help, show_version
+from pacha_git.cli.program.invocation import invocation
+from pacha_git.cli.showing import output
+from pacha_git.errors import InvalidInput
+
+
+def version(ctx: typer.Context) -> None:
+    """Show the version of pacha-git."""
+    show_version(ctx)
+
+
+def help_(
+    ctx: typer.Context,
+    words: Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="As in `help model register`.")] = None,
+) -> None:
+    """Show what a command does and takes."""
+    here: Any = ctx.find_root()
+    for word in words or []:
+        group = here.command
+        if not hasattr(group, "resolve_command"):
+            raise InvalidInput(f"`{here.command_path}` has no commands of its own", hint=f"`{here.command_path} -h`")
+        name, found, _ = group.resolve_command(here, [word])
+        here = found.make_context(name, [], parent=here, resilient_parsing=True)
+    show_help(here)
+
+
+def completion(
+    ctx: typer.Context,
+    shell: Annotated[str | None, typer.Argument(metavar="SHELL", help="bash, zsh or fish; yours by default.")] = None,
+) -> None:
+    """Print a script that completes these commands in your shell.
+
+    It serves pacha, git-pacha and git pacha. bash: eval "$(git pacha completion bash)"; zsh: eval "$(git pacha
+    completion zsh)"; fish: git pacha completion fish | source
+    """
+    from pacha_git.cli.program import completion as completing
+
+    chosen, script = completing.script(shell)
+    output.show(ctx, {"shell": chosen, "script": script}, script.rstrip("\n"))
+
+
+def demo(ctx: typer.Context) -> None:
+    """Do the whole job once, before your eyes.
+
+    With real data, a real model and a real Git server, in a temporary folder.
+    """
+    from pacha_git.registry import demo as story
+
+    steps: list[str] = []
+    asked = invocation(ctx)
+
+    def report(line: str) -> None:
+        steps.append(line)
+        if not asked.json:
+            output.write(line + "\n")
+            output.flush()
+
+    story.run(report)
+    if asked.json:
+        output.document({"steps": steps})

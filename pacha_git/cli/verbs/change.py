@@ -1,0 +1,123 @@
+"""The verbs of every kind that change what is said of a version: stage, alias, tag, describe, rm."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pacha_git.cli.program import flags
+from pacha_git.cli.program.grammar import verb
+from pacha_git.cli.program.invocation import collection
+from pacha_git.cli.showing import output
+from pacha_git.cli.showing.sheets import spec_of
+from pacha_git.errors import InvalidInput
+from pacha_git.vocabulary.specs import parse_spec, selector_text
+
+
+def stage(
+    ctx: typer.Context,
+    spec: flags.Spec,
+    target: Annotated[
+        str,
+        typer.Option("-t", "--target", metavar="STAGE", help="development, staging, production or archived."),
+    ],
+    version: flags.Version = None,
+    reason: flags.Reason = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Archive the other versions that are in that stage.")
+    ] = False,
+    sign: flags.Sign = False,
+) -> None:
+    """Move a version to another stage.
+
+    From development to production both steps are recorded.
+    """
+    change = collection(ctx).stage(
+        spec, target, version=version, reason=reason, replace=replace, sign=True if sign else None
+    )
+    for warning in change.warnings:
+        output.notice(ctx, f"Warning: {warning}")
+    noun_name = f"{change.name} {change.version}"
+    lines = [f"{noun_name}: {before} → {after}" for before, after in change.steps]
+    lines += [f"{change.name} {other}: archived in its favour" for other in change.archived]
+    output.tell(ctx, change.to_json(), "\n".join(lines) or f"{noun_name} is in {change.stage} already.")
+
+
+def alias(
+    ctx: typer.Context,
+    name: flags.Name,
+    word: Annotated[str, typer.Argument(metavar="ALIAS", help="A lowercase word, such as champion.")],
+    version: flags.Version = None,
+    unset: Annotated[bool, typer.Option("--unset", help="Take the alias away.")] = False,
+    reason: flags.Reason = None,
+    sign: flags.Sign = False,
+) -> None:
+    """Point an alias at a version, or take it away."""
+    spec = parse_spec(name).with_version(version)
+    if (spec.selector is None) != unset:
+        problem = "a version and --unset at once" if unset else "no version to point the alias at"
+        raise InvalidInput(problem, hint="give -v VERSION, or --unset")
+    chosen = None if spec.selector is None else selector_text(spec.selector)
+    info = collection(ctx).alias(
+        str(spec.name), word, version=chosen, unset=unset, reason=reason, sign=True if sign else None
+    )
+    done = f"{spec.name}@{word} is no more." if unset else f"{spec.name}@{word} is now {info.version}."
+    output.tell(ctx, info.to_json(), done)
+
+
+def tag(
+    ctx: typer.Context,
+    spec: flags.Spec,
+    changes: Annotated[list[str], typer.Argument(metavar="K=V|K-", help="K=V sets a tag, K- takes it away.")],
+    version: flags.Version = None,
+) -> None:
+    """Set and take away tags of a version.
+
+    Its record stays as it is.
+    """
+    info = collection(ctx).tag(spec, changes, version=version)
+    shown = ", ".join(f"{key}={value}" for key, value in info.tags.items()) or "none"
+    output.tell(ctx, info.to_json(), f"Tags of {spec_of(info)}: {shown}")
+
+
+def describe(
+    ctx: typer.Context,
+    spec: flags.Spec,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The new description.")],
+    version: flags.Version = None,
+) -> None:
+    """Give a version a new description.
+
+    Its record stays as it is.
+    """
+    info = collection(ctx).describe(spec, text, version=version)
+    output.tell(ctx, info.to_json(), f"Described {spec_of(info)}.")
+
+
+def remove(
+    ctx: typer.Context,
+    spec: flags.Spec,
+    version: flags.Version = None,
+    reason: Annotated[
+        str | None, typer.Option("-m", "--reason", metavar="REASON", help="Why; kept with the record, which stays.")
+    ] = None,
+    unpushed: Annotated[
+        bool, typer.Option("--unpushed", help="As if never registered; only while no remote has it.")
+    ] = False,
+) -> None:
+    """Remove the bytes of a version.
+
+    Its record stays, with who removed it and why; its name and version are never used again.
+    """
+    if not unpushed and not (reason or "").strip():
+        raise InvalidInput("rm wants a reason", hint="-m REASON; or --unpushed, for what no remote has yet")
+    info = collection(ctx).remove(spec, version=version, reason=reason, unpushed=unpushed)
+    done = f"{spec_of(info)} is gone, as if never registered." if unpushed else f"Removed the bytes of {spec_of(info)}."
+    output.tell(ctx, info.to_json(), done + " `git pacha gc` frees their space.")
+
+
+def add_changing(app: typer.Typer) -> None:
+    """Give a noun these verbs."""
+    for name, function in (("stage", stage), ("alias", alias), ("tag", tag), ("describe", describe), ("rm", remove)):
+        verb(app, name, function)

@@ -1,0 +1,44 @@
+"""``init``: the one command that makes a registry from nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pacha_git.cli.program import flags
+from pacha_git.cli.program.invocation import registry_path
+from pacha_git.cli.showing import output
+from pacha_git.cli.showing.units import place
+
+
+def init(
+    ctx: typer.Context,
+    path: Annotated[
+        str | None, typer.Argument(metavar="PATH", help="Where; by default the registry that other commands would use.")
+    ] = None,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="For a server: group permissions, and a hook that keeps what is pushed.")
+    ] = False,
+) -> None:
+    """Make a registry.
+
+    Where there is one already, nothing changes.
+    """
+    from pacha_git import Registry
+
+    made = Registry.init(flags.path(path) if path is not None else registry_path(ctx), shared=shared)
+    if shared:
+        from pacha_git.hooks.install import SERVER_SHIMS, install
+
+        install(made.path, shims=SERVER_SHIMS)
+    said = (
+        f"Made an empty registry in {place(made.path)}"
+        if made.created
+        else f"There is a registry in {place(made.path)} already."
+    )
+    if shared:
+        said += (
+            "\nPushes to it are checked where git-pacha is on PATH. docs/servers.md says how to put it on the network."
+        )
+    output.tell(ctx, {"path": str(made.path), "created": made.created}, said)

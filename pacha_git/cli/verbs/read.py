@@ -1,0 +1,197 @@
+"""The verbs of every kind that only read: list, get, path, download, cat, history, lineage, diff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pacha_git.cli.program import flags
+from pacha_git.cli.program.grammar import verb
+from pacha_git.cli.program.invocation import collection, invocation, noun_kind, registry
+from pacha_git.cli.showing import output, sheets
+from pacha_git.cli.showing.progress import progress
+from pacha_git.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pacha_git.session.results import LineageGraph
+
+_FORMATS = ("tree", "dot", "mermaid", "json", "prov")
+Up = Annotated[bool, typer.Option("--up", help="What it came from (the default).")]
+Down = Annotated[bool, typer.Option("--down", help="What came from it.")]
+Depth = Annotated[int | None, typer.Option("--depth", metavar="N", min=0, help="At most N steps away.")]
+Shape = Annotated[
+    str | None,
+    typer.Option("--format", metavar="FORMAT", help="tree (the default), dot, mermaid, json or prov (PROV-JSON)."),
+]
+_Range = Annotated[
+    str | None, typer.Option("--range", metavar="A-B", help="Bytes A to B, both included; A- from A on, -N the last N.")
+]
+
+
+def list_(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="All versions of this name; without it, every name once.")
+    ] = None,
+    stage: Annotated[
+        str | None, typer.Option("--stage", metavar="STAGE", help="The highest version of each name in this stage.")
+    ] = None,
+    tag: flags.Tags = None,
+    every: Annotated[bool, typer.Option("--all", help="Every version of every name.")] = False,
+    removed: Annotated[bool, typer.Option("--removed", help="Removed versions too.")] = False,
+) -> None:
+    """List names, or the versions of one name.
+
+    Without NAME each name stands once, by its latest version; with it all its versions, lowest first.
+    """
+    tags = flags.pairs(tag, "--tag")
+    found = collection(ctx).list(name, stage=stage, tags=tags or None, all=every, removed=removed)
+    if not found:
+        output.notice(ctx, f"No {noun_kind(ctx).noun} here fits." if tags or stage else _how_to_begin(ctx))
+    output.show_all(ctx, (info.json_text() for info in found), lambda: sheets.versions(found) if found else "")
+
+
+def _how_to_begin(ctx: typer.Context) -> str:
+    noun = noun_kind(ctx).noun
+    what = "RECIPE.toml" if noun == "recipe" else "NAME PATH -v 1.0.0"
+    return f"No {noun} is registered yet: {invocation(ctx).program} {noun} register {what}"
+
+
+def get(ctx: typer.Context, spec: flags.Spec, version: flags.Version = None) -> None:
+    """Show one version.
+
+    What it is and came from, where it stands, its files, and its card, datasheet or values.
+    """
+    detail = collection(ctx).get(spec, version)
+    output.show(ctx, detail.to_json(), lambda: sheets.detail(detail))
+
+
+def path(ctx: typer.Context, spec: flags.Spec, version: flags.Version = None) -> None:
+    """Print a folder that holds the files of a version.
+
+    It lies in the cache and is read-only: for code that serves a model and need not copy it.
+    """
+    with progress(ctx) as report:
+        folder = collection(ctx).path(spec, version, progress=report)
+    output.show(ctx, {"path": str(folder)}, str(folder))
+
+
+def download(
+    ctx: typer.Context,
+    spec: flags.Spec,
+    out: Annotated[
+        str, typer.Option("-o", "--output", metavar="OUT", help="The file (of a one-file version) or folder to write.")
+    ],
+    version: flags.Version = None,
+    force: flags.Force = False,
+) -> None:
+    """Write the files of a version, every byte checked.
+
+    What is there already stays, unless --force. A one-file version becomes the file OUT, or OUT/<its name> where OUT
+    is a folder; several files become the folder OUT; a recipe becomes its TOML.
+    """
+    target = flags.path(out)
+    with progress(ctx) as report:
+        written = collection(ctx).download(spec, target, version=version, force=force, progress=report)
+    output.tell(ctx, {"path": str(written)}, f"Wrote {written}, every byte checked.")
+
+
+def cat(ctx: typer.Context, spec: flags.Spec, byte_range: _Range = None, version: flags.Version = None) -> None:
+    """Write the bytes of a file to stdout.
+
+    Of a version with several files, say which: NAME@VERSION:FILE.
+    """
+    _pour(ctx, collection(ctx).cat(spec, byte_range=byte_range, version=version))
+
+
+def cat_any(ctx: typer.Context, spec: flags.Spec, byte_range: _Range = None, version: flags.Version = None) -> None:
+    """Write the bytes of a file to stdout, of whatever kind.
+
+    As in model:NAME@VERSION:FILE, data:NAME@VERSION or recipe:NAME@VERSION.
+    """
+    _pour(ctx, registry(ctx).cat(flags.versioned(spec, version), byte_range=byte_range))
+
+
+def _pour(ctx: typer.Context, pieces: Iterable[bytes]) -> None:
+    if invocation(ctx).json:
+        raise InvalidInput("cat writes the bytes themselves, which are no JSON document", hint="leave out --json")
+    for piece in pieces:
+        output.write_bytes(piece)
+
+
+def history(ctx: typer.Context, name: flags.Name) -> None:
+    """Show who moved which version where, when and why.
+
+    Stages and aliases, oldest first. Overridden: another move decided; crossing: made elsewhere at the same time.
+    """
+    entries = collection(ctx).history(name)
+    if not entries:
+        output.notice(ctx, f"No stage or alias of {name} was ever moved.")
+    output.show(ctx, [entry.to_json() for entry in entries], lambda: sheets.history(entries) if entries else "")
+
+
+def lineage(
+    ctx: typer.Context,
+    spec: flags.Spec,
+    version: flags.Version = None,
+    up: Up = False,
+    down: Down = False,
+    depth: Depth = None,
+    shape: Shape = None,
+) -> None:
+    """Show what a version came from, or what came from it."""
+    direction = checked_direction(ctx, up, down, shape)
+    things = collection(ctx)
+    walk = things.provenance if shape == "prov" else things.lineage
+    show_graph(ctx, walk(spec, version=version, direction=direction, depth=depth), shape)
+
+
+def checked_direction(ctx: typer.Context, up: bool, down: bool, shape: str | None) -> str:
+    """The direction that was asked for.
+
+    Raises:
+        InvalidInput: both were, or a format that is none.
+    """
+    if up and down:
+        raise InvalidInput("--up and --down at once", hint="ask for one, then for the other")
+    if shape is not None and shape not in _FORMATS:
+        raise InvalidInput(f"unknown format {shape!r}", hint="one of " + ", ".join(_FORMATS))
+    if invocation(ctx).json and shape not in (None, "json", "prov"):
+        raise InvalidInput(f"--format {shape} and --json at once", hint="leave out one of them")
+    return "down" if down else "up"
+
+
+def show_graph(ctx: typer.Context, graph: LineageGraph | dict[str, Any], shape: str | None) -> None:
+    """Show lineage as it was asked for: a drawing, or JSON."""
+    from pacha_git.registry.reading.lineage import render
+
+    if isinstance(graph, dict):
+        output.document(graph)
+    elif shape == "json":
+        output.document(graph.to_json())
+    else:
+        output.show(ctx, graph.to_json(), lambda: render(graph, shape or "tree").rstrip("\n"))
+
+
+def diff(
+    ctx: typer.Context,
+    a: Annotated[str, typer.Argument(metavar="SPEC", help="The one version.")],
+    b: Annotated[str, typer.Argument(metavar="SPEC", help="The other.")],
+) -> None:
+    """Compare two versions.
+
+    Metadata, metrics, files, and how many bytes they share.
+    """
+    difference = collection(ctx).diff(a, b)
+    output.show(ctx, difference.to_json(), lambda: sheets.difference(difference))
+
+
+def add_reading(app: typer.Typer) -> None:
+    """Give a noun these verbs."""
+    for name, function in (
+        ("list", list_), ("get", get), ("path", path), ("download", download), ("cat", cat), ("history", history),
+        ("lineage", lineage), ("diff", diff),
+    ):  # fmt: skip
+        verb(app, name, function)

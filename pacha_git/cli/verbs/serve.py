@@ -1,0 +1,91 @@
+"""``serve``: the registry over Git's smart HTTP, until it is interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from pacha_git.cli.program import flags
+from pacha_git.cli.program.invocation import invocation, registry
+from pacha_git.cli.showing import output
+from pacha_git.cli.showing.units import place
+from pacha_git.errors import Conflict, InvalidInput
+
+if TYPE_CHECKING:
+    from pacha_git.registry.upkeep.serve import Serving
+
+_TOKEN: Final = "PACHA_SERVE_TOKEN"
+
+
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str, typer.Option("--host", metavar="H", help="Listen on this address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="P", help="Listen on this port; 0 takes any.")] = 9420,
+    writable: Annotated[bool, typer.Option("--writable", help="Let whoever has the token push.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="Reading takes the token too.")] = False,
+    token_file: Annotated[
+        str | None, typer.Option("--token-file", metavar="FILE", help="The token is the first line of this file.")
+    ] = None,
+) -> None:
+    """Serve the registry to other machines, until interrupted.
+
+    Read-only, and to this machine alone, unless told otherwise. The token comes from --token-file or
+    $PACHA_SERVE_TOKEN; else one is made and printed once.
+    """
+    if not 0 <= port < 1 << 16:
+        raise InvalidInput(f"there is no port {port}", hint="0 to 65535")
+    token = _token(token_file)
+    opened = registry(ctx)
+    if writable:
+        _guard(opened.path)
+    verbose = invocation(ctx).verbose
+    serving = opened.serve(
+        host=host,
+        port=port,
+        writable=writable,
+        private=private,
+        token=token,
+        report=(lambda line: output.notice(ctx, output.one_line(line))) if verbose else None,
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: serving.stop())
+    for warning in serving.warnings:
+        output.notice(ctx, f"Warning: {warning}")
+    output.show(ctx, serving.to_json(), lambda: _said(serving, place(opened.path)))
+    output.flush()
+    serving.run()
+
+
+def _guard(path: Path) -> None:
+    """Let pushes leave versions, runs and events as they are; a hook that its owner put there stays instead of ours."""
+    from pacha_git.hooks.install import SERVER_SHIMS, install
+
+    with suppress(Conflict):
+        install(path, shims=SERVER_SHIMS)
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+def _token(file: str | None) -> str | None:
+    # Taken out of the environment, where the programs that we start would find it.
+    said = os.environ.pop(_TOKEN, None)
+    if file is None:
+        return said
+    first = flags.path(file).read_bytes()[:4096].splitlines()[:1]
+    return first[0].decode("utf-8", "replace").strip() if first else ""
+
+
+def _said(serving: Serving, path: str | Path) -> str:
+    lines = [f"Serving {path}", f"  git pacha clone {serving.url}"]
+    if serving.made_token:
+        lines.append(f"  token: {serving.made_token}")
+    if serving.writable or serving.private:
+        what = " and ".join(["pushing"] * serving.writable + ["reading"] * serving.private)
+        lines.append(f"  Git asks for it when {what}: any name, the token as password.")
+    lines.append("Ctrl-C ends it.")
+    return "\n".join(lines)

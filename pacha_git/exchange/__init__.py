@@ -1,0 +1,1 @@
+"""What moves between registries: look at a remote, plan, send, receive, check what arrived."""

@@ -1,0 +1,276 @@
+"""Takes versions across an air gap: into one file that stock Git reads too, and out of it with every check of a pull.
+
+It knows what belongs into such a file and what becomes of its refs; the file itself is git.bundles'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from pacha_git.errors import Conflict, Corrupt, NotFound, PachaError, VerificationFailed
+from pacha_git.exchange import remotes
+from pacha_git.exchange.incoming import Arrival, adopt_items, adopt_notes, inspect
+from pacha_git.exchange.look import OBJECT_LIMIT, WANTED
+from pacha_git.exchange.plan import Selection
+from pacha_git.exchange.pull_payloads import check_arrived, hold_arrived
+from pacha_git.exchange.selection import Wish, choose
+from pacha_git.exchange.send import select
+from pacha_git.git.changes import changing
+from pacha_git.git.repo import GitRepository
+from pacha_git.git.side import Side, passing
+from pacha_git.git.wire import bundles, transport
+from pacha_git.git.wire.bundles import Header
+from pacha_git.registry.upkeep.init import MAIN, write_readme
+from pacha_git.session.context import Context
+from pacha_git.session.items import Item, is_item, is_removed, read_item, ref_of_target
+from pacha_git.session.results import Bundled, Progress, RefResult, Transfer
+from pacha_git.store.settings import settings_at, write_root
+from pacha_git.system.process import CommandFailed
+from pacha_git.vocabulary.names import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, REGISTRY_REF, ROOT_REF, Oid
+
+_HEAD: Final = "HEAD"
+
+
+def create(
+    context: Context,
+    file: Path,
+    wish: Wish,
+    *,
+    since: str | None = None,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Bundled:
+    """Write a bundle: versions, the records of their whole lineage, the events of their names, their bytes.
+
+    Args:
+        context: The registry.
+        file: Where to.
+        wish: Which; nothing named means everything.
+        since: What its reader has: an earlier bundle, or a remote as it was last seen.
+        force: Replace what is there.
+        progress: Is told how far it is.
+
+    Raises:
+        Conflict: the file is there already.
+        NotFound: nothing answers to the wish, bytes that it names are not here, or ``since`` is nothing that is known.
+    """
+    if file.exists() and not force:
+        raise Conflict(f"{file} exists already", hint="--force replaces it")
+    known = _known(context, since)
+    selection = select(context, wish)
+    thin = _thin(context, wish, selection) if wish.is_selective and wish.payload != "none" else []
+    if thin:
+        raise NotFound(
+            f"the bytes of {thin[0].label} are not here" + (f" (and of {len(thin) - 1} more)" if thin[1:] else ""),
+            hint=f"git pacha pull {thin[0].label}; or --payload none",
+        )
+    refs = _refs(context, selection)
+    report = None if progress is None else partial(progress, f"write {file.name}", total=None)
+    size = bundles.write(context.repo, file, refs, known=known, report=report)
+    return Bundled(
+        file=str(file),
+        bytes=size,
+        refs=tuple(sorted(refs)),
+        versions=len(selection.items),
+        payloads=len(selection.payloads),
+        since=since,
+    )
+
+
+def _known(context: Context, since: str | None) -> list[Oid]:
+    """Commits that the reader has."""
+    if since is None:
+        return []
+    if since in transport.remotes(context.repo):
+        seen = remotes.seen(context, since)
+        if not seen:
+            raise NotFound(f"nothing was ever seen of {since}", hint=f"git pacha fetch {since}")
+        return _kept_there(seen)
+    if not Path(since).exists():
+        raise NotFound(f"{since} is neither a bundle nor a remote", hint="--since names an earlier bundle, or a remote")
+    header = bundles.read_header(Path(since))
+    return [*_kept_there(header.refs), *header.needs]
+
+
+def _kept_there(refs: Mapping[str, Oid]) -> list[Oid]:
+    """What its reader holds on to: settings and README of another registry it leaves alone."""
+    return [oid for ref, oid in refs.items() if ref.startswith((*WANTED, PAYLOAD_ROOT))]
+
+
+def _thin(context: Context, wish: Wish, selection: Selection) -> list[Item]:
+    """Things whose bytes the wish is for and that are not here, though nobody removed them."""
+    wanted = selection.items if wish.lineage_payloads else choose(context, wish)
+    items = (read_item(context.repo, ref, commit) for ref, commit in wanted.items())
+    return [
+        item
+        for item in items
+        if item.payload_commit is not None
+        and selection.payloads.get(item.payload_ref) != item.payload_commit
+        and not is_removed(context.repo, item)
+    ]
+
+
+def _refs(context: Context, selection: Selection) -> dict[str, Oid]:
+    notes = {ref: tip for ref, tip in context.repo.refs_below(NOTES_ROOT).items() if selection.has_notes(ref)}
+    always = {ref: context.repo.ref(ref) for ref in (ROOT_REF, REGISTRY_REF, MAIN)}
+    always[_HEAD] = always[MAIN]  # a plain `git clone` of the file shows the README
+    return {**selection.items, **selection.payloads, **notes, **{ref: oid for ref, oid in always.items() if oid}}
+
+
+# Import ---------------------------------------------------------------------------------------------------------------
+
+
+def import_(context: Context, file: Path, progress: Progress | None = None) -> Transfer:
+    """Take over what a bundle has, once all of it is found sound.
+
+    Returns:
+        What became of each ref; a version that is another here is in conflict, and ours stays.
+
+    Raises:
+        NotFound: there is no such file, or it builds upon an earlier bundle that was not imported.
+        VerificationFailed: it is damaged, or something in it is not sound; nothing was taken over.
+    """
+    header = bundles.read_header(file)
+    arrival = Arrival()
+    with passing(context.repo) as side:
+        lacking = bundles.unbundle(side, file, header)
+        if side.largest() > OBJECT_LIMIT:
+            raise Corrupt(f"{file} has an object of over {OBJECT_LIMIT >> 20} MiB", hint="nothing of it was kept")
+        fresh = {ref: oid for ref, oid in sorted(header.refs.items()) if _is_fresh(context, ref, oid)}
+        if lacking:
+            fresh = _without_conflicts(context, side, file, fresh, arrival)
+        inspect(context, side.repo, fresh, {}, arrival)
+        items = _with_payloads(context, header, arrival) if not arrival.problems else []
+        if lacking:
+            items = _without_holes(context, side, header, items, arrival)
+        sound = check_arrived(side, items, arrival, progress)
+        if lacking and (arrival.problems or not _is_whole(context, side, [*fresh.values(), *_commits(sound.items)])):
+            raise bundles.builds_upon(file, lacking)
+        _raise_problems(file, arrival)
+        with context.deciding(f"bundle import {file.name}") as changes:
+            changes.take_in(side.packs)
+            adopt_notes(context, changes, fresh, arrival)
+            adopt_items(context, changes, fresh, arrival)
+            sound.items = [item for item in sound.items if _is_ours(context, item)]
+            hold_arrived(context, changes, side, sound, arrival)
+    return Transfer(tuple(arrival.results), bytes=file.stat().st_size, payloads=len(sound.items), remote=file.name)
+
+
+def adopt_registry(repo: GitRepository, file: Path) -> None:
+    """Take over the settings of a bundle that is to be cloned.
+
+    Raises:
+        PachaError: it has none.
+    """
+    header = bundles.read_header(file)
+    settings = header.refs.get(REGISTRY_REF)
+    if settings is None:
+        raise PachaError(f"{file} is no bundle of a registry", hint="git pacha bundle create makes one")
+    with passing(repo) as side, changing(repo, "clone") as changes:
+        bundles.unbundle(side, file, header)
+        settings_at(side.repo, settings)
+        changes.take_in(side.only([settings]))
+        write_root(repo, changes)
+        write_readme(repo, changes)
+        changes.move(REGISTRY_REF, settings, None)
+
+
+def _is_fresh(context: Context, ref: str, oid: Oid) -> bool:
+    return (ref.startswith(WANTED) or ref == REGISTRY_REF) and context.repo.ref(ref) != oid
+
+
+def _without_conflicts(
+    context: Context, side: Side, file: Path, fresh: Mapping[str, Oid], arrival: Arrival
+) -> dict[str, Oid]:
+    """Leave out versions that an earlier bundle had and that are others here, and what comes from them.
+
+    Raises:
+        NotFound: something else is missing.
+    """
+    absent = set(side.repo.missing(fresh.values()))
+    apart = {ref for ref, oid in fresh.items() if oid in absent and is_item(ref) and context.repo.ref(ref) is not None}
+    arrival.results += [
+        RefResult(ref, "conflict", f"here {context.repo.ref(ref)}, there {fresh[ref]}") for ref in apart
+    ]
+    missing = [oid for ref, oid in fresh.items() if oid in absent and ref not in apart]
+    if missing:
+        raise bundles.builds_upon(file, missing)
+    items = [read_item(side.repo, ref, oid) for ref, oid in fresh.items() if is_item(ref) and ref not in apart]
+    more = True
+    while more:
+        more = False
+        for item in items:
+            target = next((each for each in item.targets if ref_of_target(each) in apart), None)
+            if target is not None and item.ref not in apart:
+                arrival.results.append(RefResult(item.ref, "skipped", f"it comes from {target}, which is another here"))
+                apart.add(item.ref)
+                more = True
+    return {ref: oid for ref, oid in fresh.items() if ref not in apart}
+
+
+def _without_holes(context: Context, side: Side, header: Header, items: Sequence[Item], arrival: Arrival) -> list[Item]:
+    """Leave out bytes that share what a version in conflict had, and that its bundle brought in vain.
+
+    Without such a conflict they are left in, and found to be missing.
+    """
+    if not any(is_item(ref) and context.repo.ref(ref) not in (None, oid) for ref, oid in header.refs.items()):
+        return list(items)
+    whole = [item for item in items if _is_whole(context, side, _commits([item]))]
+    for item in (item for item in items if item not in whole):
+        arrival.results.append(RefResult(item.payload_ref, "skipped", "it shares bytes of a version in conflict"))
+    return whole
+
+
+def _is_whole(context: Context, side: Side, tips: Iterable[Oid]) -> bool:
+    """Whether everything that these commits reach is here or came along."""
+    ours = context.repo.refs_below("refs/").values()
+    asked = "".join([*(f"{oid}\n" for oid in tips), *(f"^{oid}\n" for oid in ours)])
+    try:
+        side.repo.git("rev-list", "--objects", "--quiet", "--stdin", stdin=asked.encode())
+    except CommandFailed:
+        return False
+    return True
+
+
+def _commits(items: Iterable[Item]) -> list[Oid]:
+    return [item.payload_commit for item in items if item.payload_commit is not None]
+
+
+def _with_payloads(context: Context, header: Header, arrival: Arrival) -> list[Item]:
+    """Things whose bytes come with the bundle and are not here."""
+    found: list[Item] = []
+    for ref, oid in sorted(header.refs.items()):
+        record = ref.replace(PAYLOAD_ROOT, REF_ROOT, 1)
+        if not ref.startswith(PAYLOAD_ROOT) or not is_item(record) or context.repo.ref(ref) == oid:
+            continue
+        item = arrival.checked.get(record) or _item_here(context, header.refs, record)
+        if item is None:
+            arrival.results.append(RefResult(ref, "skipped", "bytes of no version that is here or in it"))
+        elif item.payload_commit != oid:
+            arrival.refuse(ref, "these bytes are not those that its record says")
+        else:
+            found.append(item)
+    return found
+
+
+def _item_here(context: Context, refs: Mapping[str, Oid], record: str) -> Item | None:
+    commit = context.repo.ref(record)
+    if commit is None or refs.get(record, commit) != commit:
+        return None
+    return read_item(context.repo, record, commit)
+
+
+def _is_ours(context: Context, item: Item) -> bool:
+    """Whether our record is the one that the bytes belong to, and its bytes were not removed."""
+    return context.repo.ref(item.ref) in (item.commit, *item.chain) and not is_removed(context.repo, item)
+
+
+def _raise_problems(file: Path, arrival: Arrival) -> None:
+    if arrival.problems:
+        more = f" (and {len(arrival.problems) - 1} more)" if arrival.problems[1:] else ""
+        raise VerificationFailed(
+            f"{file}: {arrival.problems[0]}{more}", hint="nothing of it was taken over; ask who made it"
+        )

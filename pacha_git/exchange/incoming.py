@@ -1,0 +1,236 @@
+"""What a remote had is checked before any ref of ours moves: records, runs, their lineage, events, settings.
+
+It trusts nothing that it reads; who fetched it, and what is fetched next, it refuses to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pacha_git.errors import Conflict, Corrupt, PachaError
+from pacha_git.git.changes import Changes
+from pacha_git.git.repo import GitRepository
+from pacha_git.registry.versions.register import name_clash
+from pacha_git.session.context import Context
+from pacha_git.session.items import (
+    Item,
+    Where,
+    broken_edge,
+    differing,
+    is_item,
+    parse_item_ref,
+    read_item,
+    read_item_checked,
+)
+from pacha_git.session.results import RefResult
+from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
+from pacha_git.store.notes import merge_tips
+from pacha_git.store.runs import commits as run_commits
+from pacha_git.store.runs.commits import RUNS_ROOT
+from pacha_git.store.settings import settings_at
+from pacha_git.vocabulary.names import NOTES_ROOT, REGISTRY_REF, Oid, VersionId, parse_notes_ref
+
+
+@dataclass(slots=True)
+class Arrival:
+    """What was taken over, and what was left and why.
+
+    Attributes:
+        results: What became of each ref.
+        problems: What is wrong with the remote, one line each.
+        checked: Items that were found sound, by ref: they need no second look.
+    """
+
+    results: list[RefResult] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    checked: dict[str, Item] = field(default_factory=dict)
+
+    def refuse(self, ref: str, why: str) -> None:
+        """Leave a ref out because something is wrong with it."""
+        self.results.append(RefResult(ref, "rejected", why))
+        self.problems.append(f"{ref}: {why}")
+
+
+# Inspecting: nothing of ours is touched -------------------------------------------------------------------------------
+
+
+def inspect(
+    context: Context, objects: GitRepository, fresh: Mapping[str, Oid], seen: Mapping[str, Oid], arrival: Arrival
+) -> dict[str, Oid]:
+    """Check what came.
+
+    Args:
+        context: The registry.
+        objects: Where what came can be read, apart from ours.
+        fresh: The remote's refs that are new or moved.
+        seen: Those that were found sound before.
+        arrival: Is told what is wrong.
+
+    Returns:
+        Those of ``fresh`` that are sound, so that their objects may come among ours.
+    """
+    items = _sound_items(context, objects, {r: o for r, o in fresh.items() if is_item(r)}, seen, arrival)
+
+    def here(ref: str) -> list[Oid]:
+        return [oid for oid in (seen.get(ref), context.repo.ref(ref)) if oid is not None]
+
+    arrival.checked |= _closed(objects, items, here, arrival)
+    sound = {ref: item.commit for ref, item in arrival.checked.items() if ref in fresh}
+    for ref, tip in fresh.items():
+        if is_item(ref):
+            continue
+        try:
+            if ref == REGISTRY_REF:
+                settings_at(objects, tip)
+            else:
+                _check_notes(objects, ref, tip)
+        except PachaError as error:
+            arrival.refuse(ref, error.message)
+        else:
+            sound[ref] = tip
+    return sound
+
+
+def _sound_items(
+    context: Context, objects: GitRepository, fresh: Mapping[str, Oid], seen: Mapping[str, Oid], arrival: Arrival
+) -> dict[str, Item]:
+    spelled: dict[str, VersionId | str] = {}
+    for ref in fresh:
+        try:
+            spelled[ref] = parse_item_ref(ref)
+        except PachaError as error:
+            arrival.refuse(ref, error.message)
+    versions = [each for each in spelled.values() if isinstance(each, VersionId)]
+    clash = name_clash(context, versions) if versions else {}
+    sound: dict[str, Item] = {}
+    for ref, what in spelled.items():
+        if isinstance(what, VersionId) and what in clash:
+            arrival.refuse(ref, clash[what])
+            continue
+        try:
+            item = read_item_checked(objects, ref, fresh[ref])
+            if ref in seen and seen[ref] not in item.chain:
+                raise Corrupt(f"it moved to {item.commit} there, which does not come from {seen[ref]}; ours stays")
+            sound[ref] = item
+        except PachaError as error:
+            arrival.refuse(ref, error.message)
+    return sound
+
+
+def _closed(objects: GitRepository, items: Mapping[str, Item], here: Where, arrival: Arrival) -> dict[str, Item]:
+    """Those whose lineage is whole: each thing that they come from is there too, with the record that the edge says."""
+    kept = dict(items)
+    while True:
+        broken: dict[str, str] = {}
+        for ref, item in kept.items():
+            try:
+                why = broken_edge(objects, item, kept, here)
+            except PachaError as error:
+                why = error.message
+            if why:
+                broken[ref] = why
+        for ref, why in broken.items():
+            arrival.refuse(ref, why)
+            del kept[ref]
+        if not broken:
+            return kept
+
+
+def _check_notes(objects: GitRepository, ref: str, tip: Oid) -> None:
+    parsed = parse_notes_ref(ref)
+    if parsed is None:
+        raise PachaError("no ref of the format")
+    kind, name, what = parsed
+    # A history made to be tangled is found out here, before it is ours.
+    (attestations_at if what == ATTESTATIONS else ledger_at)(objects, tip, kind, name)
+
+
+# Adopting: ours follow what was found sound ---------------------------------------------------------------------------
+
+
+def adopt_items(context: Context, changes: Changes, theirs: Mapping[str, Oid], arrival: Arrival) -> None:
+    """Take over versions and runs whose whole lineage is here or comes along.
+
+    Args:
+        context: The registry.
+        changes: What the new refs become durable with.
+        theirs: The remote's refs that differ from ours, found sound and with their objects here.
+        arrival: Is told what became of each.
+    """
+    fresh: dict[str, Item] = {}
+    apart: set[str] = set()
+    for ref, commit in theirs.items():
+        if not is_item(ref):
+            continue
+        mine = context.repo.ref(ref)
+        if mine is not None and not _leads_on(context, ref, mine, commit, arrival):
+            apart.add(ref)
+        elif mine != commit and not _is_ahead(context, ref, mine, commit):
+            fresh[ref] = arrival.checked.get(ref) or read_item(context.repo, ref, commit)
+    for ref, item in _followers(context, fresh, apart, arrival).items():
+        mine = context.repo.ref(ref)
+        changes.move(ref, item.commit, mine)
+        stale = context.repo.ref(item.payload_ref)
+        if stale not in (None, item.payload_commit):  # of what stood here before, and was undone by hand
+            changes.move(item.payload_ref, None, stale)
+        arrival.results.append(RefResult(ref, "new" if mine is None else "updated"))
+
+
+def _leads_on(context: Context, ref: str, mine: Oid, theirs: Oid, arrival: Arrival) -> bool:
+    """Whether ours and theirs are one thing: a version at one commit, a run of which one is further on."""
+    if mine == theirs:
+        return True
+    if ref.startswith(RUNS_ROOT):
+        try:
+            run_commits.read_checked(context.repo, theirs, ref)
+            return True
+        except Conflict:
+            pass
+    arrival.results.append(RefResult(ref, "conflict", f"here {mine}, there {theirs}"))
+    return False
+
+
+def _is_ahead(context: Context, ref: str, mine: Oid | None, theirs: Oid) -> bool:
+    return mine is not None and ref.startswith(RUNS_ROOT) and theirs in run_commits.history(context.repo, mine)
+
+
+def _followers(context: Context, fresh: Mapping[str, Item], apart: set[str], arrival: Arrival) -> dict[str, Item]:
+    """Without what comes from a thing that both sides have differently: its lineage would not be here."""
+
+    def here(ref: str) -> list[Oid]:
+        mine = context.repo.ref(ref)
+        return [mine] if mine is not None else []
+
+    kept = dict(fresh)
+    while True:
+        broken = {ref: why for ref, item in kept.items() if (why := broken_edge(context.repo, item, kept, here))}
+        for ref, why in broken.items():
+            arrival.results.append(RefResult(ref, "skipped", why))
+            del kept[ref]
+        if not broken:
+            return kept
+
+
+def adopt_notes(context: Context, changes: Changes, theirs: Mapping[str, Oid], arrival: Arrival) -> None:
+    """Unite the remote's events and attestations with ours, per name; no line is ever lost."""
+    for ref, tip in sorted(theirs.items(), key=lambda item: not item[0].endswith(ATTESTATIONS)):
+        mine = context.repo.ref(ref)
+        if not ref.startswith(NOTES_ROOT) or mine == tip:
+            continue
+        merged = tip if mine is None else merge_tips(context.repo, changes, mine, tip)
+        if merged != mine:
+            changes.move(ref, merged, mine)
+            arrival.results.append(RefResult(ref, "new" if mine is None else "updated"))
+
+
+def vanished_or_moved(before: Mapping[str, Oid], now: Mapping[str, Oid]) -> Iterable[tuple[str, str]]:
+    """Record refs that a remote had and has no more, or at another commit: a record never moves.
+
+    Returns:
+        Ref, and what to say of it. (A run may move on; whether it moved back is seen when its commits are here.)
+    """
+    for ref, oid in differing(before, now).items():
+        if not is_item(ref) or (ref.startswith(RUNS_ROOT) and ref in now):
+            continue
+        yield ref, f"{ref} {'moved to ' + now[ref] if ref in now else 'vanished'} there; it was {oid}, and ours stays"

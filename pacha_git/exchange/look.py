@@ -1,0 +1,164 @@
+"""Looks at a remote: which refs it has, what of that is new, and whether it is sound; keeps the last-seen copies.
+
+What arrives is read in a side repository, and only what is sound comes among our objects. Our own refs it never moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pacha_git.errors import Corrupt, VerificationFailed
+from pacha_git.exchange import remotes, unchanged
+from pacha_git.exchange.incoming import Arrival, inspect, vanished_or_moved
+from pacha_git.git.changes import changing
+from pacha_git.git.side import Side, passing
+from pacha_git.git.wire import fetch as fetching
+from pacha_git.git.wire import transport
+from pacha_git.git.wire.fetch import WantRefused
+from pacha_git.git.wire.transport import Moved
+from pacha_git.session.context import Context
+from pacha_git.session.items import ITEM_ROOTS, differing
+from pacha_git.session.results import Progress
+from pacha_git.vocabulary.names import NOTES_ROOT, REGISTRY_REF, Oid
+
+WANTED: Final = (*ITEM_ROOTS, NOTES_ROOT)
+OBJECT_LIMIT: Final = 256 << 20
+_HAVES: Final = 8192
+_TRIES: Final = 3
+_LEAST: Final = 1 << 30
+_PER_REF: Final = 4 << 20
+
+
+@dataclass(slots=True)
+class Look:
+    """What was seen at a remote.
+
+    Attributes:
+        remote: Its name.
+        there: All of its refs.
+        seen: Those of its records, runs and events that are sound; their objects are here.
+        moved: The refs that changed since the last time.
+        wire: What came for it.
+        arrival: What is wrong with the remote.
+        stamp: How both sides stood, if it was asked for.
+        quiet: Whether nothing has changed since there was nothing to do; then nothing else was looked at.
+    """
+
+    remote: str
+    there: dict[str, Oid]
+    seen: dict[str, Oid]
+    moved: list[str]
+    wire: Moved
+    arrival: Arrival
+    stamp: str = ""
+    quiet: bool = False
+
+    def raise_problems(self, hint: str) -> None:
+        """Raise what is wrong with the remote, if anything.
+
+        Raises:
+            VerificationFailed: a record moved or vanished there, or something there is not sound.
+        """
+        problems = self.arrival.problems
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
+            raise VerificationFailed(f"{self.remote}: {problems[0]}{more}", hint=hint)
+
+
+def on_progress(progress: Progress | None, what: str) -> transport.OnProgress | None:
+    """Hand on Git's counts."""
+    if progress is None:
+        return None
+    return lambda doing, done, total: progress(f"{what}: {doing.lower()}", done, total, "objects")
+
+
+def look(context: Context, remote: str, progress: Progress | None = None, *, verb: str = "") -> Look:
+    """See what a remote has, and bring the last-seen copies up to date.
+
+    Args:
+        context: The registry.
+        remote: Its name.
+        progress: Is told how far it is.
+        verb: A verb that had nothing to do when everything stood as it does now need not look any further.
+
+    Raises:
+        RemoteError: it can't be reached, or breaks off.
+    """
+    for attempt in range(_TRIES):
+        try:
+            return _look(context, remote, progress, verb)
+        except WantRefused:
+            # Somebody pushed between the listing and the fetch: what we want is no longer at the tip of a ref.
+            if attempt == _TRIES - 1:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _look(context: Context, remote: str, progress: Progress | None, verb: str) -> Look:
+    listing = transport.listing(context.repo, remote)
+    stamp = unchanged.stamp(context, listing) if verb else ""
+    if verb and unchanged.is_known(context, remote, verb, stamp):
+        return Look(remote, {}, {}, [], Moved(), Arrival(), stamp, True)
+    if verb and unchanged.in_step(context, remote, listing):
+        unchanged.remember(context, remote, verb, stamp)
+        return Look(remote, {}, {}, [], Moved(), Arrival(), stamp, True)
+    there = transport.parse_listing(listing)
+    if not there:
+        transport.note_empty(context.repo, remote)
+    seen = remotes.seen(context, remote)
+    result = Look(remote, there, seen, [], Moved(), Arrival(), stamp)
+    bad = dict(vanished_or_moved(seen, there))
+    result.arrival.problems += bad.values()
+    differ = differing(there, seen)
+    wanted = [ref for ref in sorted(differ) if ref.startswith(WANTED) or ref == REGISTRY_REF]
+    fresh = {ref: differ[ref] for ref in wanted if ref not in bad}
+    if fresh:
+        _take(context, result, fresh, progress)
+    return result
+
+
+def _take(context: Context, result: Look, fresh: Mapping[str, Oid], progress: Progress | None) -> None:
+    """Fetch what is new, keep what is sound of it."""
+    with passing(context.repo) as side:
+        result.wire = _fetch(context, side, result.remote, fresh, progress)
+        if side.largest() > OBJECT_LIMIT:
+            raise Corrupt(
+                f"{result.remote} has an object of over {OBJECT_LIMIT >> 20} MiB among its records and events",
+                hint="nothing of it was kept; ask who put it there",
+            )
+        sound = inspect(context, side.repo, fresh, result.seen, result.arrival)
+        with changing(context.repo, f"fetch {result.remote}") as changes:
+            packs = side.packs if len(sound) == len(fresh) else side.only(list(sound.values()))
+            changes.take_in(packs)
+            remotes.remember(context, changes, result.remote, sound)
+    result.seen |= sound
+    result.moved = list(sound)
+
+
+def _fetch(context: Context, side: Side, remote: str, fresh: Mapping[str, Oid], progress: Progress | None) -> Moved:
+    wants = context.repo.missing(fresh.values())
+    if not wants:
+        return Moved()
+    return fetching.fetch(
+        side,
+        remote,
+        wants,
+        haves=_haves(context, fresh),
+        most=max(_LEAST, _PER_REF * len(fresh)),
+        on_progress=on_progress(progress, f"fetch {remote}"),
+    )
+
+
+def _haves(context: Context, fresh: Iterable[str]) -> list[Oid]:
+    """What to say that we have: first what is nearest to what is new, then the rest, as far as it is worth saying."""
+    near: dict[Oid, None] = {}
+    for folder in dict.fromkeys(ref.rpartition("/")[0] + "/" for ref in fresh):
+        near.update(dict.fromkeys(context.repo.refs_below(folder).values()))
+        if len(near) >= _HAVES:
+            break
+    for root in (*ITEM_ROOTS, NOTES_ROOT):
+        if len(near) < _HAVES:
+            near.update(dict.fromkeys(context.repo.refs_below(root).values()))
+    return list(near)[:_HAVES]

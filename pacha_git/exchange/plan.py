@@ -1,0 +1,193 @@
+"""Decides what a push sends, by what was selected here and what the remote has now.
+
+It reads, and moves nothing: conflicts, removals and the order of descent are settled here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from pacha_git.errors import PachaError
+from pacha_git.registry.upkeep.init import MAIN
+from pacha_git.session.context import Context
+from pacha_git.session.items import differing, read_item
+from pacha_git.session.results import RefResult
+from pacha_git.store.events import ATTESTATIONS, read_attestations
+from pacha_git.store.runs import commits as run_commits
+from pacha_git.store.runs.commits import RUNS_ROOT
+from pacha_git.vocabulary.names import (
+    NOTES_ROOT,
+    PAYLOAD_ROOT,
+    REF_ROOT,
+    REGISTRY_REF,
+    ROOT_REF,
+    Kind,
+    Name,
+    Oid,
+    VersionId,
+    parse_notes_ref,
+    parse_payload_ref,
+)
+
+
+@dataclass(slots=True)
+class Selection:
+    """What is to be sent.
+
+    Attributes:
+        items: Refs of versions and runs.
+        payloads: Payload refs that are here.
+        names: The names whose events go along; None for all.
+    """
+
+    items: dict[str, Oid]
+    payloads: dict[str, Oid]
+    names: set[tuple[Kind, Name]] | None
+
+    def has_notes(self, ref: str) -> bool:
+        """Whether the events in a notes ref belong to it."""
+        if not ref.startswith(NOTES_ROOT):
+            return False
+        parsed = parse_notes_ref(ref) if self.names is not None else None
+        return self.names is None or (parsed is not None and (parsed[0], parsed[1]) in self.names)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What one attempt sends, by the remote's refs as they are now.
+
+    Attributes:
+        payloads: Payload refs to be there.
+        replaced: Those of them that are there with other bytes than their record says, and where they stand.
+        deleted: Payload refs to go, and where they stand.
+        refs: Refs of versions, runs, events and settings to be there.
+        conflicts: What is left out, and why.
+    """
+
+    payloads: dict[str, Oid] = field(default_factory=dict)
+    replaced: dict[str, Oid] = field(default_factory=dict)
+    deleted: dict[str, Oid] = field(default_factory=dict)
+    refs: dict[str, Oid] = field(default_factory=dict)
+    conflicts: list[RefResult] = field(default_factory=list)
+
+
+_ALWAYS: Final = (ROOT_REF, REGISTRY_REF)
+
+
+def plan(context: Context, selection: Selection, there: Mapping[str, Oid]) -> Plan:
+    """Decide what to send to a remote that has these refs."""
+    made = Plan()
+    left_out = _plan_items(context, selection, there, made)
+    _plan_notes(context, selection, there, made)
+    removed = _removed(context, selection, there)
+    for ref, commit in differing(selection.payloads, there).items():
+        if ref in removed or ref.replace(PAYLOAD_ROOT, REF_ROOT, 1) in left_out:
+            continue
+        if ref in there:
+            record = ref.replace(PAYLOAD_ROOT, REF_ROOT, 1)
+            if record not in made.refs and there.get(record) != selection.items.get(record):
+                continue  # a run that went on there has later bytes than ours
+            if not _as_recorded(context, record, commit):
+                continue  # ours is the wrong one: fsck says so, and theirs stays
+            made.replaced[ref] = there[ref]
+        made.payloads[ref] = commit
+    made.deleted = {ref: there[ref] for ref in removed if ref in there}
+    for ref in _ALWAYS:
+        own = context.repo.ref(ref)
+        if ref not in there and own is not None:
+            made.refs[ref] = own
+    readme = context.repo.ref(MAIN)
+    if readme is not None and not any(ref.startswith("refs/heads/") for ref in there):
+        made.refs[MAIN] = readme
+    return made
+
+
+def _as_recorded(context: Context, record: str, payload: Oid) -> bool:
+    """Whether a payload here is the one that its record here names."""
+    commit = context.repo.ref(record)
+    try:
+        return commit is not None and read_item(context.repo, record, commit).payload_commit == payload
+    except PachaError:
+        return False
+
+
+def _plan_items(context: Context, selection: Selection, there: Mapping[str, Oid], made: Plan) -> set[str]:
+    """Plan versions and runs; returns what is left out because the remote has something else there."""
+    left_out: set[str] = set()
+    for ref, commit in differing(selection.items, there).items():
+        if ref not in there or _goes_forward(context, ref, commit, there[ref]):
+            made.refs[ref] = commit
+        elif not _goes_forward(context, ref, there[ref], commit):
+            made.conflicts.append(RefResult(ref, "conflict", f"here {commit}, there {there[ref]}"))
+            left_out.add(ref)
+    queue = list(left_out)
+    while queue:
+        for ref in _descendants(context, queue.pop(), selection):
+            if ref in selection.items and ref not in left_out:
+                left_out.add(ref)
+                made.refs.pop(ref, None)
+                made.conflicts.append(RefResult(ref, "skipped", "it comes from a version in conflict"))
+                queue.append(ref)
+    return left_out
+
+
+def _descendants(context: Context, ref: str, selection: Selection) -> Iterator[str]:
+    """The refs of the versions and runs that come from what a ref leads to; of a run, from any of its commits."""
+    tip = selection.items[ref]
+    for commit in run_commits.history(context.repo, tip) if ref.startswith(RUNS_ROOT) else [tip]:
+        yield from (child.ref for child in context.catalogue.children(commit))
+        yield from map(run_commits.run_ref, context.catalogue.child_runs(commit))
+
+
+def _goes_forward(context: Context, ref: str, newer: Oid, older: Oid) -> bool:
+    """Whether a run's one commit comes after another; a version has only one."""
+    try:
+        return ref.startswith(RUNS_ROOT) and older in run_commits.history(context.repo, newer)
+    except PachaError:
+        return False
+
+
+def _plan_notes(context: Context, selection: Selection, there: Mapping[str, Oid], made: Plan) -> None:
+    for ref, tip in differing(context.repo.refs_below(NOTES_ROOT), there).items():
+        if selection.has_notes(ref):
+            made.refs[ref] = tip
+
+
+def _removed(context: Context, selection: Selection, there: Mapping[str, Oid]) -> set[str]:
+    """Payload refs of versions that were removed: a removed payload is never sent again, and deleted where it is.
+
+    Only names with attestations can have lost a version, and only payloads that one side lacks are looked at.
+    """
+    attested = {
+        (parsed[0], parsed[1])
+        for ref in context.repo.refs_below(NOTES_ROOT)
+        if ref.endswith(ATTESTATIONS) and selection.has_notes(ref) and (parsed := parse_notes_ref(ref)) is not None
+    }
+    if not attested:
+        return set()
+    ours = selection.payloads
+    candidates = {ref for ref in there if ref.startswith(PAYLOAD_ROOT)} | (ours.keys() - there.keys())
+    found: set[str] = set()
+    gone: dict[tuple[Kind, Name], set[Oid]] = {}
+    for version in _versions(candidates):
+        name = (version.kind, version.name)
+        if name not in attested:
+            continue
+        if name not in gone:
+            gone[name] = set(read_attestations(context.repo, *name).removed)
+        commit = context.repo.ref(version.ref)
+        if commit in gone[name] and there.get(version.ref) in (None, commit):
+            found.add(version.payload_ref)
+    return found
+
+
+def _versions(payload_refs: Iterable[str]) -> Iterator[VersionId]:
+    for ref in payload_refs:
+        try:
+            version = parse_payload_ref(ref)
+        except PachaError:
+            continue  # somebody else's ref, in a place of ours
+        if version is not None:
+            yield version

@@ -1,0 +1,251 @@
+"""The remotes of a registry, and its settings as a remote has them.
+
+It knows which remote is meant and how two settings become one; moving objects is transport's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound, RemoteError
+from pacha_git.format.commits import split_commit
+from pacha_git.format.settings import encode_settings, merge_settings
+from pacha_git.git.changes import Changes
+from pacha_git.git.refs.refs import RefUpdate
+from pacha_git.git.repo import GitRepository
+from pacha_git.git.side import Side, passing
+from pacha_git.git.wire import fetch as fetching
+from pacha_git.git.wire import push as pushing
+from pacha_git.git.wire import transport
+from pacha_git.git.wire.credentials import masked
+from pacha_git.session.context import Context
+from pacha_git.session.identity import acting_now
+from pacha_git.store.settings import StoredSettings, settings_at, write_settings
+from pacha_git.trust.signers import Signers
+from pacha_git.vocabulary.names import NOTES_ROOT, REF_ROOT, REGISTRY_REF, Oid
+
+_DEFAULT: Final = "origin"
+_SMALL: Final = 64 << 20
+_FEW: Final = 100
+
+
+def list_remotes(context: Context) -> list[tuple[str, str]]:
+    """Name and URL of every remote, by name; passwords are left out of the URLs."""
+    return sorted((name, masked(url)) for name, url in transport.remotes(context.repo).items())
+
+
+def add(context: Context, name: str, url: str) -> str:
+    """Name a remote, and return its URL as it is kept; errors as ``transport.add_remote``."""
+    kept = located(url)
+    transport.add_remote(context.repo, name, kept)
+    return masked(kept)
+
+
+def located(url: str) -> str:
+    """A URL as it is; a folder, there already or not, by its whole path: git reads it from wherever one stands."""
+    before = url.partition("/")[0]
+    is_folder = url and not url.startswith("-") and (":" not in before or Path(url).is_dir())
+    return str(Path(url).expanduser().absolute()) if is_folder else url
+
+
+def remove(context: Context, name: str) -> None:
+    """Forget a remote and what was last seen of it.
+
+    Raises:
+        NotFound: there is none of this name.
+    """
+    transport.remove_remote(context.repo, name)
+    seen = context.repo.refs_below(f"refs/remotes/{name}/")
+    context.repo.refs.update([RefUpdate(ref, None, oid) for ref, oid in seen.items()])
+
+
+def chosen(context: Context, name: str | None) -> str:
+    """The remote that is meant: the named one, else origin, else the only one.
+
+    Raises:
+        NotFound: there is none, or none of this name.
+        InvalidInput: several, and none named.
+    """
+    known = transport.remotes(context.repo)
+    if name is not None:
+        if name not in known:
+            raise NotFound(f"no remote {name}", hint=f"git pacha remote add {name} URL")
+        return name
+    if _DEFAULT in known:
+        return _DEFAULT
+    if not known:
+        raise NotFound("no remote is known", hint="git pacha remote add origin URL")
+    if len(known) > 1:
+        raise InvalidInput("several remotes, and none named", hint="one of " + ", ".join(sorted(known)))
+    return next(iter(known))
+
+
+def candidates(context: Context, name: str | None) -> list[str]:
+    """The remotes that may be asked, in order: the named one alone, else origin and then the others.
+
+    Raises:
+        NotFound: there is none, or none of this name.
+    """
+    known = sorted(transport.remotes(context.repo), key=lambda each: (each != _DEFAULT, each))
+    return known if name is None and known else [chosen(context, name)]
+
+
+def plain_warning(remote: str) -> str:
+    """What a person should know of a server that fails where Git's own compares."""
+    return f"{remote} can't be told to compare payloads, as Git's own servers can: whole ones move, whatever is there"
+
+
+@contextmanager
+def quarantined(repo: GitRepository, remote: str, wants: Sequence[Oid]) -> Iterator[Side]:
+    """A side repository into which a few small things were fetched, and nothing that can't be one."""
+    with passing(repo) as side:
+        fetching.fetch(side, remote, wants, most=_SMALL)
+        if side.largest() > _SMALL:
+            raise Corrupt(f"{remote} has an object of over {_SMALL >> 20} MiB where its settings should be")
+        yield side
+
+
+def tracking(remote: str, ref: str) -> str:
+    """Where the last-seen copy of a remote's ref is kept."""
+    if ref.startswith(NOTES_ROOT):
+        return f"refs/remotes/{remote}/pacha/notes/{ref[len(NOTES_ROOT) :]}"
+    return f"refs/remotes/{remote}/pacha/{ref[len(REF_ROOT) :]}"
+
+
+def remember(context: Context, changes: Changes, remote: str, refs: Mapping[str, Oid]) -> None:
+    """Let the last-seen copies of a remote's refs stand here; of several who look at once the last one holds."""
+    known = context.repo.refs_below(f"refs/remotes/{remote}/") if len(refs) > _FEW else None
+    for ref, oid in refs.items():
+        last = tracking(remote, ref)
+        before = context.repo.ref(last) if known is None else known.get(last)
+        if before != oid:
+            changes.move(last, oid, before)
+    changes.resolve_with("refs/remotes/", lambda _changes, update, _now: update.new)
+
+
+def seen(context: Context, remote: str) -> dict[str, Oid]:
+    """A remote's refs as they were last seen, by the names that they have there."""
+    root = f"refs/remotes/{remote}/pacha/"
+    found: dict[str, Oid] = {}
+    for ref, oid in context.repo.refs_below(root).items():
+        rest = ref[len(root) :]
+        found[NOTES_ROOT + rest[len("notes/") :] if rest.startswith("notes/") else REF_ROOT + rest] = oid
+    return found
+
+
+# Settings -------------------------------------------------------------------------------------------------------------
+
+
+def show_settings(context: Context) -> dict[str, Any]:
+    """The settings as JSON values, with the signers as lines."""
+    stored = context.settings
+    return {**stored.settings.values, "allowed_signers": stored.signers_file.decode("utf-8", "replace").splitlines()}
+
+
+def adopt_settings(context: Context, remote: str, prefer: str | None) -> dict[str, Any]:
+    """Take over a remote's settings: as they are if ours led to them, else merged by key and by signer.
+
+    Raises:
+        NotFound: nothing was fetched from that remote.
+        Conflict: both changed the same key, and ``prefer`` does not say whose holds.
+        InvalidInput: ``prefer`` is neither ours nor theirs.
+    """
+    if prefer not in (None, "ours", "theirs"):
+        raise InvalidInput(f"{prefer!r} is neither ours nor theirs")
+    there = context.repo.ref(tracking(chosen(context, remote), REGISTRY_REF))
+    if there is None:
+        raise NotFound(f"no settings of {remote} are known", hint=f"git pacha fetch {remote}")
+    acting = acting_now()
+    with context.deciding("settings adopt") as changes:
+        ours, theirs = context.settings, settings_at(context.repo, there)
+        history = _history(context, ours.commit)
+        if there in history:
+            return show_settings(context)
+        if ours.commit in _history(context, there):
+            changes.move(REGISTRY_REF, there, ours.commit)
+        else:
+            base = next((settings_at(context.repo, c) for c in _history(context, there) if c in history), None)
+            toml, signers = _merged(base, ours, theirs, prefer)
+            write_settings(
+                changes,
+                toml,
+                signers,
+                parents=[ours.commit, there],
+                old=ours.commit,
+                identity=acting.identity,
+                seconds=acting.seconds,
+                message=f"adopt the settings of {remote}\n",
+            )
+    return show_settings(context)
+
+
+def publish_settings(context: Context, remote: str) -> None:
+    """Give a remote our settings, if its own led to them.
+
+    Raises:
+        NotFound: no such remote.
+        Conflict: it has settings that ours don't know of.
+        RemoteError: it can't be reached, or refused.
+    """
+    name, ours = chosen(context, remote), context.settings.commit
+    there = transport.list_refs(context.repo, name).get(REGISTRY_REF)
+    if there is not None and there not in _history(context, ours):
+        raise Conflict(
+            f"{name} has settings that ours don't know of",
+            hint=f"git pacha fetch {name}; git pacha settings adopt {name}",
+        )
+    if there != ours:
+        pushed, _ = pushing.push(context.repo, name, {REGISTRY_REF: ours})
+        for refused in (result for result in pushed if not result.ok):
+            raise RemoteError(f"{name} refused the settings: {refused.summary}", hint="may you write there?")
+    last = tracking(name, REGISTRY_REF)
+    context.repo.refs.update([RefUpdate(last, ours, context.repo.ref(last))])
+
+
+def settings_stand(context: Context, theirs: Oid | None) -> str:
+    """How a remote's settings stand to ours: equal (or not known), older (they led to ours), or other."""
+    ours = context.settings.commit
+    if theirs is None or theirs == ours:
+        return "equal"
+    return "older" if theirs in _history(context, ours) else "other"
+
+
+def _history(context: Context, commit: Oid) -> dict[Oid, None]:
+    """All commits that led to settings, nearest first."""
+    found: dict[Oid, None] = {}
+    queue = [commit]
+    while queue:
+        here = queue.pop(0)
+        if here not in found:
+            found[here] = None
+            queue.extend(split_commit(context.repo.read_as(here, "commit")).parents)
+    return found
+
+
+def _merged(
+    base: StoredSettings | None, ours: StoredSettings, theirs: StoredSettings, prefer: str | None
+) -> tuple[bytes, bytes]:
+    # Two registries made apart have different ids from birth: ours stays, which is no conflict.
+    shared_id = {"registry": ours.settings.registry}
+    adjusted = type(theirs.settings)(
+        ours.settings.registry, theirs.settings.policy, {**theirs.settings.values, **shared_id}
+    )
+    try:
+        merged = merge_settings(base.settings if base else None, ours.settings, adjusted)
+    except Conflict:
+        if prefer is None:
+            raise
+        merged = ours.settings if prefer == "ours" else adjusted
+    return encode_settings(merged), _merged_signers(base, ours, theirs)
+
+
+def _merged_signers(base: StoredSettings | None, ours: StoredSettings, theirs: StoredSettings) -> bytes:
+    """Line by line: what either side added is there, what either side took away is not."""
+    before = set(base.signers_file.splitlines()) if base else set()
+    mine, other = ours.signers_file.splitlines(), theirs.signers_file.splitlines()
+    kept = [line for line in mine if line in other or line not in before]
+    kept += [line for line in other if line not in mine and line not in before]
+    return Signers.parse(b"".join(line + b"\n" for line in kept)).encode()

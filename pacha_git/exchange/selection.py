@@ -1,0 +1,159 @@
+"""What a pull or push is about: SPECs, patterns, a stage, a kind, with or without bytes, and whose.
+
+It knows how a wish is said and which versions and runs answer to it; how they move it refuses to know.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pacha_git.errors import InvalidInput, NotFound
+from pacha_git.ledger.events import Ledger
+from pacha_git.session.context import Context
+from pacha_git.session.items import ITEM_ROOTS, Item, read_item, ref_of_target
+from pacha_git.session.resolve import find, resolve
+from pacha_git.store import records
+from pacha_git.store.events import read_ledger
+from pacha_git.store.runs import commits as run_commits
+from pacha_git.vocabulary.names import KIND_WORDS, VERSIONED_KINDS, Kind, Name, Oid, Stage, VersionId, parse_record_ref
+from pacha_git.vocabulary.specs import Spec, parse_selector
+
+PAYLOAD_CHOICES: Final = (None, "all", "none")
+_GLOB: Final = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to move.
+
+    Attributes:
+        specs: SPECs, or patterns as in ``fraud*``, ``model:fraud*@production``, ``fraud*@2.*``; none for everything.
+        payload: all, none, or None for what is usual.
+        stage: Only versions in this stage.
+        kind: Only this kind.
+        lineage_payloads: Also the bytes of everything that they come from.
+
+    Raises:
+        InvalidInput: a word that can't be.
+    """
+
+    specs: tuple[str, ...] = ()
+    payload: str | None = None
+    stage: str | None = None
+    kind: str | None = None
+    lineage_payloads: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be."""
+        if self.payload not in PAYLOAD_CHOICES:
+            raise InvalidInput(f"unknown payload choice {self.payload!r}", hint="all or none")
+        if self.stage is not None:
+            Stage.parse(self.stage)
+        if self.kind is not None:
+            Kind.parse(self.kind)
+        if self.payload == "none" and self.lineage_payloads:
+            raise InvalidInput("--lineage-payloads with --payload none", hint="give one of them")
+
+    @property
+    def is_selective(self) -> bool:
+        """Whether anything less than everything is meant."""
+        return bool(self.specs or self.stage or self.kind)
+
+
+def choose(context: Context, wish: Wish) -> dict[str, Oid]:
+    """The versions and runs that a wish names, by ref.
+
+    Raises:
+        NotFound: nothing answers to it.
+        InvalidInput: a SPEC that can't be read.
+    """
+    chosen: dict[str, Oid] = {}
+    for text in wish.specs:
+        chosen |= dict(_matching(context, text) if _GLOB & set(text) else _named(context, text))
+    if not wish.specs:
+        for root in ITEM_ROOTS:
+            chosen |= context.repo.refs_below(root)
+    kept = {ref: oid for ref, oid in chosen.items() if _fits(context, wish, ref)} if wish.kind else chosen
+    if wish.stage is not None:
+        kept = _in_stage(context, kept, Stage.parse(wish.stage))
+    if wish.is_selective and not kept:
+        said = " ".join([*wish.specs, *filter(None, (wish.kind, wish.stage))])
+        raise NotFound(f"nothing here answers to {said}", hint="git pacha model list --all shows what there is")
+    return kept
+
+
+def _named(context: Context, text: str) -> Iterator[tuple[str, Oid]]:
+    head, _, rest = text.partition(":")
+    if KIND_WORDS.get(head.lower()) is Kind.RUN:
+        yield run_commits.run_ref(rest), run_commits.read_run(context.repo, rest).commit
+        return
+    version, commit = resolve(context, text)
+    yield version.ref, commit
+
+
+def _matching(context: Context, text: str) -> Iterator[tuple[str, Oid]]:
+    """Everything that a pattern means; of a name without a selector all versions."""
+    head, colon, rest = text.partition(":")
+    said = KIND_WORDS.get(head.lower()) if colon else None
+    pattern, at, selector = (rest if said else text).partition("@")
+    found = False
+    for kind in (said,) if said else VERSIONED_KINDS:
+        if kind is Kind.RUN:
+            matching = [(run_commits.run_ref(run), oid) for run, oid in run_commits.all_runs(context.repo).items()]
+            yield from ((ref, oid) for ref, oid in matching if fnmatch.fnmatchcase(ref.rpartition("/")[2], pattern))
+            continue
+        for name in records.names_of(context.repo, kind):
+            if fnmatch.fnmatchcase(name, pattern):
+                found = True
+                yield from _versions(context, kind, name, selector if at else None)
+    if not found and said is not Kind.RUN:
+        raise NotFound(f"nothing here answers to {text}", hint="git pacha model list shows what there is")
+
+
+def _versions(context: Context, kind: Kind, name: Name, selector: str | None) -> Iterator[tuple[str, Oid]]:
+    if selector is None or _GLOB & set(selector):
+        for version, commit in records.versions_of(context.repo, kind, name).items():
+            if selector is None or fnmatch.fnmatchcase(str(version), selector):
+                yield VersionId(kind, name, version).ref, commit
+        return
+    try:
+        version_id, commit = find(context, Spec(name, parse_selector(selector), kind))
+    except NotFound:
+        return  # a name of which nothing is in that stage, say
+    yield version_id.ref, commit
+
+
+def _fits(context: Context, wish: Wish, ref: str) -> bool:
+    return wish.kind is None or ref.startswith(f"refs/pacha/{Kind.parse(wish.kind).plural}/")
+
+
+def _in_stage(context: Context, chosen: dict[str, Oid], stage: Stage) -> dict[str, Oid]:
+    ledgers: dict[tuple[Kind, Name], Ledger] = {}
+    kept: dict[str, Oid] = {}
+    for ref, commit in chosen.items():
+        version = parse_record_ref(ref)
+        if version is None:
+            continue
+        name = (version.kind, version.name)
+        if name not in ledgers:
+            ledgers[name] = read_ledger(context.repo, *name)
+        if ledgers[name].stage(commit) is stage:
+            kept[ref] = commit
+    return kept
+
+
+def with_lineage(context: Context, chosen: dict[str, Oid]) -> dict[str, Item]:
+    """The items chosen, and everything that they come from, as it lies here."""
+    found: dict[str, Item] = {}
+    queue = list(chosen)
+    while queue:
+        ref = queue.pop()
+        commit = context.repo.ref(ref)
+        if ref in found or commit is None:
+            continue
+        found[ref] = read_item(context.repo, ref, commit)
+        queue += [ref_of_target(target) for target in found[ref].targets]
+    return found

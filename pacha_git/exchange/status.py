@@ -1,0 +1,107 @@
+"""How a registry stands: what is thin, unsigned or crossing in it, and what it and its remotes don't share.
+
+It knows what was last fetched, and refuses to ask a remote anything.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pacha_git.exchange import remotes
+from pacha_git.git.wire import transport
+from pacha_git.session.context import Context
+from pacha_git.session.items import differing, refs_here
+from pacha_git.session.results import RemoteStatus, Status
+from pacha_git.store.catalogue.rows import HERE
+from pacha_git.store.events import EVENTS, crossing, read_ledger
+from pacha_git.store.notes import descends
+from pacha_git.store.runs import commits as run_commits
+from pacha_git.store.runs.commits import RUNS_ROOT
+from pacha_git.vocabulary.names import NOTES_ROOT, REGISTRY_REF, VERSIONED_KINDS, Oid, parse_notes_ref
+
+
+def status(context: Context) -> Status:
+    """How this registry stands; see ``Registry.status``."""
+    folds, signless, payloadless = context.catalogue.answer(_standing_out)
+    thin = _labels(row for row in payloadless if row[3] not in folds[row[0], row[1]]["removed"])
+    unsigned = _labels(row for row in signless if not folds[row[0], row[1]]["endorsed"].get(row[3]))
+    ours = refs_here(context.repo)
+    found = tuple(_remote_status(context, name, url, ours) for name, url in remotes.list_remotes(context))
+    return Status(str(context.path), thin, unsigned, tuple(_crossing(context, folds)), found)
+
+
+_Version = tuple[str, str, str, str]
+"""Kind, name, version and commit."""
+_Folds = dict[tuple[str, str], dict[str, Any]]
+
+
+def _standing_out(connection: sqlite3.Connection) -> tuple[_Folds, list[_Version], list[_Version]]:
+    """What the events of each name come to; the versions that no key signed; those whose bytes are not here."""
+    said = connection.execute("SELECT kind, name, fold FROM name").fetchall()
+    query = "SELECT v.kind, v.name, v.version, v.oid FROM version v JOIN name USING (kind, name)"
+    order = "ORDER BY v.kind, v.name, v.version_key"
+    return (
+        {(kind, name): json.loads(fold) for kind, name, fold in said},
+        connection.execute(f"{query} WHERE v.signer IS NULL {order}").fetchall(),
+        connection.execute(f"{query} WHERE NOT {HERE} {order}").fetchall(),
+    )
+
+
+def _labels(rows: Iterable[_Version]) -> tuple[str, ...]:
+    """How people name versions, in the order of kinds."""
+    kinds = [kind.value for kind in VERSIONED_KINDS]
+    nouns = {kind.value: kind.noun for kind in VERSIONED_KINDS}
+    listed = sorted(rows, key=lambda row: kinds.index(row[0]))
+    return tuple(f"{nouns[kind]}:{name}@{version}" for kind, name, version, _ in listed)
+
+
+def _crossing(context: Context, folds: _Folds) -> Iterator[str]:
+    """Decisions made apart about the same thing, of which one holds."""
+    for ref in context.repo.refs_below(NOTES_ROOT):
+        parsed = parse_notes_ref(ref)
+        if parsed is not None and parsed[2] == EVENTS:
+            kind, name, _ = parsed
+            known = folds.get((kind.value, name), {}).get("crossing")
+            for said in crossing(read_ledger(context.repo, kind, name)) if known is None else known:
+                yield f"{kind.noun}:{name} {said}"
+
+
+def _remote_status(context: Context, name: str, url: str, ours: dict[str, Oid]) -> RemoteStatus:
+    theirs = remotes.seen(context, name)
+    settings = theirs.pop(REGISTRY_REF, None)
+    ahead = [ref for ref in ours if ref not in theirs]
+    behind = [ref for ref in theirs if ref not in ours]
+    diverged = []
+    for ref, there in differing(theirs, ours).items():
+        if ref not in ours:
+            continue
+        here = ours[ref]
+        if _leads(context, ref, here, there):
+            ahead.append(ref)
+        elif _leads(context, ref, there, here):
+            behind.append(ref)
+        elif ref.startswith(NOTES_ROOT):
+            ahead.append(ref)  # both sides added lines: a pull unites them, a push sends them
+            behind.append(ref)
+        else:
+            diverged.append(ref)
+    return RemoteStatus(
+        remote=name,
+        url=url,
+        ahead=tuple(sorted(ahead)),
+        behind=tuple(sorted(behind)),
+        diverged=tuple(sorted(diverged)),
+        settings_differ=remotes.settings_stand(context, settings) != "equal",
+        settings_older=remotes.settings_stand(context, settings) == "older",
+        fetched=bool(theirs) or settings is not None or transport.was_empty(context.repo, name),
+    )
+
+
+def _leads(context: Context, ref: str, tip: Oid, older: Oid) -> bool:
+    """Whether one state of a ref that may move comes after another."""
+    if ref.startswith(NOTES_ROOT):
+        return descends(context.repo, tip, older)
+    return ref.startswith(RUNS_ROOT) and older in run_commits.history(context.repo, tip)

@@ -1,0 +1,226 @@
+"""Fetch, pull, push and clone: what other machines have, and how this registry takes it over and gives of its own.
+
+It knows the order that keeps readers safe. Looking, checking, choosing, sending and moving bytes are for other modules.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pacha_git.errors import Conflict, NotFound, RemoteError
+from pacha_git.exchange import bundle_file, remotes, unchanged
+from pacha_git.exchange import send as sending
+from pacha_git.exchange.fallback import Attempts
+from pacha_git.exchange.incoming import adopt_items, adopt_notes
+from pacha_git.exchange.look import Look, look
+from pacha_git.exchange.pull_payloads import Pulled, pull_payloads
+from pacha_git.exchange.selection import Wish, choose, with_lineage
+from pacha_git.git.changes import changing
+from pacha_git.git.repo import GitRepository
+from pacha_git.git.wire import transport
+from pacha_git.git.wire.credentials import masked
+from pacha_git.registry.upkeep.init import write_readme
+from pacha_git.session.context import Context
+from pacha_git.session.items import Item, differing, is_removed, read_item, refs_here
+from pacha_git.session.results import Progress, RefResult, Transfer
+from pacha_git.store.records import Stored
+from pacha_git.store.settings import settings_at, write_root
+from pacha_git.vocabulary.names import REGISTRY_REF
+
+_UNTOUCHED = "ours is unchanged; ask who changed it there"
+_SOUND_ONLY = "all that is sound was taken over, nothing else was touched"
+
+
+def fetch(context: Context, remote: str | None, progress: Progress | None = None) -> Transfer:
+    """See what a remote has; see ``Registry.fetch``.
+
+    Raises:
+        VerificationFailed: a record moved or vanished there, or something new is not sound.
+    """
+    seen = look(context, remotes.chosen(context, remote), progress)
+    seen.raise_problems(_UNTOUCHED)
+    refs = tuple(RefResult(ref, "updated") for ref in seen.moved)
+    return Transfer(refs, bytes=seen.wire.bytes, objects=seen.wire.objects, remote=seen.remote)
+
+
+# Pull -----------------------------------------------------------------------------------------------------------------
+
+
+def pull(context: Context, remote: str | None, wish: Wish, progress: Progress | None = None) -> Transfer:
+    """Take over what a remote has; see ``Registry.pull``.
+
+    Raises:
+        VerificationFailed: what came is not what it must be; all that is sound was taken over.
+        RemoteError: no remote could be reached.
+    """
+    attempts = Attempts(context, remotes.candidates(context, remote))
+    verb = "" if wish.is_selective or wish.payload == "all" else "pull"
+    seen = attempts.first(lambda name: look(context, name, progress, verb=verb))
+    if seen.quiet:
+        return Transfer((), remote=seen.remote, warnings=tuple(attempts.warnings))
+    take_over(context, seen)
+    pulled = Pulled(wire=seen.wire)
+    rest = _missing(context, wish)
+    for name in (seen.remote, *attempts.others(seen.remote)):
+        if rest:
+            attempts.ask(name, partial(_pull_from, context, name, seen, rest, pulled, progress))
+            rest = [item for item in rest if context.repo.ref(item.payload_ref) != item.payload_commit]
+    _say_missing(context, seen, wish, rest, attempts)
+    if pulled.wire.plain:
+        pulled.warnings.append(remotes.plain_warning(seen.remote))
+    seen.raise_problems(_SOUND_ONLY)
+    if verb and not seen.moved and not seen.arrival.results:
+        unchanged.remember(context, seen.remote, verb, seen.stamp)
+    return Transfer(
+        tuple(seen.arrival.results), bytes=pulled.wire.bytes, objects=pulled.wire.objects, payloads=pulled.count,
+        remote=seen.remote, warnings=(*attempts.warnings, *pulled.warnings),
+    )  # fmt: skip
+
+
+def take_over(context: Context, seen: Look) -> None:
+    """Let our refs follow what was last seen, as far as it is sound."""
+    with context.deciding("pull") as changes:
+        fresh = differing(seen.seen, refs_here(context.repo))
+        adopt_notes(context, changes, fresh, seen.arrival)
+        adopt_items(context, changes, fresh, seen.arrival)
+
+
+def _missing(context: Context, wish: Wish) -> list[Item]:
+    """The things whose bytes are wanted and are not here: those named, or with ``all`` and none named all of them."""
+    if wish.payload == "none" or not (wish.is_selective or wish.payload == "all"):
+        return []
+    chosen = choose(context, wish)
+    if wish.lineage_payloads:
+        items: Iterable[Item] = with_lineage(context, chosen).values()
+    else:
+        items = (read_item(context.repo, ref, commit) for ref, commit in chosen.items())
+    return [item for item in items if item.payload_commit not in (None, context.repo.ref(item.payload_ref))]
+
+
+def _pull_from(
+    context: Context, name: str, seen: Look, wanted: Sequence[Item], pulled: Pulled, progress: Progress | None
+) -> None:
+    """Pull those of the bytes that a remote has."""
+    there = seen.there if name == seen.remote else transport.list_refs(context.repo, name)
+    having = [item for item in wanted if there.get(item.payload_ref) == item.payload_commit]
+    having = [item for item in having if not is_removed(context.repo, item)]
+    pull_payloads(context, name, having, seen.arrival, pulled, progress)
+
+
+def _say_missing(context: Context, seen: Look, wish: Wish, rest: Sequence[Item], attempts: Attempts) -> None:
+    """A transfer that broke off is an error, and so are bytes that were asked for by name and that nobody has."""
+    failed = attempts.failures.get(seen.remote)
+    if rest and (failed is not None or (wish.specs and attempts.failures)):
+        raise failed or next(iter(attempts.failures.values()))
+    if not rest or seen.arrival.problems:
+        return
+    named = choose(context, wish) if wish.specs else {}
+    attempts.warnings += [f"{seen.remote} has not the bytes of {item.label}" for item in rest if item.ref not in named]
+    item = next((item for item in rest if item.ref in named), None)
+    if item is None:
+        return
+    if is_removed(context.repo, item):
+        assert item.version is not None
+        hint = f"git pacha {item.version.kind.noun} get {item.version.spec}"
+        raise NotFound(f"the bytes of {item.label} were removed", hint=hint)
+    raise NotFound(
+        f"{seen.remote} has the record of {item.label}, but not its bytes",
+        hint="pull from another remote, or push them from where they are",
+    )
+
+
+# Clone ----------------------------------------------------------------------------------------------------------------
+
+
+def clone(
+    url: str,
+    path: Path,
+    *,
+    payload: str,
+    progress: Progress | None,
+    project: Callable[[Stored], dict[str, Any]],
+) -> None:
+    """Make a registry from a remote one; see ``Registry.clone``. Nothing is left behind if it fails."""
+    wish = Wish(payload=payload)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise Conflict(
+            f"{path} exists already", hint="name another place, or add it there as a remote: git pacha remote add"
+        )
+    existed = path.exists()
+    try:
+        _clone_into(url, path, wish, progress=progress, project=project)
+    except BaseException as error:
+        shutil.rmtree(path, ignore_errors=True)
+        if existed:
+            path.mkdir()
+        if isinstance(error, RemoteError):  # there is no registry yet that would list a remote
+            tried = f"git ls-remote {masked(url)} says more"
+            raise type(error)(error.message, hint=error.hint.replace(transport.LISTED, tried)) from None
+        raise
+
+
+def _clone_into(
+    url: str, path: Path, wish: Wish, *, progress: Progress | None, project: Callable[[Stored], dict[str, Any]]
+) -> None:
+    repo = GitRepository.create(path)
+    if Path(url).is_file():
+        bundle_file.adopt_registry(repo, Path(url))
+        bundle_file.import_(Context(path, project), Path(url), progress)
+        return
+    transport.add_remote(repo, "origin", remotes.located(url))
+    _adopt_registry(repo, url)
+    context = Context(path, project)
+    context.repo.refs.is_new = True
+    pull(context, "origin", wish, progress)
+
+
+def _adopt_registry(repo: GitRepository, url: str) -> None:
+    """Take over the settings of what is to be cloned: a registry without them is none."""
+    there = transport.list_refs(repo, "origin")
+    if REGISTRY_REF not in there:
+        raise RemoteError(
+            f"{masked(url)} is no registry",
+            hint="push one to it first: git pacha init; git pacha remote add origin URL; git pacha push",
+        )
+    with remotes.quarantined(repo, "origin", [there[REGISTRY_REF]]) as side, changing(repo, "clone") as changes:
+        settings_at(side.repo, there[REGISTRY_REF])
+        changes.take_in(side.packs)
+        write_root(repo, changes)
+        write_readme(repo, changes)
+        changes.move(REGISTRY_REF, there[REGISTRY_REF], None)
+
+
+# Push -----------------------------------------------------------------------------------------------------------------
+
+
+def push(
+    context: Context, remote: str | None, wish: Wish, dry_run: bool = False, progress: Progress | None = None
+) -> Transfer:
+    """Give a remote what it has not; see ``Registry.push``."""
+    name = remotes.chosen(context, remote)
+    verb = "" if wish.is_selective or wish.payload is not None or dry_run else "push"
+    first = look(context, name, progress, verb=verb)
+    if first.quiet:
+        return Transfer((), remote=name)
+    looks = [first]
+    selection = sending.select(context, wish)
+
+    def refresh() -> Look:
+        """Look at the remote, and unite its events with ours."""
+        seen = looks.pop() if looks else look(context, name, progress)
+        seen.raise_problems(_UNTOUCHED)
+        ours = refs_here(context.repo)
+        notes = {ref: oid for ref, oid in differing(seen.seen, ours).items() if selection.has_notes(ref)}
+        if notes:
+            with context.deciding("push") as changes:
+                adopt_notes(context, changes, notes, seen.arrival)
+        return seen
+
+    done = sending.send(context, name, selection, refresh, dry_run=dry_run, progress=progress)
+    if verb and not done.refs and not first.moved:
+        unchanged.remember(context, name, verb, first.stamp)
+    return done

@@ -1,0 +1,84 @@
+"""Sees without reading a single ref that a pull or push has nothing to do, among a hundred thousand versions too.
+
+It compares lists of refs with one another, and with what they were when there was nothing to do last; what a verb would
+do about a difference it refuses to know. Losing its file costs a second, no more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Final
+
+import blake3
+
+from pacha_git.exchange.remotes import tracking
+from pacha_git.session.context import Context
+from pacha_git.session.items import ITEM_ROOTS
+from pacha_git.store.events import ATTESTATIONS
+from pacha_git.vocabulary.names import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, REGISTRY_REF, ROOT_REF, TMP_ROOT
+
+_FILE: Final = "pacha/quiet.json"
+
+
+def stamp(context: Context, listing: bytes) -> str:
+    """A text that is the same as long as neither the remote's list of refs nor any ref here has changed."""
+    refs = context.repo.refs
+    digest = blake3.blake3(listing)
+    digest.update(refs.packed_stamp().encode())
+    for ref, oid in sorted(refs.loose_below("refs/").items()):
+        digest.update(f"\n{oid} {ref}".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def in_step(context: Context, remote: str, listing: bytes) -> bool:
+    """Whether both sides have the same versions, runs and events, all of them seen before, and we no other bytes.
+
+    Where something may have been removed, or a push was cut off, the answer is no: that takes a closer look.
+    """
+    if any(f"/{word}".encode() in listing for word in (ATTESTATIONS + "\n", TMP_ROOT.removeprefix("refs/"))):
+        return False
+    there = set(listing.replace(b"\t", b" ").split(b"\n"))
+    ours: set[bytes] = set()
+    for root in (*ITEM_ROOTS, NOTES_ROOT):
+        ours |= context.repo.refs.lines_below(root)
+    if sum(listing.count(f"\t{root}".encode()) for root in (*ITEM_ROOTS, NOTES_ROOT)) != len(ours) or not ours <= there:
+        return False
+    fixed = [line for line in there if line.endswith((b" " + REGISTRY_REF.encode(), b" " + ROOT_REF.encode()))]
+    seen = _as_there(remote, context.repo.refs.lines_below(tracking(remote, REF_ROOT)))
+    return (
+        len(fixed) == 2
+        and b"\trefs/heads/" in listing
+        and seen == ours | {line for line in fixed if line.endswith(b" " + REGISTRY_REF.encode())}
+        and context.repo.refs.lines_below(PAYLOAD_ROOT) <= there
+    )
+
+
+def _as_there(remote: str, lines: Iterable[bytes]) -> set[bytes]:
+    """Lines of last-seen copies with the names that the refs have at the remote."""
+    listed = b"\n".join(lines)
+    for root in (NOTES_ROOT, REF_ROOT):
+        listed = listed.replace(f" {tracking(remote, root)}".encode(), f" {root}".encode())
+    return set(listed.split(b"\n"))
+
+
+def is_known(context: Context, remote: str, verb: str, now: str) -> bool:
+    """Whether the verb found nothing to do when everything stood as it does now."""
+    return _read(context).get(f"{verb} {remote}") == now
+
+
+def remember(context: Context, remote: str, verb: str, then: str) -> None:
+    """Note that the verb found nothing to do."""
+    known = {**_read(context), f"{verb} {remote}": then}
+    try:
+        (context.path / _FILE).write_text(json.dumps(known))
+    except OSError:
+        return  # it is only a memory
+
+
+def _read(context: Context) -> dict[str, object]:
+    try:
+        read = json.loads((context.path / _FILE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}

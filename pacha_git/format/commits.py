@@ -1,0 +1,267 @@
+"""The bytes of record and payload commits and their trees, written and read strictly; it knows no repository.
+
+The format is docs/format.md, "Records" and "Payloads": a commit that arrives is checked by writing it anew from its
+record and comparing every byte, because Git's own parser of trailers can be misled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import blake3
+
+from pacha_git.errors import Corrupt, InvalidInput
+from pacha_git.format.grammar import timestamp
+from pacha_git.format.kinds import KINDS
+from pacha_git.format.record import Edge, Record, check_content, decode_record
+from pacha_git.vocabulary.names import Address, Kind, Oid
+
+SYSTEM_IDENTITY: Final = "pacha <pacha@invalid>"
+RECORD_FILE: Final = "record.json"
+DOCUMENT_LIMIT: Final = 2**20
+
+_TREE_MODE: Final = "40000"
+_FILE_MODE: Final = "100644"
+_ARMORED: Final = re.compile(
+    r"-----BEGIN SSH SIGNATURE-----\n(?:[A-Za-z0-9+/=]+\n)+-----END SSH SIGNATURE-----\n\Z", re.ASCII
+)
+_OID_LINE: Final = re.compile(rb"(tree|parent) ([0-9a-f]{40})\Z")
+
+
+class ParsedCommit(NamedTuple):
+    """A commit object taken apart.
+
+    Attributes:
+        tree: Its tree.
+        parents: Its parents in order.
+        author: The whole line after ``author ``: identity, seconds, offset.
+        committer: Likewise.
+        signature: The text of ``gpgsig``, unfolded, ending in LF; None if unsigned.
+        message: All after the empty line.
+        unsigned: The commit without ``gpgsig``: what the signature is over.
+    """
+
+    tree: Oid
+    parents: tuple[Oid, ...]
+    author: str
+    committer: str
+    signature: str | None
+    message: str
+    unsigned: bytes
+
+
+def git_oid(kind: str, body: bytes | bytearray | memoryview) -> Oid:
+    """The id Git gives an object: SHA-1 of ``<kind> <size> NUL <body>``.
+
+    Args:
+        kind: ``blob``, ``tree`` or ``commit``.
+        body: Its bytes.
+    """
+    digest = hashlib.sha1(f"{kind} {len(memoryview(body).cast('B'))}\0".encode("ascii"), usedforsecurity=False)
+    digest.update(body)
+    return Oid(digest.hexdigest())
+
+
+def tree_bytes(entries: Iterable[tuple[int | str, bytes, Oid]]) -> bytes:
+    """The body of a tree object, in Git's order (a folder sorts as if its name ended in ``/``).
+
+    Args:
+        entries: Mode (``0o100644`` or ``"100644"``; folders ``40000``), name, oid; in any order.
+
+    Raises:
+        InvalidInput: a name that a tree can't hold, or one twice.
+    """
+    rows = [(f"{mode:o}" if isinstance(mode, int) else mode.lstrip("0"), name, oid) for mode, name, oid in entries]
+    if len({name for _, name, _ in rows}) < len(rows):
+        raise InvalidInput("a tree with one name twice")
+    for _, name, _ in rows:
+        if name in (b"", b".", b"..") or b"/" in name or b"\0" in name:
+            raise InvalidInput(f"{name!r} can't be a name in a Git tree")
+    rows.sort(key=lambda row: row[1] + b"/" if row[0] == _TREE_MODE else row[1])
+    return b"".join([mode.encode("ascii") + b" " + name + b"\0" + oid.raw for mode, name, oid in rows])
+
+
+def commit_bytes(
+    *,
+    tree: Oid,
+    parents: Sequence[Oid],
+    identity: str,
+    seconds: int,
+    message: str,
+    signature: str | None = None,
+) -> bytes:
+    """A commit object's body; author = committer = ``identity`` at ``seconds`` +0000, ``gpgsig`` as git folds it."""
+    who = f"{identity} {seconds} +0000"
+    lines = [f"tree {tree}", *(f"parent {oid}" for oid in parents), f"author {who}", f"committer {who}"]
+    if signature is not None:
+        lines.append("gpgsig " + signature.rstrip("\n").replace("\n", "\n "))
+    return ("\n".join(lines) + "\n\n" + message).encode("utf-8")
+
+
+def split_commit(raw: bytes) -> ParsedCommit:
+    """Take a commit object apart.
+
+    Raises:
+        Corrupt: headers other than tree, parent, author, committer and gpgsig in this order, or not UTF-8.
+    """
+    head, separator, message = raw.partition(b"\n\n")
+    if not separator:
+        raise Corrupt("a commit without an empty line after its headers")
+    lines = head.split(b"\n")
+    try:
+        tree, parents, at = _read_oids(lines)
+        author = _after(b"author ", lines, at)
+        committer = _after(b"committer ", lines, at + 1)
+        signature = _read_signature(lines[at + 2 :])
+        text = message.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Corrupt("a commit that is not UTF-8") from None
+    unsigned = b"\n".join(lines[: at + 2]) + b"\n\n" + message
+    return ParsedCommit(tree, parents, author, committer, signature, text, unsigned)
+
+
+def _read_oids(lines: Sequence[bytes]) -> tuple[Oid, tuple[Oid, ...], int]:
+    """The tree, the parents, and the number of lines they take."""
+    oids: list[Oid] = []
+    for line in lines:
+        match = _OID_LINE.match(line)
+        if match is None or (match[1] == b"tree") != (not oids):
+            break
+        oids.append(Oid(match[2].decode("ascii")))
+    if not oids:
+        raise Corrupt("a commit that does not begin with its tree")
+    return oids[0], tuple(oids[1:]), len(oids)
+
+
+def _after(prefix: bytes, lines: Sequence[bytes], at: int) -> str:
+    if at >= len(lines) or not lines[at].startswith(prefix):
+        raise Corrupt(f"a commit whose header no. {at + 1} is not {prefix.decode('ascii')!r}")
+    return lines[at][len(prefix) :].decode("utf-8")
+
+
+def _read_signature(lines: Sequence[bytes]) -> str | None:
+    if not lines:
+        return None
+    first, *rest = lines
+    if not first.startswith(b"gpgsig ") or not all(line.startswith(b" ") for line in rest):
+        raise Corrupt(f"a commit with a header that is not allowed: {first[:60]!r}")
+    return b"\n".join([first[len(b"gpgsig ") :], *(line[1:] for line in rest)]).decode("utf-8") + "\n"
+
+
+def record_message(record: Record, address: Address, documents: Mapping[str, Address]) -> str:
+    """The message of a record commit: subject, description, trailers.
+
+    Args:
+        record: What it is a commit of.
+        address: Of the bytes of ``record.json``.
+        documents: The address of each document beside it, by file name.
+    """
+    trailers = [
+        f"Pacha-Kind: {record.kind}",
+        f"Pacha-Name: {record.name}",
+        f"Pacha-Version: {record.version}",
+        f"Pacha-Record: {address}",
+        *(f"Pacha-Document: {name} {documents[name]}" for name in sorted(documents)),
+        *(_lineage_trailer(edge) for edge in record.lineage),
+    ]
+    paragraphs = [f"{record.kind} {record.name} {record.version}", record.description.strip("\n"), "\n".join(trailers)]
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
+
+
+def _lineage_trailer(edge: Edge) -> str:
+    target = edge.target
+    version = "" if target.version is None else f" {target.version}"
+    return f"Pacha-Lineage: {edge.relation} {target.kind} {target.name}{version}"
+
+
+def record_tree(record_bytes: bytes, documents: Mapping[str, bytes]) -> bytes:
+    """The body of a record commit's tree: ``record.json`` and the documents beside it.
+
+    Raises:
+        InvalidInput: a document larger than 1 MiB.
+    """
+    for name, body in documents.items():
+        if len(body) > DOCUMENT_LIMIT:
+            raise InvalidInput(f"{name} is larger than {DOCUMENT_LIMIT} bytes", hint="shorten it")
+    files = {RECORD_FILE: record_bytes, **documents}
+    return tree_bytes((_FILE_MODE, name.encode("ascii"), git_oid("blob", body)) for name, body in files.items())
+
+
+def record_commit(
+    record: Record, record_bytes: bytes, documents: Mapping[str, bytes], *, signature: str | None = None
+) -> bytes:
+    """The body of a record's commit object, signed if there is a signature.
+
+    The bytes to sign are those without one.
+
+    Args:
+        record: The record.
+        record_bytes: ``record.json``, from which it was read or to which it was written.
+        documents: The bytes of each document, by file name.
+        signature: An armored signature over ``record_commit(…)`` without it.
+    """
+    addresses = {name: Address.of_digest(blake3.blake3(body).digest()) for name, body in documents.items()}
+    return commit_bytes(
+        tree=git_oid("tree", record_tree(record_bytes, documents)),
+        parents=record.parents,
+        identity=record.created_by,
+        seconds=timestamp(record.created_at),
+        message=record_message(record, Address.of_digest(blake3.blake3(record_bytes).digest()), addresses),
+        signature=signature,
+    )
+
+
+def check_record_commit(raw_commit: bytes, record_bytes: bytes, documents: Mapping[str, bytes]) -> Record:
+    """Check a record commit as far as these bytes alone allow, and hand back its record.
+
+    Checked: the record is canonical and valid, its list of files has its address, the documents are those of its kind,
+    the commit is byte for byte what record and documents spell (tree, parents = lineage, author, date, message, no
+    other header). The signature is not verified.
+
+    Args:
+        raw_commit: The body of the commit object.
+        record_bytes: The blob ``record.json`` of its tree.
+        documents: The other blobs of its tree, by file name.
+
+    Raises:
+        PachaError: made by a newer pacha-git.
+        Corrupt: with what is not as it must be.
+    """
+    record = decode_record(record_bytes)
+    parsed = split_commit(raw_commit)
+    _check_documents(record, documents)
+    if parsed.signature is not None and not _ARMORED.match(parsed.signature):
+        raise Corrupt(f"the signature of {record.id} is no armored SSH signature")
+    if record.content is not None and record.content.files is not None:
+        check_content(record.content, record.content.files)
+    try:
+        rebuilt = record_commit(record, record_bytes, documents, signature=parsed.signature)
+    except InvalidInput as error:
+        raise Corrupt(f"{record.id}: {error.message}") from None
+    if rebuilt != raw_commit:
+        raise Corrupt(f"the commit of {record.id} is not what its record spells: {_difference(parsed, rebuilt)}")
+    return record
+
+
+def _check_documents(record: Record, documents: Mapping[str, bytes]) -> None:
+    declaration = KINDS[Kind(record.kind)]
+    for name in documents.keys() - set(declaration.documents):
+        raise Corrupt(f"{name[:80]!r} can't lie beside the record of {record.id}")
+    if declaration.primary_document is not None and declaration.primary_document not in documents:
+        raise Corrupt(f"{record.id} has no {declaration.primary_document}")
+
+
+def _difference(parsed: ParsedCommit, rebuilt: bytes) -> str:
+    expected = split_commit(rebuilt)
+    for part in ("tree", "parents", "author", "committer", "message"):
+        if getattr(parsed, part) != getattr(expected, part):
+            return f"another {part}"
+    return "other bytes within its headers"
+
+
+def payload_commit(tree: Oid, address: Address) -> bytes:
+    """The body of a payload commit: no parents, dated 0, the address as message; equal everywhere for equal files."""
+    return commit_bytes(tree=tree, parents=(), identity=SYSTEM_IDENTITY, seconds=0, message=f"{address}\n")

@@ -1,0 +1,58 @@
+"""Writes a model card or datasheet to begin with: what is known stands in it, what is not is asked for in comments.
+
+It refuses to know where the facts come from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from pacha_git.format.documents.document import DocumentRules
+
+# Controls, and the marks that turn text around.
+_ACTED_UPON: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def write_skeleton(
+    rules: DocumentRules, title: str, metadata: Mapping[str, Any], texts: Mapping[str, Sequence[str]]
+) -> str:
+    """Write it.
+
+    Args:
+        rules: Which sections there are.
+        title: The first heading.
+        metadata: The front matter; what is None or empty is left out, and a licence asked for.
+        texts: By title of a section its lines of Markdown; of those without any, the question is asked.
+    """
+    import yaml
+
+    known = {key: value for key, value in metadata.items() if value not in (None, "", [], {})}
+    head = yaml.safe_dump(known, sort_keys=False, allow_unicode=True, width=110) if known else ""
+    asked = [] if "license" in known else ["# license: which one, as in mit, apache-2.0 or cc-by-4.0"]
+    lines = ["---", *asked, *head.splitlines(), "---", "", f"# {title}"]
+    for rule in rules.sections:
+        lines += ["", f"## {rule.title}", ""]
+        said = list(texts.get(rule.title, ()))
+        lines += [*said, *([""] if said else []), f"<!-- {rule.asks} -->"]
+    return "\n".join(lines) + "\n"
+
+
+def bullets(pairs: Sequence[tuple[str, object]]) -> list[str]:
+    """A list of names and values; what is None or empty is left out."""
+    return [f"- **{name}:** {_inline(value)}" for name, value in pairs if value not in (None, "", [], {})]
+
+
+def grid(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """A table of Markdown; nothing if it has no rows."""
+    if not rows:
+        return []
+    lines = [headings, ["---"] * len(headings), *rows]
+    return ["| " + " | ".join("" if cell is None else _inline(cell) for cell in line) + " |" for line in lines]
+
+
+def _inline(value: object) -> str:
+    """A value within a line: it breaks neither line nor table, opens no tag, and no terminal acts upon it."""
+    text = " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
+    return _ACTED_UPON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

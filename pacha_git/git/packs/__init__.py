@@ -1,0 +1,1 @@
+"""Packs: written, indexed, read and deleted, straight from the disk."""

@@ -1,0 +1,1 @@
+"""Refs of the files backend: read, locked, and moved by compare-and-swap."""

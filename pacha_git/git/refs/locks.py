@@ -1,0 +1,136 @@
+"""Holds git's own locks of many refs at once: whoever has ``REF.lock`` alone may move that ref.
+
+Each is a link to one file of ours that the living process has locked: to make a file for each would take ten times as
+long, and what a process left behind that died is known by it. Why they are held, it refuses to know.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from posixpath import dirname
+from typing import AnyStr, Final
+
+from pacha_git.system import locks
+
+_LOCK: Final = "pacha/refs.lock"
+# Where whoever is alone may write what is to become packed-refs: no prune and no sweep of packs looks there.
+PACKED: Final = "pacha/refs.packed"
+# Less than git allows in the name of a ref; the rest is for git to judge.
+_NAME: Final = re.compile(r"refs(/(?!.*\.(lock|)(/|$))[A-Za-z0-9_+-][A-Za-z0-9._+-]*){2,}")
+_TRIES: Final = 5
+
+
+@contextmanager
+def alone(git_dir: Path) -> Iterator[bool]:
+    """Be the only process of ours that may write ``PACKED``, once the others are done; yields whether that can be."""
+    with locks.exclusive(git_dir / _LOCK):
+        yield _begin(git_dir)
+
+
+@contextmanager
+def locked(git_dir: Path, refs: Collection[str]) -> Iterator[bool]:
+    """Be alone, and hold the locks of refs and of what may be no ref beside them; yields whether that can be now."""
+    if not all(_NAME.fullmatch(ref) and ".." not in ref for ref in refs):
+        yield False
+        return
+    with alone(git_dir) as mine:
+        taken: list[str] = []
+        try:
+            # Who takes refs/a.lock has seen that there is no refs/a/b, or will see it.
+            yield mine and _take(git_dir, {*refs, *folders_above(refs)}, taken)
+        finally:
+            for ref in taken:
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{git_dir}/{ref}.lock")  # noqa: PTH108 — there are thousands
+            _drop_empty(git_dir, taken)
+
+
+def folders_above(refs: Iterable[AnyStr]) -> set[AnyStr]:
+    """What may be no ref because it is a folder of these; ``refs`` itself never is one."""
+    found: set[AnyStr] = set()
+    for ref in refs:
+        folder = dirname(ref)
+        while folder not in found and (above := dirname(folder)):
+            found.add(folder)
+            folder = above
+    return found
+
+
+def _begin(git_dir: Path) -> bool:
+    """Whether there is nothing of the dead, and our file is young: who looks for locks that were left goes by age."""
+    try:
+        _free(git_dir)
+        os.utime(git_dir / _LOCK)
+    except OSError:
+        return False  # it is another user's, or has been removed just now
+    return True
+
+
+def _take(git_dir: Path, refs: Iterable[str], taken: list[str]) -> bool:
+    source = f"{git_dir}/{_LOCK}"
+    for ref in refs:
+        for _ in range(_TRIES):
+            try:
+                os.link(source, f"{git_dir}/{ref}.lock")
+                taken.append(ref)
+                break
+            except FileNotFoundError:
+                try:
+                    (git_dir / ref).parent.mkdir(parents=True, exist_ok=True)
+                except OSError:
+                    return False  # a ref stands where a folder should
+            except OSError:
+                return False  # somebody else has it; or a file system without links
+        else:
+            return False
+    return True
+
+
+def _drop_empty(git_dir: Path, refs: Iterable[str]) -> None:
+    """Remove folders of refs that have none, as git does: whoever makes a lock there makes the folder again."""
+    for folder in {ref.rpartition("/")[0] for ref in refs}:
+        with suppress(OSError):  # it has something
+            while folder.count("/") > 1:
+                (git_dir / folder).rmdir()
+                folder = folder.rpartition("/")[0]
+
+
+def free_left(git_dir: Path) -> int:
+    """Free the locks that a process left which died while it held some; returns how many."""
+    if not any(_is_linked(f"{git_dir}/{name}") for name in (_LOCK, PACKED)):
+        return 0
+    with locks.exclusive(git_dir / _LOCK, wait=False) as free:
+        return _free(git_dir) if free else 0
+
+
+def _is_linked(path: str) -> bool:
+    """Whether it has another name, which is some lock's."""
+    try:
+        return os.stat(path).st_nlink > 1  # noqa: PTH116 — before each and every transaction
+    except OSError:
+        return False
+
+
+def _free(git_dir: Path) -> int:
+    count = 0
+    lock, packed = git_dir / "packed-refs.lock", git_dir / PACKED
+    with suppress(FileNotFoundError):
+        if lock.samefile(packed):
+            lock.unlink()
+            count += 1
+    packed.unlink(missing_ok=True)
+    mine = os.stat(git_dir / _LOCK)  # noqa: PTH116 — by the same means as above
+    if mine.st_nlink < 2:
+        return count
+    for folder, _, files in os.walk(git_dir / "refs"):
+        for name in files:
+            path = Path(folder, name)
+            with suppress(FileNotFoundError):
+                if name.endswith(".lock") and os.path.samestat(path.stat(), mine):
+                    path.unlink()
+                    count += 1
+    return count

@@ -1,0 +1,1 @@
+"""Other repositories: fetch, push, bundles, credentials, and Git over HTTP."""

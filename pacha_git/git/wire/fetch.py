@@ -1,0 +1,129 @@
+"""Fetches objects by id into a side repository, within limits, sending and asking for no more than needed.
+
+It knows haves, wants, shallow lines and what a server may refuse. What the objects are it refuses to know.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from pacha_git.errors import RemoteError
+from pacha_git.git.side import Side
+from pacha_git.git.wire.transport import STALLED_SECONDS, Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
+from pacha_git.system.process import CommandFailed
+from pacha_git.vocabulary.names import ROOT_COMMIT, Oid
+
+_REFUSED: Final = ("not allow request for unadvertised", "not our ref", "unadvertised object")
+
+
+class WantRefused(RemoteError):
+    """The server gives only what its refs point at; ``moved`` tells whether they may just have moved."""
+
+
+def fetch(
+    side: Side,
+    remote: str,
+    wants: Iterable[Oid],
+    *,
+    haves: Iterable[Oid] = (),
+    shallow: bool = False,
+    most: int,
+    on_progress: OnProgress | None = None,
+) -> Moved:
+    """Fetch objects, and all that they reach, as one pack that stays in the side repository.
+
+    Args:
+        side: Where to.
+        remote: Name or URL.
+        wants: What is wanted.
+        haves: Commits that are here, and likely there: nothing that they reach comes again.
+        shallow: For commits without parents: let the other side compare with everything that the haves reach. A server
+            that fails on it is asked without; what moved then says so.
+        most: Bytes that may arrive.
+        on_progress: Is told how far it is.
+
+    Raises:
+        WantRefused: the server gives nothing by its id (protocol v0), or no longer has it.
+        RemoteError: it can't be reached, breaks off, or sends more than ``most``.
+    """
+    known = side.path / "haves"
+    known.write_text("".join(f"{oid}\n" for oid in haves))
+    options = ["-c", f"core.alternateRefsCommand=cat {shlex.quote(str(known.absolute()))} #", "-c", "pack.window=0"]
+    argv = [*options, "fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--progress", "--stdin"]
+    argv += bounded_there(side.path, remote, "upload-pack")
+    stdin = "".join(f"{oid}\n" for oid in dict.fromkeys(wants)).encode()
+
+    def ask(line: str | None) -> Moved:
+        with shallow_file(side.path, line) as env:
+            guard = _guard(side, remote, most)
+            return talk(side.path, [*argv, remote], env=env, stdin=stdin, on_progress=on_progress, guard=guard)[1]
+
+    before = side.size
+    with remote_errors(remote):
+        try:
+            return ask(ROOT_COMMIT if shallow else None)
+        except CommandFailed as error:
+            if any(words in error.stderr for words in _REFUSED):
+                raise WantRefused(f"{remote} gives nothing by its id", hint=HOW_TO_RESUME) from None
+            if not shallow or not hung_up(error) or side.size > before:
+                raise
+            return _asked_plainly(ask, error)
+
+
+def _asked_plainly(ask: Callable[[None], Moved], first: CommandFailed) -> Moved:
+    """Ask a server again that hung up before it sent anything, without the line that it may have failed on."""
+    try:
+        moved = ask(None)
+    except CommandFailed:
+        raise first from None
+    moved.plain = True
+    return moved
+
+
+HOW_TO_RESUME: Final = (
+    "to let a pull resume there, on the server: git config uploadpack.allowAnySHA1InWant true, "
+    "or AcceptEnv GIT_PROTOCOL in sshd_config"
+)
+
+
+def _guard(side: Side, remote: str, most: int) -> Callable[[], None]:
+    """Ends a stream that has no end, or that stands still."""
+    before = side.size
+    latest = [before, time.monotonic()]
+
+    def look() -> None:
+        size = side.size
+        if size - before > most:
+            raise RemoteError(
+                f"{remote} sends more than the {most} bytes that what was asked for can take",
+                hint="nothing of it was kept; whose machine is that?",
+            )
+        if size != latest[0]:
+            latest[:] = size, time.monotonic()
+        elif time.monotonic() - latest[1] > STALLED_SECONDS:
+            raise RemoteError(f"{remote} has sent nothing for {STALLED_SECONDS / 60:.0f} minutes", hint="try again")
+
+    return look
+
+
+@contextmanager
+def shallow_file(folder: Path, line: str | None) -> Iterator[dict[str, str]]:
+    """Commits without parents share no history, so git would send everything again.
+
+    With any shallow line it compares with all that the other side has instead. The file is thrown away: one that stays
+    in a repository would make git leave payloads out.
+    """
+    if line is None:
+        yield {}
+        return
+    path = folder / "shallow-of-this-transfer"
+    path.write_text(line + "\n")
+    try:
+        yield {"GIT_SHALLOW_FILE": str(path.absolute())}
+    finally:
+        path.unlink(missing_ok=True)

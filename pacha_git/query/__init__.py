@@ -1,0 +1,1 @@
+"""The language of ``--where``: read into a tree; it runs nothing."""

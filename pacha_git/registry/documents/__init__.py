@@ -1,0 +1,1 @@
+"""Cards, datasheets and their skeletons, shown and written."""

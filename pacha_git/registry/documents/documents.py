@@ -1,0 +1,143 @@
+"""Shows and changes the card of a model and the datasheet of a dataset; a change is an attestation, so records stay.
+
+It knows whose document it is and which is newest; what one should say is the schema's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from pacha_git.errors import InvalidInput, NotFound, PachaError
+from pacha_git.format.documents.document import Document
+from pacha_git.format.documents.kinds import RULES, check_document
+from pacha_git.format.documents.problem import Problem
+from pacha_git.format.event import Statement
+from pacha_git.format.kinds import KINDS
+from pacha_git.ledger import statements
+from pacha_git.registry.versions.attest import attest
+from pacha_git.session.context import Context
+from pacha_git.session.resolve import resolve
+from pacha_git.session.results import DocumentDetail, VersionInfo
+from pacha_git.store import records
+from pacha_git.store.events import read_attestations
+from pacha_git.vocabulary.names import Kind
+
+_STATEMENTS: Final[dict[Kind, Callable[[str], Statement]]] = {
+    Kind.MODEL: statements.card,
+    Kind.DATASET: statements.datasheet,
+}
+
+
+def require_document(kind: Kind) -> None:
+    """Check that a kind has a document beside its record.
+
+    Raises:
+        InvalidInput: it has none.
+    """
+    if kind not in RULES:
+        raise InvalidInput(f"a {kind.value} has no card", hint="models have cards, datasets have datasheets")
+
+
+def read_document(context: Context, spec: str, *, kind: Kind, version: str | None = None) -> DocumentDetail:
+    """The newest document of a version, checked.
+
+    Raises:
+        InvalidInput: the kind has none.
+        NotFound: no such version.
+    """
+    require_document(kind)
+    found, commit = resolve(context, spec, kind=kind, version=version)
+    text, source = newest_text(context, records.read(context.repo, commit))
+    key = KINDS[kind].json_document_key
+    if text is None:
+        return DocumentDetail(kind.value, found.name, str(found.version), key, None, None)
+    document = check_document(kind, text.encode("utf-8", "replace"))
+    return DocumentDetail(
+        kind=kind.value,
+        name=found.name,
+        version=str(found.version),
+        key=key,
+        text=text,
+        source=source,
+        metadata=document.json_metadata,
+        missing=document.missing,
+        problems=tuple(
+            {"line": p.line, "column": p.column, "key": p.key, "message": p.message} for p in document.problems
+        ),
+    )
+
+
+def newest_text(context: Context, stored: records.Stored) -> tuple[str | None, str | None]:
+    """The document that holds now, and where it comes from; (None, None) if there is none."""
+    version = stored.id
+    about = read_attestations(context.repo, version.kind, version.name).about(stored.commit)
+    newest = about.card if version.kind is Kind.MODEL else about.datasheet
+    if newest is not None:
+        return newest, "attestation"
+    data = stored.documents.get(KINDS[version.kind].documents[0])
+    return (data.decode("utf-8", "replace"), "record") if data is not None else (None, None)
+
+
+def set_document(
+    context: Context,
+    spec: str,
+    text: str,
+    *,
+    kind: Kind,
+    version: str | None = None,
+    what: str = "the document",
+    sign: bool | None = None,
+) -> VersionInfo:
+    """Put another document in place of the one that holds.
+
+    Args:
+        context: The registry.
+        spec: Of which version.
+        text: The document.
+        kind: model or dataset.
+        version: What stood after ``-v``.
+        what: Where the text is from, for messages.
+        sign: Sign the attestation.
+
+    Raises:
+        InvalidInput: the kind has no document.
+        PachaError: its front matter can't be read; each problem with its line and column.
+    """
+    require_document(kind)
+    require_sound(check_document(kind, text.encode("utf-8", "surrogatepass")), what)
+    return attest(context, spec, [_STATEMENTS[kind](text)], kind=kind, version=version, signed=sign)
+
+
+def require_sound(document: Document, what: str) -> None:
+    """Refuse a document that can't be read.
+
+    Raises:
+        PachaError: naming every problem.
+    """
+    if document.problems:
+        said = "; ".join(place(what, problem) for problem in document.problems)
+        raise PachaError(said, hint=f"mend it, then: git pacha hook run pacha-card {what}")
+
+
+def place(what: str, problem: Problem) -> str:
+    """A problem as compilers say it: ``card.md:3:1: license: …``."""
+    where = ":".join(str(part) for part in (what, problem.line, problem.column) if part is not None)
+    return f"{where}: {problem.key + ': ' if problem.key else ''}{problem.message}"
+
+
+def read_document_file(path: Path) -> str:
+    """The text of a file that is to be a document.
+
+    Raises:
+        NotFound, PachaError: it can't be read, or is no UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise NotFound(f"no such file: {path}", hint="to begin one: card SPEC --skeleton") from None
+    except UnicodeDecodeError as error:
+        raise PachaError(f"{path} is not UTF-8 at byte {error.start}", hint="save it as UTF-8") from None
+    except OSError as error:
+        raise PachaError(f"can't read {path}: {error.strerror}", hint="name a file of Markdown") from None

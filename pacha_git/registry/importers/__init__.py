@@ -1,0 +1,1 @@
+"""What other tools left, taken in as runs and models."""

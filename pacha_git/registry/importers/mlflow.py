@@ -1,0 +1,294 @@
+"""Reads the runs of an MLflow store through MLflow's own reader, and never writes to that store.
+
+A folder is read through links and a SQLite file from a copy: MLflow's reader makes folders, experiments and newer
+tables where it reads. It knows MLflow's words, and refuses to know how a run is kept here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sqlite3
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from pacha_git.errors import InvalidInput, NotFound, PachaError
+from pacha_git.registry.runs.take_in import Candidate, Elsewhere
+from pacha_git.store.runs.series import Series
+
+_STATUSES: Final = {"FINISHED": "completed", "FAILED": "failed", "KILLED": "cancelled"}
+_PAGE: Final = 1000
+_QUIET: Final = ("mlflow", "alembic", "sqlalchemy")
+# MLflow calls home when it is loaded, and no longer reads folders unless told to.
+_SETTINGS: Final = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_ALLOW_FILE_STORE": "true"}
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}\Z")
+
+
+@contextmanager
+def reading(place: str, experiment: str | None, *, unfinished: bool) -> Iterator[Iterator[Candidate]]:
+    """Read a store; its runs come oldest first of each experiment, and deleted ones don't.
+
+    Args:
+        place: A folder (``mlruns``), a SQLite file, or a tracking URI (``sqlite:///…``, ``file:…``, ``http://…``).
+        experiment: Only this one, by name or id; None is all.
+        unfinished: Whether a run that has not ended is taken as failed.
+
+    Raises:
+        NotFound: nothing is there, or no such experiment.
+        PachaError: MLflow is not installed, or can't read it.
+    """
+    if not place:
+        raise InvalidInput("an empty place of a store", hint="as in mlruns, mlflow.db or sqlite:///mlflow.db")
+    with tempfile.TemporaryDirectory(prefix="pacha-mlflow-") as folder, _settled():
+        store = _opened(place, Path(folder))
+        yield _runs(store, experiment, unfinished=unfinished)
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
+    """Within, MLflow is quiet and reads what we ask it to."""
+    kept = {name: os.environ.get(name) for name in _SETTINGS}
+    levels = {name: logging.getLogger(name).level for name in _QUIET}
+    os.environ.update(_SETTINGS)
+    try:
+        with suppress(ImportError):
+            import mlflow  # noqa: F401 — sets the levels of its loggers when it is loaded
+        for name in _QUIET:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+        for name, value in kept.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@dataclass(frozen=True, slots=True)
+class _Store:
+    client: Any
+    version: str
+    root: Path | None
+    room: Path
+
+
+def _opened(place: str, room: Path) -> _Store:
+    try:
+        import mlflow
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+    except ImportError:
+        raise PachaError(
+            "MLflow's own reader is not installed", hint="pip install 'pacha-git[mlflow]', or pip install mlflow"
+        ) from None
+    uri, root = _readable(place, room)
+    try:
+        return _Store(MlflowClient(tracking_uri=uri), mlflow.__version__, root, room)
+    except (MlflowException, ImportError) as error:
+        raise _unreadable(place, error) from None
+
+
+def _unreadable(place: str, error: Exception) -> PachaError:
+    return PachaError(f"MLflow can't read {_shown(place)}: {str(error).splitlines()[0][:300]}")
+
+
+def _shown(place: str) -> str:
+    """A place without the password that may stand in it."""
+    return re.sub(r"//[^/@]*@", "//", place)
+
+
+def _readable(place: str, room: Path) -> tuple[str, Path | None]:
+    """A URI that MLflow may do with as it likes, and the folder of the store if it is one."""
+    parts = urlsplit(place)
+    if parts.scheme in ("http", "https") or (parts.scheme.partition("+")[0] in ("postgresql", "mysql", "mssql")):
+        return place, None
+    if parts.scheme.partition("+")[0] == "sqlite":
+        path = Path(unquote(parts.path[1:]) if parts.path else "")
+    elif parts.scheme == "file":
+        path = Path(unquote(parts.path))
+    else:
+        path = Path(place)
+    if path.is_dir():
+        return _linked(path, room), path
+    if not path.is_file():
+        raise NotFound(f"no MLflow store at {path}", hint="name its folder (mlruns), its .db file, or its URI")
+    return _copied(path, room), path.parent
+
+
+def _linked(folder: Path, room: Path) -> str:
+    """The URI of a folder that leads to another's experiments."""
+    if not any(folder.glob("*/meta.yaml")):
+        raise NotFound(f"{folder} is no MLflow store: no experiment in it", hint="name the folder mlruns itself")
+    view = room / "mlruns"
+    view.mkdir()
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.name != ".trash":
+            (view / entry.name).symlink_to(entry.resolve(), target_is_directory=True)
+    return view.as_uri()
+
+
+def _copied(path: Path, room: Path) -> str:
+    """The URI of a copy of a SQLite store, with the tables that this MLflow wants."""
+    copy = room / "mlflow.db"
+    try:
+        source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        target = sqlite3.connect(copy)
+        try:
+            tables = {name for (name,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            source.backup(target)
+        finally:
+            source.close()
+            target.close()
+    except sqlite3.Error as error:
+        raise PachaError(f"can't read {path} as SQLite: {error}") from None
+    if not {"experiments", "runs", "metrics", "params", "tags"} <= tables:
+        raise NotFound(f"{path} is no MLflow store: it has other tables")
+    _upgrade(path, f"sqlite:///{copy}")
+    return f"sqlite:///{copy}"
+
+
+def _upgrade(path: Path, uri: str) -> None:
+    try:
+        import sqlalchemy
+        from mlflow.store.db import utils
+    except ImportError as error:
+        raise PachaError(f"MLflow needs {error.name} to read SQLite", hint="pip install 'pacha-git[mlflow]'") from None
+    engine = sqlalchemy.create_engine(uri)
+    try:
+        utils._upgrade_db(engine)
+    except Exception as error:  # whatever a database of another make comes to
+        raise _unreadable(str(path), error) from None
+    finally:
+        engine.dispose()
+
+
+# Runs ----------------------------------------------------------------------------------------------------------------
+
+
+def _runs(store: _Store, wanted: str | None, *, unfinished: bool) -> Iterator[Candidate]:
+    try:
+        found = list(_pages(lambda token: store.client.search_experiments(max_results=_PAGE, page_token=token)))
+        chosen = [each for each in found if wanted is None or wanted in (each.name, each.experiment_id)]
+        if wanted is not None and not chosen:
+            names = ", ".join(sorted(each.name for each in found)[:10])
+            raise NotFound(f"no experiment {wanted!r} in the store", hint=f"there are {names}")
+        for experiment in sorted(chosen, key=lambda each: str(each.experiment_id)):
+            for run in _pages(lambda token, e=experiment: _search(store, e, token)):
+                goes_on = run.info.status not in _STATUSES and not unfinished
+                reason = f"it is {run.info.status} in MLflow; --unfinished takes it as failed" if goes_on else ""
+                read = partial(_read_or_say, store, experiment, run)
+                yield Candidate(_origin(run), _started(run), read, run.info.run_id, reason)
+    except PachaError:
+        raise
+    except Exception as error:  # a damaged store comes to anything
+        raise _unreadable("the store", error) from None
+
+
+def _search(store: _Store, experiment: Any, token: str | None) -> Any:
+    ids, order = [experiment.experiment_id], ["attributes.start_time ASC"]
+    return store.client.search_runs(ids, max_results=_PAGE, order_by=order, page_token=token)
+
+
+def _pages(ask: Any) -> Iterator[Any]:
+    token: str | None = None
+    while True:
+        page = ask(token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _origin(run: Any) -> str:
+    return f"mlflow {run.info.run_id}"
+
+
+def _started(run: Any) -> int:
+    return run.info.start_time or 0
+
+
+def _read_or_say(store: _Store, experiment: Any, run: Any) -> Elsewhere:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return _read(store, experiment, run)
+    except (MlflowException, OSError, OverflowError, TypeError) as error:
+        raise _unreadable(f"run {run.info.run_id}", error) from None
+
+
+def _read(store: _Store, experiment: Any, run: Any) -> Elsewhere:
+    series = {name: _series(store, run.info.run_id, name) for name in sorted(run.data.metrics)}
+    times = [time for each in series.values() for time in each.times]
+    ended = run.info.status in _STATUSES
+    return Elsewhere(
+        origin=_origin(run),
+        id_ms=_started(run),
+        status=_STATUSES.get(run.info.status, "failed"),
+        started_ms=_started(run),
+        finished_ms=run.info.end_time or max([_started(run), *times]),
+        params=dict(run.data.params),
+        tags=dict(run.data.tags),
+        series={name: each for name, each in series.items() if len(each)},
+        artifacts=_artifacts(store, experiment, run),
+        environment={"mlflow": _about(store, experiment, run)},
+        git=_code(run.data.tags),
+        error=None if ended else f"MLflow had it as {run.info.status} when it was imported",
+    )
+
+
+def _series(store: _Store, run_id: str, name: str) -> Series:
+    """All points of a metric, in the order in which MLflow gives them."""
+    series = Series()
+    for point in store.client.get_metric_history(run_id, name):
+        series.steps.append(point.step)
+        series.times.append(point.timestamp)
+        series.values.append(point.value)
+    return series
+
+
+def _about(store: _Store, experiment: Any, run: Any) -> dict[str, Any]:
+    """What MLflow knows of a run that has no place of its own here."""
+    inputs = [
+        {"name": each.dataset.name, "digest": each.dataset.digest, "source_type": each.dataset.source_type}
+        for each in (run.inputs.dataset_inputs if run.inputs else ())
+    ]
+    return {
+        "reader": store.version, "run_id": run.info.run_id, "run_name": run.info.run_name, "status": run.info.status,
+        "experiment": experiment.name, "experiment_id": str(experiment.experiment_id), "user": run.info.user_id,
+        "start_time": run.info.start_time, "end_time": run.info.end_time, "inputs": inputs,
+    }  # fmt: skip
+
+
+def _code(tags: Mapping[str, str]) -> dict[str, Any] | None:
+    commit = tags.get("mlflow.source.git.commit", "")
+    branch = tags.get("mlflow.source.git.branch")
+    return {"commit": commit, "branch": branch, "dirty": None} if _COMMIT.match(commit) else None
+
+
+def _artifacts(store: _Store, experiment: Any, run: Any) -> Path | None:
+    """The folder of a run's artifacts; those that lie on another machine are fetched."""
+    parts = urlsplit(run.info.artifact_uri or "")
+    if parts.scheme in ("", "file"):
+        named = Path(unquote(parts.path))
+        places = [named] if parts.path else []
+        if store.root is not None:  # a store that was moved names where its artifacts lay
+            below = (str(experiment.experiment_id), run.info.run_id, "artifacts")
+            places += [store.root.joinpath(*below), store.root.joinpath("mlruns", *below)]
+        return next((place for place in places if place.is_dir()), None)
+    if not store.client.list_artifacts(run.info.run_id):
+        return None
+    room = store.room / "artifacts" / run.info.run_id
+    room.mkdir(parents=True)
+    return Path(store.client.download_artifacts(run.info.run_id, "", str(room)))

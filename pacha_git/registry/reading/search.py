@@ -1,0 +1,176 @@
+"""Finds versions and runs by words, stage, tags and comparisons, and says of each why it was found.
+
+It asks the store's search and the catalogue, and refuses to know how either is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Final, TypeAlias, overload
+
+from pacha_git.errors import InvalidInput
+from pacha_git.query.where import parse_where
+from pacha_git.registry.reading.view import info_of_row
+from pacha_git.session.context import Context
+from pacha_git.session.results import Json, VersionInfo
+from pacha_git.session.results.plain import jsonable, plain
+from pacha_git.session.results.runs import RunInfo
+from pacha_git.store.catalogue.search import Hit, Query, find, is_behind
+from pacha_git.vocabulary.names import Kind, Stage
+
+if TYPE_CHECKING:
+    from pacha_git.trust.publickey import PublicKey
+
+WORD_LIMIT: Final = 100
+DEFAULT_LIMIT: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Why something was found: a field, and the piece of its text that has it; what words began stands in brackets."""
+
+    field: str
+    snippet: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundVersion(VersionInfo):
+    """A version, and why it was found."""
+
+    matched: tuple[Matched, ...] = ()
+
+    def to_json(self) -> Json:
+        """The keys of a version, and ``matched``."""
+        return plain(self, leave_out=("matched",)) | {"matched": _reasons(self.matched)}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRun(RunInfo):
+    """A run, and why it was found."""
+
+    matched: tuple[Matched, ...] = ()
+
+    def to_json(self) -> Json:
+        """The keys of a run, and ``matched``."""
+        names = [name for name in RunInfo.__slots__ if name != "environment"]
+        return {
+            "kind": Kind.RUN.value,
+            **{name: jsonable(getattr(self, name)) for name in names},
+            "matched": _reasons(self.matched),
+        }
+
+
+Found: TypeAlias = FoundVersion | FoundRun
+
+
+def _reasons(matched: Sequence[Matched]) -> list[Json]:
+    return [{"field": each.field, "snippet": each.snippet} for each in matched]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult(Sequence[Found]):
+    """What was found, best first: as many as were asked for, of ``total`` in all."""
+
+    items: tuple[Found, ...] = ()
+    total: int = 0
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Found]:
+        return iter(self.items)
+
+    @overload
+    def __getitem__(self, at: int) -> Found: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Found]: ...
+    def __getitem__(self, at: int | slice) -> Found | Sequence[Found]:
+        return self.items[at]
+
+    def to_json(self) -> list[Json]:
+        """The items."""
+        return [item.to_json() for item in self.items]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is searched for, as people say it; see ``Registry.search``."""
+
+    words: Sequence[str] = ()
+    kind: str | None = None
+    stage: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    where: str | None = None
+    limit: int | None = DEFAULT_LIMIT
+
+
+def search(context: Context, wanted: Wanted) -> SearchResult:
+    """Search; see ``Registry.search``."""
+    query = _query(context, wanted)
+
+    def work(connection: sqlite3.Connection) -> tuple[list[Hit], int]:
+        if is_behind(connection):
+            from pacha_git.store.catalogue.search_index import catch_up  # reads records: most searches find all entered
+
+            catch_up(context.database, context.repo)
+        return find(connection, query)
+
+    hits, total = context.catalogue.answer(work)
+    return SearchResult(tuple(_found(context, hits)), total)
+
+
+def _query(context: Context, wanted: Wanted) -> Query:
+    words = [word for word in wanted.words if word]
+    if len(words) > WORD_LIMIT:
+        raise InvalidInput(f"more than {WORD_LIMIT} words to search for")
+    if wanted.limit is not None and wanted.limit < 0:
+        raise InvalidInput(f"a limit of {wanted.limit}", hint="0 is no limit")
+    return Query(
+        words=words,
+        kind=Kind.parse(wanted.kind) if wanted.kind is not None else None,
+        stage=Stage.parse(wanted.stage).value if wanted.stage is not None else None,
+        tags=dict(wanted.tags),
+        where=parse_where(wanted.where) if wanted.where is not None else None,
+        limit=wanted.limit or None,
+        principal=_principal(context),
+    )
+
+
+def _principal(context: Context) -> Callable[[str], str]:
+    """Names who signed, as ``get`` does: a principal, or the fingerprint of a key that nobody trusts."""
+
+    @cache
+    def public(key: str) -> PublicKey:
+        from pacha_git.trust.publickey import parse_public  # most searches ask for no signer
+
+        return parse_public(key)
+
+    @cache
+    def named(signer: str) -> str:
+        key, namespace, at = json.loads(signer)
+        return context.settings.signers.principal_of(public(key), namespace=namespace, at=at) or public(key).fingerprint
+
+    return named
+
+
+def _found(context: Context, hits: Sequence[Hit]) -> Iterator[Found]:
+    run_ids = [hit.ref.rpartition("/")[2] for hit in hits if hit.kind == Kind.RUN.value]
+    rows = context.catalogue.rows_at([hit.ref for hit in hits if hit.kind != Kind.RUN.value])
+    runs = _runs(context, run_ids) if run_ids else {}
+    for hit in hits:
+        matched = tuple(Matched(name, text) for name, text in hit.matched)
+        run = runs.get(hit.ref.rpartition("/")[2])
+        if hit.ref in rows:
+            yield FoundVersion(**info_of_row(context, rows[hit.ref]), matched=matched)
+        elif run is not None:  # else it went while we looked
+            yield FoundRun(**{name: getattr(run, name) for name in RunInfo.__slots__}, matched=matched)
+
+
+def _runs(context: Context, run_ids: Sequence[str]) -> dict[str, RunInfo]:
+    from pacha_git.registry.runs.view import info_of_row as info_of_run  # loads what few searches find
+
+    return {row.said["id"]: info_of_run(context, row) for row in context.catalogue.runs(run_ids)}

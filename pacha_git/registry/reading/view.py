@@ -1,0 +1,241 @@
+"""A version as people see it: its record, with what was attested, staged and signed since.
+
+It builds values and refuses to know who asks for them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from pacha_git.errors import InvalidInput, VerificationFailed
+from pacha_git.format.event import Event, signed_part
+from pacha_git.format.kinds import KINDS
+from pacha_git.format.record import Edge
+from pacha_git.ledger.attestations import Attestations
+from pacha_git.ledger.events import Ledger
+from pacha_git.registry.reading.inspected import formats_of
+from pacha_git.session.context import Context
+from pacha_git.session.resolve import address_of
+from pacha_git.session.results import Json, VersionDetail, VersionInfo
+from pacha_git.session.signing import COMMIT_NAMESPACE, EVENT_NAMESPACE
+from pacha_git.store.events import read_attestations, read_ledger
+from pacha_git.store.records import Stored
+from pacha_git.trust.publickey import parse_public
+from pacha_git.vocabulary.names import Kind, Oid, Stage
+
+if TYPE_CHECKING:
+    from pacha_git.store.catalogue.rows import Row, SignerNote
+
+_JSON: Final = json.JSONEncoder(ensure_ascii=False)
+
+
+def project(stored: Stored) -> Json:
+    """What the catalogue keeps of a record beside the record itself.
+
+    ``address``, ``size`` in bytes, ``signer_key``; ``shown`` and ``shown_last``: the JSON of a ``VersionInfo`` before
+    and after the fields that depend on more than the record.
+    """
+    registered = _registered(stored)
+    purpose = registered.pop("purpose")
+    return {
+        "shown": _JSON.encode(registered)[:-1] + ', "signed_by": ',
+        "shown_last": f', "purpose": {_JSON.encode(purpose)}}}',
+        "address": address_of(stored),
+        "size": size_of(stored),
+        "signer_key": _signer_key(stored),
+    }
+
+
+def size_of(stored: Stored) -> int:
+    """Bytes of the payload, or of the document that the version is."""
+    if stored.record.content is not None:
+        return stored.record.content.size
+    document = KINDS[stored.id.kind].primary_document
+    return len(stored.documents.get(document or "", b""))
+
+
+def _signer_key(stored: Stored) -> str | None:
+    """The public key whose good signature the record bears."""
+    if stored.signature is None:
+        return None
+    from pacha_git.trust import sshsig  # 14 ms to load
+
+    try:
+        return sshsig.verify(stored.signature, stored.unsigned, COMMIT_NAMESPACE).text
+    except (VerificationFailed, InvalidInput):
+        return None
+
+
+def info(context: Context, stored: Stored) -> VersionInfo:
+    """A version, by reading what is said of it."""
+    version = stored.id
+    ledger = read_ledger(context.repo, version.kind, version.name)
+    attested = read_attestations(context.repo, version.kind, version.name)
+    return VersionInfo(**common(context, stored, ledger, attested))
+
+
+def detail(context: Context, stored: Stored) -> VersionDetail:
+    """A version with its files and its document."""
+    version = stored.id
+    ledger = read_ledger(context.repo, version.kind, version.name)
+    attested = read_attestations(context.repo, version.kind, version.name)
+    return VersionDetail(
+        **common(context, stored, ledger, attested),
+        files=tuple(files_of(context, stored)),
+        formats=formats_of(stored.record),
+        document_key=KINDS[version.kind].json_document_key,
+        document=_document(stored, attested),
+    )
+
+
+def common(context: Context, stored: Stored, ledger: Ledger, attested: Attestations) -> dict[str, Any]:
+    """The fields of a ``VersionInfo``."""
+    record, about = stored.record, attested.about(stored.commit)
+    return {
+        **_registered(stored),
+        "stage": ledger.stage(stored.commit).value,
+        "aliases": tuple(ledger.aliases_of(stored.commit)),
+        "description": record.description if about.description is None else about.description,
+        "tags": about.tags_over(record.tags),
+        "signed_by": signed_by(context, stored, about.endorsements),
+        "payload": payload_state(context, stored, removed=bool(about.tombstones)),
+    }
+
+
+def _registered(stored: Stored) -> dict[str, Any]:
+    """The fields of a ``VersionInfo`` as they are while nothing else was said of it, in their order."""
+    record = stored.record
+    content = record.content
+    return {
+        "kind": record.kind,
+        "name": record.name,
+        "version": record.version,
+        "stage": Stage.DEVELOPMENT.value,
+        "aliases": (),
+        "description": record.description,
+        "address": address_of(stored),
+        "size": size_of(stored),
+        "file_count": content.file_count if content is not None else 1,
+        "created_at": record.created_at,
+        "created_by": record.created_by,
+        "commit": stored.commit,
+        "tags": dict(sorted(record.tags.items())),
+        "metrics": getattr(record, "metrics", {}),
+        "lineage": tuple(edge_json(edge) for edge in record.lineage),
+        "purpose": getattr(record, "purpose", None),
+    }
+
+
+def edge_json(edge: Edge) -> Json:
+    """An edge as ``get`` shows it."""
+    return {
+        "relation": edge.relation,
+        "kind": edge.target.kind,
+        "name": edge.target.name,
+        "version": edge.target.version,
+        "commit": edge.target.commit,
+        "params": dict(edge.params),
+    }
+
+
+def payload_state(context: Context, stored: Stored, *, removed: bool) -> str:
+    """Whether the bytes are here, thin, or removed."""
+    if removed:
+        return "removed"
+    if stored.record.content is None or context.repo.ref(stored.id.payload_ref) is not None:
+        return "here"
+    return "thin"
+
+
+def signed_by(context: Context, stored: Stored, endorsements: Sequence[Event]) -> str | None:
+    """Who signed the record, else the newest endorsement: a principal, or the fingerprint of a key nobody trusts."""
+    own = context.signing.shown(stored.signature, stored.unsigned, COMMIT_NAMESPACE, stored.record.created_at)
+    if own is not None:
+        return own
+    for event in reversed(endorsements):
+        shown = context.signing.shown(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at)
+        if shown is not None:
+            return shown
+    return None
+
+
+def files_of(context: Context, stored: Stored) -> list[Json]:
+    """Path, size, mode and BLAKE3 of every file; empty where only the payload has the list and is not here."""
+    content = stored.record.content
+    if content is None:
+        return []
+    if content.files is not None:
+        lines: Sequence[Any] = content.files
+    elif context.repo.has(Oid(content.manifest)):
+        from pacha_git.format.manifest import decode_manifest
+
+        lines = decode_manifest(context.repo.read_as(Oid(content.manifest), "blob"))
+    else:
+        return []
+    return [{"path": line.path, "size": line.size, "mode": line.mode, "blake3": line.blake3} for line in lines]
+
+
+def _document(stored: Stored, attested: Attestations) -> Any:
+    """The newest card or datasheet as text, or the values of a recipe."""
+    about = attested.about(stored.commit)
+    if stored.id.kind is Kind.RECIPE:
+        from pacha_git.format.documents.recipe import parse_recipe
+
+        return parse_recipe(stored.documents["recipe.toml"]).json_values
+    newest = about.card if stored.id.kind is Kind.MODEL else about.datasheet
+    if newest is not None:
+        return newest
+    data = stored.documents.get(KINDS[stored.id.kind].documents[0])
+    return data.decode("utf-8", "replace") if data is not None else None
+
+
+def info_of_row(context: Context, row: Row) -> dict[str, Any]:
+    """The fields of a ``VersionInfo`` from the catalogue."""
+    value = row.registered()
+    return {
+        **value,
+        "stage": row.stage,
+        "aliases": row.aliases,
+        "description": row.description,
+        "tags": row.tags_over(value["tags"]),
+        "lineage": tuple(value["lineage"]),
+        "signed_by": row_signer(context, row.signers),
+        "payload": row.payload,
+    }
+
+
+class RowSource:
+    """Where listed versions have their fields from, when somebody asks for them: the rows of the catalogue."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def glance(self, row: Row) -> dict[str, Any]:
+        """What a table shows of it."""
+        return {
+            "kind": row.kind, "name": row.name, "version": row.version, "stage": row.stage, "aliases": row.aliases,
+            "description": row.description, "size": row.size, "created_at": row.created_at, "payload": row.payload,
+        }  # fmt: skip
+
+    def fields(self, row: Row) -> dict[str, Any]:
+        """All fields."""
+        return info_of_row(self._context, row)
+
+    def text(self, row: Row) -> str | None:
+        """The JSON of all fields, if it need not be made."""
+        if not row.is_as_registered:
+            return None
+        signed_by = row_signer(self._context, row.signers) if row.signer else None
+        signed = "null" if signed_by is None else _JSON.encode(signed_by)
+        return f'{row.shown}{signed}, "payload": "{row.payload}"{row.shown_last}'
+
+
+def row_signer(context: Context, signers: Sequence[SignerNote]) -> str | None:
+    """Whose good signature the catalogue has for a version: the record's, else the newest endorsement's."""
+    if not signers:
+        return None
+    key, namespace, at = signers[0]
+    public = parse_public(key)
+    return context.settings.signers.principal_of(public, namespace=namespace, at=at) or public.fingerprint

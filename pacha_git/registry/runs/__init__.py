@@ -1,0 +1,1 @@
+"""Runs: begun, logged to, sealed, compared and drawn."""

@@ -1,0 +1,163 @@
+"""What surrounds a run, found out without being told: the code's commit, the command line, Python, packages, hardware.
+
+It reads this machine and refuses to know what a run is. What can't be found out is left out.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from pacha_git.errors import PachaError
+from pacha_git.system.process import run
+
+_INSTALLED: Final = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info\Z")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40,64}\Z")
+_GPU_SECONDS: Final = 10
+_WORDS: Final = 1000
+_WORD_LENGTH: Final = 2000
+_DIFF_LIMIT: Final = 64 << 20
+
+
+def environment(command: Sequence[str] | None = None) -> dict[str, Any]:
+    """The command line, the interpreter, the platform, and every installed package by its version.
+
+    Args:
+        command: What is run; None is this process.
+    """
+    return {
+        "command": [_word(word) for word in (sys.orig_argv if command is None else command)[:_WORDS]],
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "platform": platform.platform(),
+        "packages": dict(sorted(_packages())),
+    }
+
+
+def _word(word: str) -> str:
+    """A word of a command line as JSON can hold it, no longer than anybody would read."""
+    text = word.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if len(text) <= _WORD_LENGTH else text[:_WORD_LENGTH] + "…"
+
+
+def _packages() -> Iterator[tuple[str, str]]:
+    """Name and version of what is installed, by the names of folders: reading all metadata would take a second."""
+    for place in sys.path:
+        try:
+            entries = list(Path(place or ".").iterdir())
+        except OSError:
+            continue
+        for entry in entries:
+            match = _INSTALLED.match(entry.name)
+            if match is not None:
+                yield match["name"].replace("_", "-").lower(), match["version"]
+
+
+def code_folder() -> Path:
+    """Where the code of this process lies: the folder of its main script, else the current one."""
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    folder = Path(main).resolve().parent if main else Path.cwd()
+    return folder if folder.is_dir() else Path.cwd()
+
+
+def code_state(folder: Path) -> dict[str, Any] | None:
+    """The commit that the code's work tree stands at, its branch, and whether anything in it differs from that.
+
+    Args:
+        folder: Somewhere in the work tree.
+
+    Returns:
+        ``commit``, ``branch`` (None: detached) and ``dirty``; None if it is no work tree, or has no commit yet.
+    """
+    try:
+        lines = _git(folder, "status", "--porcelain=v2", "--branch", "--ignore-submodules=none").splitlines()
+    except PachaError:
+        return None
+    head = dict(line[len("# branch.") :].split(" ", 1) for line in lines if line.startswith("# branch."))
+    commit, branch = head.get("oid", ""), head.get("head")
+    if not _COMMIT.match(commit):
+        return None
+    dirty = any(not line.startswith("#") for line in lines)
+    return {"commit": commit, "branch": None if branch == "(detached)" else branch, "dirty": dirty}
+
+
+def code_diff(folder: Path) -> bytes:
+    """How the tracked files of the code's work tree differ from its commit, as ``git apply`` reads it.
+
+    Raises:
+        PachaError: it is no work tree, has no commit yet, or the difference is over 64 MiB.
+    """
+    try:
+        top = Path(_git(folder, "rev-parse", "--show-toplevel", "--verify", "HEAD").rsplit("\n", 2)[0])
+    except PachaError:
+        raise PachaError(
+            f"--diff says how code differs from its commit, and there is none in {folder}",
+            hint="commit the code there with Git, or leave --diff",
+        ) from None
+    diff = run(["git", "diff", "--binary", "--no-color", "--no-ext-diff", "HEAD"], cwd=top).stdout
+    if len(diff) > _DIFF_LIMIT:
+        raise PachaError(
+            f"the code differs from its commit by {len(diff) >> 20} MiB", hint="commit it, or leave --diff"
+        )
+    return diff
+
+
+def _git(folder: Path, *words: str) -> str:
+    return run(["git", *words], cwd=folder, timeout=60).stdout.decode("utf-8", "replace")
+
+
+@cache
+def hardware() -> dict[str, Any]:
+    """CPU, memory and GPUs: ``cpu_model, cpu_cores, ram_gb``, and with GPUs ``gpu_model, gpu_count, gpus``."""
+    found: dict[str, Any] = {"cpu_model": _cpu_model(), "cpu_cores": os.cpu_count() or 1}
+    ram = _ram_bytes()
+    if ram:
+        found["ram_gb"] = round(ram / 2**30, 1)
+    gpus = _gpus()
+    found["gpu_count"] = len(gpus)
+    if gpus:
+        found |= {"gpu_model": gpus[0]["name"], "gpus": gpus}
+    return found
+
+
+def _cpu_model() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:
+        text = ""
+    match = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", text, re.MULTILINE)
+    return match[1].strip() if match else platform.processor() or platform.machine()
+
+
+def _ram_bytes() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return 0
+
+
+def _gpus() -> list[dict[str, Any]]:
+    if shutil.which("nvidia-smi") is None:
+        return []
+    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits"]
+    try:
+        lines = run(query, timeout=_GPU_SECONDS).stdout.decode("utf-8", "replace").splitlines()
+    except PachaError:
+        return []  # the tool is there, and no GPU or no driver
+    return [gpu for line in lines if (gpu := _gpu(line))]
+
+
+def _gpu(line: str) -> dict[str, Any]:
+    name, _, rest = line.partition(",")
+    memory, _, driver = rest.partition(",")
+    found: dict[str, Any] = {"name": name.strip(), "driver": driver.strip()}
+    if memory.strip().isdigit():
+        found["vram_gb"] = round(int(memory) / 1024, 1)
+    return found if name.strip() else {}

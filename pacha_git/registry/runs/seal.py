@@ -1,0 +1,181 @@
+"""Seals a run: its journal becomes a payload and a last commit, all durable at once, and then the journal goes.
+
+It knows what a sealed run holds; how points are journalled and how payloads lie in Git is the store's.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import blake3
+
+from pacha_git.errors import Conflict, InvalidInput, PachaError
+from pacha_git.format.params import encode_params
+from pacha_git.format.run import ARTIFACTS, DIFF_PATH, SERIES_PATH, STATUSES, TERMINAL, make_run
+from pacha_git.git.changes import Changes, SharedObjectGone, changing
+from pacha_git.git.refs.refs import RefMoved
+from pacha_git.session.context import Context
+from pacha_git.session.identity import acting_now
+from pacha_git.session.results import Progress
+from pacha_git.session.signing import COMMIT_NAMESPACE
+from pacha_git.store.payload.sources import SourceFile, source_file
+from pacha_git.store.payload.writer import PayloadWriter, WrittenPayload
+from pacha_git.store.runs import commits as run_commits
+from pacha_git.store.runs import journal
+from pacha_git.store.runs.reader import Journal, read_journal
+from pacha_git.store.runs.series import encode_series, summaries
+from pacha_git.vocabulary.names import Address
+
+JOURNALS: Final = "pacha/runs"
+_ATTEMPTS: Final = 3
+_ERROR_LIMIT: Final = 64 << 10
+
+
+def journal_folder(context: Context, run_id: str) -> Path:
+    """Where the journal of a live run lies."""
+    return context.path / JOURNALS / run_id
+
+
+def finish(
+    context: Context,
+    run_id: str,
+    status: str = "completed",
+    error: str | None = None,
+    progress: Progress | None = None,
+) -> run_commits.StoredRun:
+    """End a run; it is durable when this returns. Of a run that ended so already nothing changes.
+
+    Args:
+        context: The registry.
+        run_id: Which run.
+        status: completed, failed or cancelled.
+        error: Why it failed.
+        progress: Is told how far the artifacts are.
+
+    Raises:
+        InvalidInput: another status.
+        NotFound: no such run.
+        Conflict: it ended with another status.
+        PachaError: the disk is full; the run stays as it was, and can be finished later.
+    """
+    if status not in TERMINAL:
+        raise InvalidInput(f"a run can't end as {status!r}", hint="one of " + ", ".join(TERMINAL))
+    for attempt in range(_ATTEMPTS):
+        stored = run_commits.read_run(context.repo, run_id)
+        folder = journal_folder(context, run_id)
+        if stored.record.is_sealed:
+            _must_be(stored, status)
+            shutil.rmtree(folder, ignore_errors=True)
+            return stored
+        try:
+            return _seal(context, run_id, folder, status, error, progress, use_known=attempt == 0)
+        except (SharedObjectGone, RefMoved):
+            if attempt == _ATTEMPTS - 1 or context.repo.overlay is not None:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _must_be(stored: run_commits.StoredRun, status: str) -> None:
+    if stored.record.status != status:
+        raise Conflict(
+            f"run {stored.record.id} is {stored.record.status} already, and can't become {status}",
+            hint=f"git pacha run get {stored.record.id} shows it",
+        )
+
+
+def _seal(
+    context: Context,
+    run_id: str,
+    folder: Path,
+    status: str,
+    error: str | None,
+    progress: Progress | None,
+    *,
+    use_known: bool,
+) -> run_commits.StoredRun:
+    acting = acting_now()
+    sign = context.signing.signer(None, COMMIT_NAMESPACE)
+    with journal.closing(folder), changing(context.repo, f"finish run {run_id}") as changes:
+        before = run_commits.read_run(context.repo, run_id)
+        if before.record.is_sealed:  # by somebody else, while we waited for the journal
+            _must_be(before, status)
+            return before
+        logged = read_journal(folder)
+        params = encode_params({**before.params, **logged.params})
+        files = _files(folder, logged)
+        written = store_files(context, changes, run_id, files, progress, use_known=use_known)
+        said = error if error is not None else logged.notes.get("error")
+        values = before.record.model_dump() | {
+            "status": status,
+            "at": acting.at,
+            "by": acting.identity,
+            "finished_at": max(acting.at, before.record.started_at),
+            "params": Address.of_digest(blake3.blake3(params).digest()),
+            "tags": {**before.record.tags, **logged.tags},
+            "metrics": {**before.record.model_dump()["metrics"], **summaries(logged.series)},
+            "environment": logged.notes.get("environment", before.record.environment),
+            "error": said[:_ERROR_LIMIT] if isinstance(said, str) else None,
+            "content": written.content.model_dump() if written is not None else None,
+        }
+        stored = run_commits.write(changes, make_run(values), params, before, sign)
+        changes.afterwards(_forgetter(folder))
+    return stored
+
+
+def _forgetter(folder: Path) -> Callable[[], None]:
+    return lambda: shutil.rmtree(folder, ignore_errors=True)
+
+
+def store_files(
+    context: Context,
+    changes: Changes,
+    run_id: str,
+    files: Sequence[SourceFile],
+    progress: Progress | None,
+    *,
+    use_known: bool,
+) -> WrittenPayload | None:
+    """Store what a run left as its payload; None if it left nothing."""
+    if not files:
+        return None
+    ref = run_commits.run_payload_ref(run_id)
+    writer = PayloadWriter(context.repo, changes, context.index, use_known=use_known)
+    written = writer.write(sorted(files, key=lambda file: file.path.encode("utf-8")), progress)
+    changes.move(ref, written.commit, context.repo.ref(ref))
+    changes.afterwards(lambda: written.remember(context.index, ref, changes.packs))
+    return written
+
+
+def _files(folder: Path, logged: Journal) -> list[SourceFile]:
+    found: list[SourceFile] = []
+    if logged.series:
+        path = folder / SERIES_PATH
+        try:
+            path.write_bytes(encode_series(logged.series))
+        except OSError as error:
+            hint = "free some space, then finish it again: the run is as it was"
+            raise PachaError(f"can't write {path}: {error.strerror}", hint=hint) from None
+        found.append(_source(SERIES_PATH, path))
+    if (folder / DIFF_PATH).exists():
+        found.append(_source(DIFF_PATH, folder / DIFF_PATH))
+    found += [_source(ARTIFACTS + path, folder / journal.STAGED / path) for path in logged.artifacts]
+    return found
+
+
+def _source(path: str, location: Path) -> SourceFile:
+    return source_file(path, str(location), location.stat())
+
+
+def check_status(status: str) -> str:
+    """Check a word for the status of a run, as a list shows it.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    words = (*STATUSES, "interrupted")
+    if status not in words:
+        raise InvalidInput(f"unknown status {status!r}", hint="one of " + ", ".join(words))
+    return status

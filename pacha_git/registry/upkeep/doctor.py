@@ -1,0 +1,98 @@
+"""Looks for what is unhealthy about a registry's folder, and mends what can be mended without a loss.
+
+It knows what killed programs and strange hands leave there; whether the registry's content is right is fsck's.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from pacha_git.errors import PachaError
+from pacha_git.git.packs.files import sweep
+from pacha_git.git.refs.locks import free_left
+from pacha_git.git.repo import GitRepository
+from pacha_git.git.side import sweep_sides
+from pacha_git.registry.upkeep.reindex import reindex
+from pacha_git.session.context import Context
+from pacha_git.session.results import Finding
+
+_LEAST_GIT: Final = (2, 37)
+# Git holds a lock on a ref for moments: while it renames, after all hooks.
+_LOCK_AGE: Final = 60.0
+_SIDE_DAYS: Final = 14.0
+
+
+def doctor(context: Context) -> list[Finding]:
+    """Look at the folder, mend what can be mended without a loss, and say the rest."""
+    return [
+        _git_version(context),
+        _shallow(context.path),
+        _locks(context.path),
+        _temporaries(context),
+        _settings(context),
+        _index(context),
+    ]
+
+
+def _git_version(context: Context) -> Finding:
+    version = context.repo.git_text("version").removeprefix("git version ")
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers < _LEAST_GIT:
+        least = ".".join(map(str, _LEAST_GIT))
+        return Finding("git", "problem", f"git {version} is too old", f"install git {least} or newer")
+    return Finding("git", "ok", f"git {version}")
+
+
+def _shallow(path: Path) -> Finding:
+    stray = path / "shallow"
+    if stray.exists():
+        stray.unlink()
+        return Finding("shallow", "fixed", "removed a stray shallow file, which made Git leave payloads out")
+    return Finding("shallow", "ok", "no shallow file")
+
+
+def _locks(path: Path) -> Finding:
+    """Ref locks that a killed git left behind, or one of us."""
+    freed = free_left(path)
+    old = [lock for lock in _ref_locks(path) if time.time() - lock.stat().st_mtime > _LOCK_AGE]
+    for lock in old:
+        lock.unlink(missing_ok=True)
+    if freed or old:
+        return Finding("locks", "fixed", f"removed {freed + len(old)} locks that a killed program left behind")
+    return Finding("locks", "ok", "no stale locks")
+
+
+def _ref_locks(path: Path) -> Iterator[Path]:
+    yield from path.glob("*.lock")
+    yield from (path / "refs").rglob("*.lock")
+
+
+def _temporaries(context: Context) -> Finding:
+    swept = [*sweep(context.repo.objects), *sweep_sides(context.repo, _SIDE_DAYS)]
+    if swept:
+        return Finding("temporaries", "fixed", f"removed {len(swept)} files that dead processes left behind")
+    return Finding("temporaries", "ok", "none left behind")
+
+
+def _settings(context: Context) -> Finding:
+    try:
+        GitRepository.create(context.path)
+    except PachaError as error:
+        return Finding("settings", "problem", error.message, error.hint)
+    return Finding("settings", "ok", "Git is set up as a registry needs it")
+
+
+def _index(context: Context) -> Finding:
+    try:
+        context.catalogue.refresh()
+        result = context.database.connection.execute("PRAGMA quick_check").fetchone()[0]
+    except (sqlite3.DatabaseError, PachaError) as error:
+        result = str(error)
+    if result != "ok":
+        count = reindex(context)
+        return Finding("index", "fixed", f"the side index was damaged and was built anew ({count} chunks)")
+    return Finding("index", "ok", "the side index can be read")

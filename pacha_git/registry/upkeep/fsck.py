@@ -1,0 +1,186 @@
+"""Checks a whole registry against the format: every ref, record, payload, event and setting.
+
+It reports and repairs nothing. The list it works through is docs/format.md, "A reader's checks".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from pacha_git.errors import Corrupt, InvalidInput, PachaError
+from pacha_git.format.content import Content
+from pacha_git.ledger.registers import Status
+from pacha_git.registry.upkeep.fsck_runs import check_run, check_run_payload, target_problem
+from pacha_git.session.context import Context
+from pacha_git.session.results import FsckReport, Progress
+from pacha_git.store import records
+from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
+from pacha_git.store.payload.check import FileKey, check_payload
+from pacha_git.store.payload.check_many import sound_files
+from pacha_git.store.payload.reader import Payload
+from pacha_git.store.payload.soundness import mark_read, pack_marks
+from pacha_git.store.runs.commits import RUN_PAYLOADS_ROOT, RUNS_ROOT
+from pacha_git.system.process import CommandFailed
+from pacha_git.vocabulary.names import (
+    NOTES_ROOT,
+    PAYLOAD_ROOT,
+    REF_ROOT,
+    REGISTRY_REF,
+    ROOT_COMMIT,
+    ROOT_REF,
+    TMP_ROOT,
+    Kind,
+    Oid,
+    VersionId,
+    parse_notes_ref,
+    parse_payload_ref,
+    parse_record_ref,
+)
+
+_FIXED: Final = (ROOT_REF, REGISTRY_REF)
+
+
+class _Check:
+    """One run of fsck: what was looked at, and what is wrong."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.repo = context.repo
+        self.checked = 0
+        self.problems: list[str] = []
+        self.records: dict[VersionId, records.Stored] = {}
+        self.by_commit: dict[Oid, records.Stored] = {}
+
+    @contextmanager
+    def about(self, what: str) -> Iterator[None]:
+        """Turn what is raised within into a problem of ``what``."""
+        self.checked += 1
+        try:
+            yield
+        except PachaError as error:
+            self.problems.append(f"{what}: {error.message}")
+
+    def say(self, what: str, problem: str) -> None:
+        self.problems.append(f"{what}: {problem}")
+
+
+def fsck(context: Context, *, fast: bool = False, progress: Progress | None = None) -> FsckReport:
+    """Check everything.
+
+    Args:
+        context: The registry.
+        fast: Read no chunk of any payload, and leave Git's own objects unchecked.
+        progress: Is told how far it is.
+    """
+    check = _Check(context)
+    before = pack_marks(context.repo)
+    refs = context.repo.refs_below(REF_ROOT)
+    _check_repository(check, git_too=not fast)
+    for ref, commit in refs.items():
+        if not ref.startswith((PAYLOAD_ROOT, TMP_ROOT, RUNS_ROOT)) and ref not in _FIXED:
+            with check.about(ref):
+                _check_record(check, ref, commit)
+    for ref, commit in refs.items():
+        if ref.startswith(RUNS_ROOT):
+            with check.about(ref):
+                check_run(check.repo, ref, commit)
+    for stored in check.records.values():
+        _check_edges(check, stored)
+    _check_names(check)
+    _check_payloads(check, {r: c for r, c in refs.items() if r.startswith(PAYLOAD_ROOT)}, fast, progress)
+    for ref, commit in context.repo.refs_below(NOTES_ROOT).items():
+        with check.about(ref):
+            _check_notes(check, ref, commit)
+    if not fast and not check.problems:
+        mark_read(context.repo, context.index, before)
+    return FsckReport(check.checked, tuple(check.problems))
+
+
+def _check_repository(check: _Check, *, git_too: bool) -> None:
+    if check.repo.ref(ROOT_REF) != ROOT_COMMIT:
+        check.say(ROOT_REF, f"is not {ROOT_COMMIT}")
+    if (check.repo.path / "shallow").exists():
+        check.say("shallow", "a stray file that makes Git leave payloads out; git pacha doctor removes it")
+    with check.about(REGISTRY_REF):
+        _ = check.context.settings.settings
+    if git_too:
+        try:
+            check.repo.git("fsck", "--full", "--strict", "--no-dangling", "--no-progress")
+        except CommandFailed as error:
+            for line in error.stderr.splitlines()[:50]:
+                check.say("git fsck", line)
+
+
+def _check_record(check: _Check, ref: str, commit: Oid) -> None:
+    version = parse_record_ref(ref)
+    if version is None:
+        check.say(ref, "no ref of the format")
+        return
+    stored = records.read_checked(check.repo, commit, ref)
+    check.records[version] = stored
+    check.by_commit[commit] = stored
+
+
+def _check_edges(check: _Check, stored: records.Stored) -> None:
+    """Closure: every version that a record comes from has its own ref, at that commit."""
+    for edge in stored.record.lineage:
+        target = edge.target
+        if target.kind == Kind.RUN.value:
+            with check.about(stored.id.ref):
+                if problem := target_problem(check.repo, target):
+                    raise Corrupt(problem)
+            continue
+        found = check.by_commit.get(Oid(target.commit))
+        if found is None:
+            check.say(stored.id.ref, f"comes from {target}, which has no ref here at {target.commit}")
+        elif found.target != target:
+            check.say(stored.id.ref, f"comes from {target}, and its record there is another")
+
+
+def _check_names(check: _Check) -> None:
+    prefixes: dict[tuple[Kind, str], str] = {}
+    builds: dict[tuple[Kind, str, str], VersionId] = {}
+    for version in check.records:
+        segments = version.name.split("/")
+        for count in range(1, len(segments) + 1):
+            prefix = "/".join(segments[:count])
+            if prefixes.setdefault((version.kind, prefix.lower()), prefix) != prefix:
+                check.say(version.ref, "another name differs from it only in case")
+        key = (version.kind, str(version.name), version.version.without_build.lower())
+        if builds.setdefault(key, version) != version:
+            check.say(version.ref, "another version differs from it only in build or case")
+
+
+def _check_payloads(check: _Check, refs: dict[str, Oid], fast: bool, progress: Progress | None) -> None:
+    contents: dict[str, Content] = {}
+    for ref in refs:
+        version = parse_payload_ref(ref)
+        stored = check.records.get(version) if version is not None else None
+        if stored is not None and stored.record.content is not None:  # a payload may come before its record
+            contents[ref] = stored.record.content
+    sound: set[FileKey] = set()
+    if not fast:
+        told = None if progress is None else lambda n: progress("fsck", n, None)
+        sound = sound_files(check.repo, (Payload(check.repo, content) for content in contents.values()), told)
+    for ref, commit in refs.items():
+        with check.about(ref):
+            if ref.startswith(RUN_PAYLOADS_ROOT):
+                check_run_payload(check.repo, ref, commit, fast=fast)
+            elif ref in contents:
+                check_payload(check.repo, commit, contents[ref], fast=fast, sound=sound)
+
+
+def _check_notes(check: _Check, ref: str, tip: Oid) -> None:
+    parsed = parse_notes_ref(ref)
+    if parsed is None:
+        raise InvalidInput("no ref of the format")
+    kind, name, what = parsed
+    if what == ATTESTATIONS:
+        void = [event.id for _, event in attestations_at(check.repo, tip, kind, name).void]
+    else:
+        bad = (Status.VOID, Status.ILLEGAL)
+        void = [e.event.id for e in ledger_at(check.repo, tip, kind, name).history if e.status in bad]
+    for event_id in void:
+        check.say(ref, f"event {event_id} sets nothing: it is void or illegal")

@@ -1,0 +1,93 @@
+"""Checks the runs of a registry against the format: their commits, their inputs, their payloads.
+
+It reports through the caller and repairs nothing. The list it works through is docs/format.md, "A reader's checks".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pacha_git.errors import Corrupt, InvalidInput
+from pacha_git.format.record import Target
+from pacha_git.format.run import SERIES_PATH, RunRecord
+from pacha_git.git.repo import GitRepository
+from pacha_git.store import records
+from pacha_git.store.payload.check import check_payload
+from pacha_git.store.payload.reader import Payload
+from pacha_git.store.runs import commits as run_commits
+from pacha_git.store.runs.series import decode_series, summaries
+from pacha_git.vocabulary.names import Kind, Oid, VersionId
+
+
+def check_run(repo: GitRepository, ref: str, commit: Oid) -> run_commits.StoredRun:
+    """Check a run that its ref leads to, and that its inputs are here as it says.
+
+    Raises:
+        NotFound, Corrupt: with what is wrong.
+    """
+    if run_commits.parse_run_ref(ref) is None:
+        raise InvalidInput("no ref of the format")
+    stored = run_commits.read_checked(repo, commit, ref)
+    for edge in stored.record.inputs:
+        problem = target_problem(repo, edge.target)
+        if problem:
+            raise Corrupt(problem)
+    return stored
+
+
+def target_problem(repo: GitRepository, target: Target, coming: Mapping[str, Oid] | None = None) -> str:
+    """What is wrong with the target of an edge, by the refs that are here; empty if it is as the edge says.
+
+    Args:
+        repo: Where.
+        target: What the edge names: a version, or a run at one of its commits.
+        coming: Refs that are about to be here, over those that are.
+    """
+    ref = _target_ref(target)
+    stands = (coming or {}).get(ref) or repo.ref(ref)
+    if stands is None:
+        return f"it comes from {target}, which is not here"
+    if target.kind == Kind.RUN.value:
+        if Oid(target.commit) not in run_commits.history(repo, stands):
+            return f"it comes from {target} at {target.commit[:12]}, which is no commit of that run"
+        found = run_commits.read(repo, Oid(target.commit)).target
+    else:
+        if stands != target.commit:
+            return f"it comes from {target}, which is not here at {target.commit[:12]}"
+        found = records.read(repo, stands).target
+    return "" if found == target else f"it comes from {target}, whose record is another"
+
+
+def _target_ref(target: Target) -> str:
+    if target.kind == Kind.RUN.value:
+        return run_commits.run_ref(target.name)
+    return VersionId.parse(Kind(target.kind), target.name, target.version or "").ref
+
+
+def check_run_payload(repo: GitRepository, ref: str, commit: Oid, *, fast: bool = False) -> None:
+    """Check the payload of a run, if the run is here and sealed; before that it may be anything.
+
+    Raises:
+        NotFound, Corrupt, VerificationFailed: with what is wrong.
+    """
+    run_id = run_commits.parse_run_payload_ref(ref)
+    stands = repo.ref(run_commits.run_ref(run_id or ""))
+    if run_id is None or stands is None:
+        return
+    record = run_commits.read(repo, stands).record
+    if record.content is None:
+        return
+    check_payload(repo, commit, record.content, fast=fast)
+    if not fast:
+        _check_points(record, Payload(repo, record.content))
+
+
+def _check_points(record: RunRecord, payload: Payload) -> None:
+    """The summaries of a run must be those of its points."""
+    lines = [line for line in payload.lines if line.path == SERIES_PATH]
+    found = summaries(decode_series(b"".join(payload.blocks(lines[0])))) if lines else {}
+    told = record.model_dump()
+    if any(found.get(name) != summary for name, summary in told["metrics"].items()):
+        raise Corrupt(f"the summaries of run {record.id} are not those of its points")
+    if len(found) != len(told["metrics"]) + told.get("metrics_left_out", 0):
+        raise Corrupt(f"run {record.id} has other metrics than its summaries")

@@ -1,0 +1,87 @@
+"""Builds the side index anew from the payloads that are here.
+
+It knows what the index must have; how it keeps it is the store's.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+import blake3
+
+from pacha_git.format.manifest import FileLine
+from pacha_git.git.packs.key_table import KeyTable
+from pacha_git.session.context import Context
+from pacha_git.session.results import Progress
+from pacha_git.store import records
+from pacha_git.store.payload.check import pieces_of_group
+from pacha_git.store.payload.reader import Payload
+from pacha_git.vocabulary.names import PAYLOAD_ROOT, Oid, parse_payload_ref
+
+_BATCH: Final = 4096
+_OID: Final = 20
+
+
+def reindex(context: Context, progress: Progress | None = None) -> int:
+    """Build the side index anew from the payloads that are here.
+
+    Returns:
+        How many chunks it has.
+    """
+    context.database.forget()
+    done = 0
+    ahead: deque[Oid] = deque()
+    pairs: list[tuple[bytes, bytes]] = []
+    for digest, size in context.repo.packs.work_through(_chunks(context, ahead), _hashed):
+        pairs.append((digest, ahead.popleft().raw))
+        done += size
+        if len(pairs) >= _BATCH:
+            context.index.add_chunks(pairs)
+            pairs = []
+            if progress is not None:
+                progress("reindex", done, None)
+    context.index.add_chunks(pairs)
+    context.index.mark_complete()
+    context.catalogue.refresh()
+    return context.index.count_chunks()
+
+
+def _hashed(block: bytes) -> tuple[bytes, int]:
+    return blake3.blake3(block).digest(), len(block)
+
+
+def _chunks(context: Context, ahead: deque[Oid]) -> Iterator[Oid]:
+    """Every chunk of every payload, once; ``ahead`` has those that were given out."""
+    seen = KeyTable(_OID)
+    for payload, ref, commit in _payloads(context):
+        for line in payload.lines:
+            for oid in _chunks_of(context, line, seen):
+                if seen.add(oid.raw):
+                    ahead.append(oid)
+                    yield oid
+        context.index.add_files(payload.content.layout, payload.lines, ref, commit)
+
+
+def _payloads(context: Context) -> Iterator[tuple[Payload, str, Oid]]:
+    """The payloads that belong to a version, with their refs and commits."""
+    for ref, commit in context.repo.refs_below(PAYLOAD_ROOT).items():
+        version = parse_payload_ref(ref)
+        if version is None or context.repo.ref(version.ref) is None:
+            continue
+        content = records.read_version(context.repo, version).record.content
+        if content is not None:
+            yield Payload(context.repo, content), ref, commit
+
+
+def _chunks_of(context: Context, line: FileLine, seen: KeyTable) -> Iterator[Oid]:
+    """The chunks of a file, but for those of groups that were seen before."""
+    assert line.parts is not None
+    if line.stored == "blob":
+        yield line.parts[0][0]
+        return
+    for group, size in line.parts:
+        if seen.add(group.raw):
+            for oid, _ in pieces_of_group(context.repo, group, size):
+                yield oid

@@ -1,0 +1,1 @@
+"""The verbs that make versions and change what is said of them."""

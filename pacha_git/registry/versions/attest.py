@@ -1,0 +1,83 @@
+"""What people say of a version after it was registered: tags, a description, an endorsement; the record never changes.
+
+It knows what each means; how statements lie in Git is the store's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pacha_git.errors import InvalidInput
+from pacha_git.format.event import Statement
+from pacha_git.ledger import statements
+from pacha_git.registry.reading.view import info
+from pacha_git.session.context import Context
+from pacha_git.session.resolve import resolve
+from pacha_git.session.results import VersionInfo
+from pacha_git.store import records
+from pacha_git.store.events import ATTESTATIONS, append, read_attestations
+from pacha_git.vocabulary.names import Kind
+
+
+def tag(context: Context, spec: str, changes: Sequence[str], *, kind: Kind, version: str | None = None) -> VersionInfo:
+    """Set tags (``key=value``) and take tags away (``key-``).
+
+    Raises:
+        InvalidInput: a change of another shape, or none.
+        NotFound: no such version.
+    """
+    if not changes:
+        raise InvalidInput("no tag given", hint="as in: tag NAME@1.0.0 domain=finance, or domain- to take it away")
+    return attest(context, spec, [parse_change(change) for change in changes], kind=kind, version=version)
+
+
+def parse_change(text: str) -> Statement:
+    """Read ``key=value`` or ``key-``.
+
+    Raises:
+        InvalidInput: it is neither.
+    """
+    key, equals, value = text.partition("=")
+    if equals and key:
+        return statements.tag(key, value)
+    if not equals and text.endswith("-") and len(text) > 1:
+        return statements.tag(text[:-1], None)
+    raise InvalidInput(f"bad tag {text!r}", hint="key=value sets it, key- takes it away")
+
+
+def describe(context: Context, spec: str, text: str, *, kind: Kind, version: str | None = None) -> VersionInfo:
+    """Give a version another description; errors as ``tag``."""
+    return attest(context, spec, [statements.describe(text)], kind=kind, version=version)
+
+
+def sign(context: Context, spec: str, *, kind: Kind | None = None, version: str | None = None) -> VersionInfo:
+    """Vouch for a version with a signature made now.
+
+    Raises:
+        PachaError: there is no key.
+        NotFound: no such version.
+    """
+    return attest(context, spec, [statements.endorse()], kind=kind, version=version, signed=True, exact=True)
+
+
+def attest(
+    context: Context,
+    spec: str,
+    said: Sequence[Statement],
+    *,
+    kind: Kind | None,
+    version: str | None = None,
+    signed: bool | None = None,
+    exact: bool = False,
+    reason: str | None = None,
+) -> VersionInfo:
+    """Add attestations to a version, and show it as it is then."""
+    resolve(context, spec, kind=kind, version=version, exact=exact)  # a wrong word is said before a missing key
+    author = context.author(signed)
+    with context.deciding(f"attest {spec}") as changes:
+        found, commit = resolve(context, spec, kind=kind, version=version, exact=exact)
+        stored = records.read(context.repo, commit)
+        tips = read_attestations(context.repo, found.kind, found.name).tips
+        pairs = [(stored.target, statement) for statement in said]
+        append(context.repo, changes, ATTESTATIONS, pairs, tips, author, reason)
+    return info(context, stored)

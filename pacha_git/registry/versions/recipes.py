@@ -1,0 +1,115 @@
+"""Registers and validates recipes: a TOML document is the version itself.
+
+It knows what a recipe asks of a registry; what a TOML may say is the schema's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pacha_git.errors import NotFound, PachaError
+from pacha_git.format.documents.recipe import RECIPE_LIMIT, Recipe, parse_recipe
+from pacha_git.format.record import FORMAT
+from pacha_git.git.changes import changing
+from pacha_git.registry.versions.edges import Wish
+from pacha_git.registry.versions.register import check_free, create, registered
+from pacha_git.session.context import Context
+from pacha_git.session.identity import acting_now
+from pacha_git.session.resolve import resolve
+from pacha_git.session.results import RecipeProblem, Registered
+from pacha_git.store import records
+from pacha_git.store.payload.writer import Cost
+from pacha_git.vocabulary.names import Kind, VersionId
+
+DOCUMENT = "recipe.toml"
+
+
+def register_recipe(context: Context, path: Path, *, sign: bool | None = None) -> Registered:
+    """Register a recipe under the name and version that stand in it.
+
+    Raises:
+        NotFound: no such file, or a dataset that it names is not here.
+        PachaError: it has problems, each with its line.
+        Conflict: the version exists already.
+    """
+    data = read_file(path)
+    recipe = parse_recipe(data)
+    recipe.require_valid(str(path))
+    assert recipe.name is not None
+    assert recipe.version is not None
+    version = VersionId(Kind.RECIPE, recipe.name, recipe.version)
+    check_free(context, version)
+    acting = acting_now()
+    values: dict[str, Any] = {
+        "format": FORMAT,
+        "kind": version.kind.value,
+        "name": str(version.name),
+        "version": str(version.version),
+        "created_at": acting.at,
+        "created_by": acting.identity,
+        "description": recipe.description,
+        "tags": {},
+        "content": None,
+    }
+    with changing(context.repo, f"register {version}") as changes:
+        stored = create(context, changes, version, values, {DOCUMENT: data}, _wishes(recipe), sign)
+        cost = Cost(stored_bytes=changes.stored_bytes, new_bytes=len(data), shared_bytes=0)
+        return registered(context, stored, cost, (), dry_run=False)
+
+
+def _wishes(recipe: Recipe) -> list[Wish]:
+    return [Wish(wish.relation, str(wish.spec), {}) for wish in recipe.wishes]
+
+
+def read_file(path: Path) -> bytes:
+    """Read a recipe file, no more of it than a recipe may have.
+
+    Raises:
+        NotFound, PachaError: it can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(RECIPE_LIMIT + 1)
+    except FileNotFoundError:
+        raise NotFound(f"no such file: {path}") from None
+    except OSError as error:
+        raise PachaError(f"can't read {path}: {error.strerror}") from None
+
+
+def validate_file(path: Path) -> list[RecipeProblem]:
+    """Every problem of a recipe file, as far as it alone tells.
+
+    Raises:
+        NotFound, PachaError: it can't be read.
+    """
+    return _problems(parse_recipe(read_file(path)))
+
+
+def validate(context: Context, text: str) -> list[RecipeProblem]:
+    """Every problem of a registered recipe (a SPEC), or of a file, whose datasets are then looked for here.
+
+    Raises:
+        NotFound: neither such a file nor such a recipe.
+    """
+    path = Path(text)
+    if path.suffix == ".toml" or (path.exists() and not path.is_dir()):
+        recipe = parse_recipe(read_file(path))
+    else:
+        _, commit = resolve(context, text, kind=Kind.RECIPE)
+        recipe = parse_recipe(records.read(context.repo, commit).documents[DOCUMENT])
+    return sorted(_problems(recipe) + _unknown_data(context, recipe), key=lambda problem: problem.line)
+
+
+def _problems(recipe: Recipe) -> list[RecipeProblem]:
+    return [RecipeProblem(p.line or 0, p.key, p.message, p.column) for p in recipe.problems]
+
+
+def _unknown_data(context: Context, recipe: Recipe) -> list[RecipeProblem]:
+    found: list[RecipeProblem] = []
+    for wish in recipe.wishes:
+        try:
+            resolve(context, str(wish.spec), kind=Kind.DATASET)
+        except NotFound as error:
+            found.append(RecipeProblem(wish.line or 0, wish.key, error.message))
+    return found

@@ -1,0 +1,288 @@
+"""Registers versions: the bytes stored, the record written, the refs created, all durable at once or not at all.
+
+It knows what a person says of a new version; how bytes and records lie in Git is the store's.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError
+from pacha_git.format.canonical import json_number
+from pacha_git.format.kinds import KINDS
+from pacha_git.format.record import FORMAT, make_record
+from pacha_git.git.changes import Changes, SharedObjectGone, changing
+from pacha_git.registry.reading.inspected import KEY
+from pacha_git.registry.reading.view import common
+from pacha_git.registry.versions.edges import Wish, edges_of, wishes
+from pacha_git.registry.versions.inspect import inspect_files
+from pacha_git.session.context import DECIDE_LOCK, Context
+from pacha_git.session.identity import Acting, acting_now
+from pacha_git.session.results import Progress, Registered
+from pacha_git.session.signing import COMMIT_NAMESPACE
+from pacha_git.store import records
+from pacha_git.store.events import read_attestations, read_ledger
+from pacha_git.store.payload import sources
+from pacha_git.store.payload.writer import Cost, PayloadWriter
+from pacha_git.vocabulary.names import REF_ROOT, Kind, Name, VersionId, name_prefix
+
+_DOCUMENT_LIMIT: Final = 512 << 10
+_ATTEMPTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be registered. Paths are files and folders on disk; see ``Collection.register`` for the rest."""
+
+    kind: Kind
+    name: str
+    version: str
+    paths: Sequence[Path]
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    purpose: str | None = None
+    data: Sequence[str] = ()
+    recipe: str | None = None
+    run: str | None = None
+    lineage: Sequence[str] = ()
+    document: Path | None = None
+    exclude: Sequence[str] = ()
+    follow_symlinks: bool = False
+    sign: bool | None = None
+    dry_run: bool = False
+
+
+class _TakenBack(Exception):
+    """Ends a dry run: all that was written is thrown away."""
+
+
+def register(context: Context, wanted: Wanted, progress: Progress | None = None) -> Registered:
+    """Register a version whose bytes are a payload.
+
+    Raises:
+        InvalidInput, NotFound: a word, a path or a target of lineage that can't be.
+        Conflict: the version exists already.
+        PachaError: a file can't be read, the disk is full, Git knows no identity.
+    """
+    version = VersionId.parse(wanted.kind, wanted.name, wanted.version)
+    check_free(context, version)
+    acting = acting_now()
+    documents = read_documents(wanted.kind, wanted.document)
+    found = sources.find(wanted.paths, exclude=wanted.exclude, follow_symlinks=wanted.follow_symlinks)
+    asked = wishes(wanted.lineage, wanted.data, wanted.recipe, wanted.run)
+    edges_of(context, version, asked)  # what can't be is said before the bytes are read
+    inspected, notices = inspect_files(found.files)
+    found = replace(found, notices=(*found.notices, *notices, *_document_notices(wanted, documents)))
+    values = _values(wanted, version, acting) | ({KEY: inspected} if inspected else {})
+    for attempt in range(_ATTEMPTS):
+        try:
+            return _attempt(context, wanted, version, values, documents, found, asked, progress, use_known=attempt == 0)
+        except SharedObjectGone:
+            if attempt == _ATTEMPTS - 1 or context.repo.overlay is not None:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _attempt(
+    context: Context,
+    wanted: Wanted,
+    version: VersionId,
+    values: Mapping[str, Any],
+    documents: Mapping[str, bytes],
+    found: sources.Sources,
+    asked: Sequence[Wish],
+    progress: Progress | None,
+    *,
+    use_known: bool,
+) -> Registered:
+    result: Registered | None = None
+    with suppress(_TakenBack), changing(context.repo, f"register {version}") as changes:
+        written = PayloadWriter(context.repo, changes, context.index, use_known=use_known).write(found.files, progress)
+        stored = create(
+            context, changes, version, {**values, "content": written.content}, documents, asked, wanted.sign
+        )
+        changes.move(version.payload_ref, written.commit, None)
+        result = registered(context, stored, written.cost, found.notices, dry_run=wanted.dry_run)
+        if wanted.dry_run:
+            raise _TakenBack
+        changes.afterwards(lambda: written.remember(context.index, version.payload_ref, changes.packs))
+    assert result is not None
+    return result
+
+
+def create(
+    context: Context,
+    changes: Changes,
+    version: VersionId,
+    values: Mapping[str, Any],
+    documents: Mapping[str, bytes],
+    asked: Sequence[Wish],
+    sign: bool | None,
+) -> records.Stored:
+    """Write the record of a new version that was found to be free, with its lineage as it stands now.
+
+    Raises:
+        Conflict: it exists by now.
+    """
+    if changes.lock(context.path / DECIDE_LOCK):
+        check_free(context, version)  # in a batch that had the lock already, nobody could come between
+    edges = edges_of(context, version, asked)
+    record = make_record({**values, "lineage": edges})
+    return records.write(changes, record, documents, context.signing.signer(sign, COMMIT_NAMESPACE))
+
+
+def _values(wanted: Wanted, version: VersionId, acting: Acting) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "format": FORMAT,
+        "kind": version.kind.value,
+        "name": str(version.name),
+        "version": str(version.version),
+        "created_at": acting.at,
+        "created_by": acting.identity,
+        "description": wanted.description,
+        "tags": {_tag(key): value for key, value in wanted.tags.items()},
+        "metrics": {key: _metric(key, value) for key, value in wanted.metrics.items()},
+    }
+    if wanted.kind is Kind.DATASET:
+        values["purpose"] = wanted.purpose or ""
+    return values
+
+
+def _tag(key: str) -> str:
+    if not key:
+        raise InvalidInput("a tag without a key", hint="as in --tag domain=finance")
+    return key
+
+
+def _metric(key: str, value: Any) -> int | float | str:
+    # numbers.Real: the scalars of numerical libraries are numbers too.
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise InvalidInput(f"metric {key} is no number: {value!r}", hint="as in --metric auc=0.93")
+    return json_number(int(value) if isinstance(value, numbers.Integral) else float(value))
+
+
+def registered(
+    context: Context, stored: records.Stored, cost: Cost, notices: tuple[str, ...], *, dry_run: bool
+) -> Registered:
+    """The new version as its caller sees it, with what it cost."""
+    version = stored.id
+    ledger = read_ledger(context.repo, version.kind, version.name)
+    attested = read_attestations(context.repo, version.kind, version.name)
+    return Registered(
+        **common(context, stored, ledger, attested),
+        stored_bytes=cost.stored_bytes,
+        new_bytes=cost.new_bytes,
+        shared_bytes=cost.shared_bytes,
+        notices=notices,
+        dry_run=dry_run,
+    )
+
+
+def read_documents(kind: Kind, path: Path | None) -> dict[str, bytes]:
+    """Read the card or datasheet that goes beside the record.
+
+    Raises:
+        NotFound, PachaError: it can't be read, is no UTF-8, or is too large.
+    """
+    if path is None:
+        return {}
+    what = KINDS[kind].documents[0]
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFound(f"no such file: {path}") from None
+    except OSError as error:
+        raise PachaError(f"can't read {path}: {error.strerror}") from None
+    if len(data) > _DOCUMENT_LIMIT:
+        raise PachaError(f"{path} is over {_DOCUMENT_LIMIT >> 10} KiB", hint="keep long text in the payload")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PachaError(f"{path} is not UTF-8 at byte {error.start}") from None
+    return {what: data}
+
+
+def _document_notices(wanted: Wanted, documents: Mapping[str, bytes]) -> list[str]:
+    """What is wrong with a card or datasheet, and what it says nothing of; it is registered as it is."""
+    if not documents:
+        return []
+    from pacha_git.format.documents.kinds import check_document
+    from pacha_git.registry.documents.documents import place  # most versions are registered without one
+
+    [data] = documents.values()
+    document = check_document(wanted.kind, data)
+    said = [f"Warning: {place(str(wanted.document), problem)}" for problem in document.problems]
+    if document.missing:
+        said.append(f"{wanted.document} says nothing yet on {', '.join(document.missing)}")
+    return said
+
+
+def check_free(context: Context, version: VersionId) -> None:
+    """Check that a version may be created.
+
+    Raises:
+        Conflict: it exists, one that differs only in ``+build`` does, or another name differs only in case.
+    """
+    taken = context.repo.ref(version.ref)
+    if taken is not None:
+        raise Conflict(
+            f"{version.kind.noun} {version.name} {version.version} exists already",
+            hint=f"give it another version; git pacha {version.kind.noun} get {version.spec} shows what is there",
+        )
+    same = _same_but_for_build_or_case(context, version)
+    if same:
+        raise Conflict(
+            f"{version.name} has version {same} already, which SemVer orders the same",
+            hint="change more than '+build' or case",
+        )
+    other = _other_case(context, version.kind, version.name)
+    if other:
+        raise Conflict(f"there is {other} already, which differs from {version.name} only in case", hint=f"use {other}")
+
+
+def _same_but_for_build_or_case(context: Context, version: VersionId) -> str | None:
+    """A version of the name that can't be told apart."""
+    prefix = name_prefix(version.kind, version.name)
+    alike = context.repo.alike_below(prefix, str(version.version))
+    return next((other for other in sorted(alike) if context.repo.ref(prefix + other) is not None), None)
+
+
+def _other_case(context: Context, kind: Kind, name: Name) -> str | None:
+    """A name that begins like this one, but in other letters."""
+    root = above = f"{REF_ROOT}{kind.plural}/"
+    for segment in name.split("/"):
+        spellings = context.repo.alike_below(above, segment)
+        if segment not in spellings:
+            return above[len(root) :] + min(spellings) if spellings else None
+        above += f"{segment}/"  # it exists as it is, so up to here nothing can differ from it
+    return None
+
+
+def name_clash(context: Context, fresh: Iterable[VersionId]) -> dict[VersionId, str]:
+    """Which of these new versions can't be beside what is here, or beside one another, and why."""
+    spellings: dict[tuple[Kind, str], str] = {}
+    builds: dict[tuple[Kind, str, str], VersionId] = {}
+    for known, _ in records.all_versions(context.repo):
+        _take_spelling(known, spellings, builds)
+    return {version: why for version in fresh if (why := _take_spelling(version, spellings, builds))}
+
+
+def _take_spelling(
+    version: VersionId, spellings: dict[tuple[Kind, str], str], builds: dict[tuple[Kind, str, str], VersionId]
+) -> str:
+    """Enter a version among those taken; says what it clashes with, if anything."""
+    segments = version.name.split("/")
+    for count in range(1, len(segments) + 1):
+        prefix = "/".join(segments[:count])
+        taken = spellings.setdefault((version.kind, prefix.lower()), prefix)
+        if taken != prefix:
+            return f"{taken} is here, which differs only in case"
+    key = (version.kind, str(version.name), version.version.without_build.lower())
+    other = builds.setdefault(key, version)
+    return "" if other == version else f"{other} is here, which differs only in build or case"

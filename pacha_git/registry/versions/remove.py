@@ -1,0 +1,112 @@
+"""Removes versions: the bytes of one that others may have, everything of one that nobody has.
+
+It knows what a tombstone is for; freeing the disk is gc's.
+"""
+
+from __future__ import annotations
+
+from pacha_git.errors import Conflict, InvalidInput
+from pacha_git.git.changes import Changes
+from pacha_git.ledger.statements import tombstone
+from pacha_git.registry.reading.view import info
+from pacha_git.registry.versions.attest import attest
+from pacha_git.session.context import Context
+from pacha_git.session.identity import acting_now
+from pacha_git.session.resolve import resolve
+from pacha_git.session.results import VersionInfo
+from pacha_git.store import records
+from pacha_git.store.events import ATTESTATIONS, EVENTS
+from pacha_git.store.notes import note_blobs, write_notes
+from pacha_git.vocabulary.names import REF_ROOT, Kind, Oid, VersionId, notes_ref
+
+
+def remove(
+    context: Context,
+    spec: str,
+    *,
+    kind: Kind,
+    version: str | None = None,
+    reason: str | None = None,
+    unpushed: bool = False,
+) -> VersionInfo:
+    """Remove a version.
+
+    Args:
+        context: The registry.
+        spec: Which; it must say a version.
+        kind: The kind.
+        version: What stood after ``-v``.
+        reason: Why; its payload goes, a tombstone and the record stay.
+        unpushed: As if it had never been registered, which only works while no remote has it.
+
+    Returns:
+        The version as it was (``unpushed``) or is now.
+
+    Raises:
+        InvalidInput: neither or both of a reason and ``unpushed``, or no version said.
+        NotFound: no such version.
+        Conflict: with ``unpushed``: a remote has it, or other versions come from it.
+    """
+    if bool(reason) == unpushed:
+        raise InvalidInput(
+            "say why with -m, or --unpushed",
+            hint="-m REASON removes the bytes and keeps the record; --unpushed undoes what no remote has",
+        )
+    if unpushed:
+        return _undo(context, spec, kind, version)
+    with context.deciding(f"rm {spec}") as changes:
+        found, _ = resolve(context, spec, kind=kind, version=version, exact=True)
+        shown = attest(context, str(found), [tombstone()], kind=kind, exact=True, reason=reason)
+        payload = context.repo.ref(found.payload_ref)
+        if payload is not None:
+            changes.move(found.payload_ref, None, payload)
+    return shown
+
+
+def _undo(context: Context, spec: str, kind: Kind, version: str | None) -> VersionInfo:
+    with context.deciding(f"rm --unpushed {spec}") as changes:
+        found, commit = resolve(context, spec, kind=kind, version=version, exact=True)
+        shown = info(context, records.read(context.repo, commit))
+        _refuse_if_needed(context, found, commit)
+        changes.move(found.ref, None, commit)
+        payload = context.repo.ref(found.payload_ref)
+        if payload is not None:
+            changes.move(found.payload_ref, None, payload)
+        for what in (EVENTS, ATTESTATIONS):
+            _drop_notes(context, changes, found, commit, what)
+    return shown
+
+
+def _refuse_if_needed(context: Context, version: VersionId, commit: Oid) -> None:
+    suffix = "pacha/" + version.ref[len(REF_ROOT) :]
+    seen = context.repo.refs_below("refs/remotes/").items()
+    having = [ref.split("/")[2] for ref, oid in seen if ref.endswith("/" + suffix) and oid == commit]
+    if having:
+        raise Conflict(
+            f"{having[0]} has {version} already",
+            hint=f"git pacha {version.kind.noun} rm {version.spec} -m REASON removes its bytes",
+        )
+    children = context.catalogue.children(commit)
+    if children:
+        raise Conflict(f"{children[0]} comes from {version}", hint=f"remove {children[0]} first")
+    runs = context.catalogue.child_runs(commit)
+    if runs:
+        raise Conflict(f"run {runs[0]} worked with {version}, and runs stay", hint="-m REASON removes its bytes")
+
+
+def _drop_notes(context: Context, changes: Changes, version: VersionId, commit: Oid, what: str) -> None:
+    """Take the version's events out of its name's notes: nobody else has use for them."""
+    ref = notes_ref(version.kind, version.name, what)
+    tip = context.repo.ref(ref)
+    annotated = note_blobs(context.repo, tip) if tip is not None else {}
+    if commit not in annotated:
+        return
+    if len(annotated) == 1:
+        changes.move(ref, None, tip)
+        return
+    acting = acting_now()
+    message = f"undo {version}\n"
+    new = write_notes(
+        context.repo, changes, tip, {commit: b""}, identity=acting.identity, seconds=acting.seconds, message=message
+    )
+    changes.move(ref, new, tip)

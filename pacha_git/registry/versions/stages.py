@@ -1,0 +1,186 @@
+"""Moves versions between stages and aliases between versions, and tells who moved what: the events of a name.
+
+It knows which moves a person means; whether one is legal, and what a history comes to, is the ledger's.
+"""
+
+from __future__ import annotations
+
+from pacha_git.errors import InvalidInput, NotFound, PachaError
+from pacha_git.format.event import Statement, signed_part
+from pacha_git.format.record import Target
+from pacha_git.ledger import stages as ways
+from pacha_git.ledger.events import Entry, Ledger
+from pacha_git.ledger.statements import alias_event, stage_event
+from pacha_git.registry.reading.view import info
+from pacha_git.session.context import Context
+from pacha_git.session.resolve import no_such_name, resolve
+from pacha_git.session.results import HistoryEntry, StageChange, VersionInfo
+from pacha_git.session.signing import EVENT_NAMESPACE
+from pacha_git.store import records
+from pacha_git.store.events import EVENTS, append, read_attestations, read_ledger
+from pacha_git.vocabulary.names import Alias, Kind, Name, Oid, Stage, VersionId
+from pacha_git.vocabulary.specs import parse_spec
+
+
+def stage(
+    context: Context,
+    spec: str,
+    target: str,
+    *,
+    kind: Kind,
+    version: str | None = None,
+    reason: str | None = None,
+    replace: bool = False,
+    sign: bool | None = None,
+) -> StageChange:
+    """Move a version to a stage, recording every step on the way.
+
+    Args:
+        context: The registry.
+        spec: Which version; it must say one.
+        target: The stage, or a synonym.
+        kind: The kind.
+        version: What stood after ``-v``.
+        reason: Why.
+        replace: Whether the versions that are in the stage now are archived.
+        sign: Whether the events are signed; None: as ``pacha.sign.default`` says.
+
+    Raises:
+        InvalidInput: an unknown stage, or no version said.
+        NotFound: no such version.
+        PachaError: there is no way from its stage to this one, or its payload was removed.
+    """
+    wanted = Stage.parse(target)
+    author = context.author(sign)
+    with context.deciding(f"stage {spec}") as changes:
+        found, commit = resolve(context, spec, kind=kind, version=version, exact=True)
+        _refuse_removed(context, found, commit, wanted)
+        ledger = read_ledger(context.repo, found.kind, found.name)
+        steps = _steps(context, found, ledger.stage(commit), wanted)
+        others = _others_in(context, found, ledger, wanted)
+        archived = others if replace else []
+        statements = [(records.read(context.repo, commit).target, stage_event(*step)) for step in steps]
+        statements += [(_target(context, each), stage_event(wanted, Stage.ARCHIVED)) for each in archived]
+        if statements:
+            append(context.repo, changes, EVENTS, statements, ledger.tips, author, reason)
+    return StageChange(
+        kind=found.kind.value,
+        name=found.name,
+        version=str(found.version),
+        stage=wanted.value,
+        steps=tuple((a.value, b.value) for a, b in steps),
+        archived=tuple(str(each.version) for each in archived),
+        warnings=() if replace else _warnings(found, others, wanted),
+    )
+
+
+def _refuse_removed(context: Context, version: VersionId, commit: Oid, wanted: Stage) -> None:
+    if wanted is Stage.ARCHIVED:
+        return
+    if commit in read_attestations(context.repo, version.kind, version.name).removed:
+        raise PachaError(f"the payload of {version} was removed", hint="register its bytes as another version")
+
+
+def _steps(context: Context, version: VersionId, now: Stage, wanted: Stage) -> list[tuple[Stage, Stage]]:
+    steps = ways.steps(now, wanted)
+    if len(steps) > 1 and context.settings.settings.policy.get("single_steps") is True:
+        raise PachaError(
+            f"{version} is in {now.value}: the policy of this registry wants every step taken by itself",
+            hint=f"git pacha {version.kind.noun} stage {version.spec} -t {steps[0][1].value}",
+        )
+    return steps
+
+
+def _others_in(context: Context, version: VersionId, ledger: Ledger, stage_: Stage) -> list[VersionId]:
+    """The other versions in a stage, if it is one that people serve from."""
+    if stage_ not in (Stage.PRODUCTION, Stage.STAGING):
+        return []
+    versions = records.versions_of(context.repo, version.kind, version.name)
+    return [
+        VersionId(version.kind, version.name, other)
+        for other, commit in versions.items()
+        if other != version.version and ledger.stage(commit) is stage_
+    ]
+
+
+def _warnings(version: VersionId, others: list[VersionId], wanted: Stage) -> tuple[str, ...]:
+    higher = [other for other in others if other.version > version.version]
+    if not higher:
+        return ()
+    best = max(higher, key=lambda other: other.version)
+    return (
+        f"{best.version} is in {wanted.value} too, so {version.name}@{wanted.value} stays {best.version};"
+        " --replace archives the others",
+    )
+
+
+def _target(context: Context, version: VersionId) -> Target:
+    return records.read_version(context.repo, version).target
+
+
+def alias(
+    context: Context,
+    name: str,
+    word: str,
+    *,
+    kind: Kind,
+    version: str | None = None,
+    unset: bool = False,
+    reason: str | None = None,
+    sign: bool | None = None,
+) -> VersionInfo:
+    """Let an alias name a version, or nothing.
+
+    Returns:
+        The version that it names now, or that it named before it was unset.
+
+    Raises:
+        InvalidInput: a word that can't be an alias, or both or neither of a version and ``unset``.
+        NotFound: no such version, or no such alias to unset.
+    """
+    chosen = Alias.parse(word)
+    if unset == (version is not None or parse_spec(name).selector is not None):
+        raise InvalidInput("say a version with -v, or --unset", hint=f"as in alias {name} {word} -v 1.0.0")
+    author = context.author(sign)
+    with context.deciding(f"alias {name} {word}") as changes:
+        found, commit = _aliased(context, name, chosen, kind) if unset else resolve(
+            context, name, kind=kind, version=version, exact=True
+        )  # fmt: skip
+        ledger = read_ledger(context.repo, found.kind, found.name)
+        if unset or ledger.aliases.get(chosen) != commit:
+            stored = records.read(context.repo, commit)
+            said: Statement = alias_event(chosen, "unset" if unset else "set")
+            append(context.repo, changes, EVENTS, [(stored.target, said)], ledger.tips, author, reason)
+    return info(context, records.read(context.repo, commit))
+
+
+def _aliased(context: Context, name: str, word: Alias, kind: Kind) -> tuple[VersionId, Oid]:
+    spec = parse_spec(name).with_kind(kind)
+    commit = read_ledger(context.repo, kind, spec.name).aliases.get(word)
+    if commit is None:
+        raise NotFound(f"{spec.name} has no alias {word}", hint=f"git pacha {kind.noun} history {spec.name}")
+    return records.read(context.repo, commit).id, commit
+
+
+def history(context: Context, name: str, *, kind: Kind) -> list[HistoryEntry]:
+    """Everything that ever happened to the stages and aliases of a name, oldest first.
+
+    Raises:
+        NotFound: no such name.
+    """
+    spec = parse_spec(name).with_kind(kind)
+    versions = records.versions_of(context.repo, kind, spec.name)
+    if not versions:
+        raise no_such_name(context, kind, spec.name)
+    only = resolve(context, name, kind=kind)[1] if spec.selector is not None else None
+    entries = read_ledger(context.repo, kind, Name(spec.name)).history
+    return [_shown(context, entry) for entry in entries if only is None or entry.commit == only]
+
+
+def _shown(context: Context, entry: Entry) -> HistoryEntry:
+    event = entry.event
+    signer = context.signing.shown(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at) if event.sig else None
+    row = entry.row(signer)
+    row["from_"] = row.pop("from")
+    row["reason"] = row["reason"] or None
+    return HistoryEntry(**row)

@@ -1,0 +1,123 @@
+"""What every verb works on: the repository, its side index, its settings, and who is acting.
+
+It opens them and keeps them together; it refuses to know what any verb does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pacha_git.git.repo import GitRepository
+from pacha_git.git.weak import weakly
+from pacha_git.session.identity import Acting, acting_now
+from pacha_git.session.signing import Signing
+from pacha_git.store.events import Author
+from pacha_git.store.records import Stored
+from pacha_git.store.settings import StoredSettings, read_settings
+
+if TYPE_CHECKING:
+    from pacha_git.git.changes import Changes
+    from pacha_git.store.catalogue.database import Database
+    from pacha_git.store.catalogue.versions import Catalogue
+    from pacha_git.store.payload.index import DedupIndex
+    from pacha_git.trust.signers import Signers
+
+DECIDE_LOCK: Final = "pacha/decide.lock"
+
+
+class Context:
+    """One registry, opened.
+
+    Args:
+        path: Its folder.
+        project: What the catalogue keeps of a record beside the record itself.
+
+    Raises:
+        NotFound: the folder is no registry.
+        PachaError: it is of a newer format, or uses SHA-256 or reftable.
+    """
+
+    def __init__(self, path: Path, project: Callable[[Stored], dict[str, Any]]) -> None:
+        self._project = project
+        self.repo = GitRepository(path)
+        self.repo.settle = weakly(self._settle)
+        self.repo.vouch = weakly(self._vouch)
+        # Reading them is what finds a folder that is no registry, or one of a newer format.
+        self._settings = read_settings(self.repo)
+
+    @property
+    def path(self) -> Path:
+        """The registry's folder."""
+        return self.repo.path
+
+    def _vouch(self) -> Callable[[Iterable[Path]], None]:
+        from pacha_git.store.payload.soundness import Soundness
+
+        return Soundness(self.repo, self.index, set()).remembering()
+
+    def _settle(self) -> None:
+        from pacha_git.store.upkeep import tidy
+
+        tidy(self.repo, self.index)
+
+    @property
+    def settings(self) -> StoredSettings:
+        """The settings as they stand now."""
+        if self.repo.ref("refs/pacha/registry") != self._settings.commit:
+            self._settings = read_settings(self.repo)
+        return self._settings
+
+    @property
+    def registry_id(self) -> str:
+        """The UUID of this registry."""
+        return self.settings.settings.registry
+
+    # What a command seldom needs is loaded when it does: to load all of it takes as long as to answer.
+
+    @cached_property
+    def database(self) -> Database:
+        """The file of caches."""
+        from pacha_git.store.catalogue.database import Database
+
+        return Database(self.path)
+
+    @cached_property
+    def index(self) -> DedupIndex:
+        """What is known to be stored."""
+        from pacha_git.store.payload.index import DedupIndex
+
+        return DedupIndex(self.database)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The searchable projection."""
+        from pacha_git.store.catalogue.versions import Catalogue
+
+        return Catalogue(self.repo, self.database, self._project)
+
+    @cached_property
+    def signing(self) -> Signing:
+        """Signs and verifies by this registry's settings."""
+        return Signing(weakly(self._signers))
+
+    def _signers(self) -> Signers:
+        return self.settings.signers
+
+    def author(self, sign: bool | None, acting: Acting | None = None) -> Author:
+        """Who makes an event now, with a key if ``sign`` (None: as ``sign.default`` says)."""
+        acting = acting or acting_now()
+        signer = self.signing.signer(sign, "pacha-event")
+        return Author(self.registry_id, acting.identity, acting.seconds, acting.at, signer)
+
+    @contextlib.contextmanager
+    def deciding(self, reason: str) -> Iterator[Changes]:
+        """Changes that depend on the events read within: on this machine one decides after the other."""
+        from pacha_git.git.changes import changing
+
+        with changing(self.repo, reason) as changes:
+            changes.lock(self.path / DECIDE_LOCK)
+            yield changes

@@ -1,0 +1,54 @@
+"""Who is acting, and when: the Git identity of the person, and the clock.
+
+It knows where Git keeps the two lines; what is done with them it refuses to know.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import NamedTuple
+
+from pacha_git.errors import InvalidInput, PachaError
+from pacha_git.format.grammar import check_identity, time_text
+from pacha_git.session import gitconfig
+
+
+class Acting(NamedTuple):
+    """Someone doing something now: ``Name <email>``, and seconds since 1970."""
+
+    identity: str
+    seconds: int
+
+    @property
+    def at(self) -> str:
+        """The time as ``YYYY-MM-DDTHH:MM:SSZ``."""
+        return time_text(self.seconds)
+
+
+def acting_now() -> Acting:
+    """The person at the keyboard, by the clock of this machine.
+
+    Raises:
+        PachaError: Git knows no name or email.
+    """
+    return Acting(git_identity(), int(time.time()))
+
+
+def git_identity() -> str:
+    """``Name <email>`` as Git would write it: from ``GIT_AUTHOR_*``, else ``user.name`` and ``user.email``.
+
+    Raises:
+        PachaError: there is none, or it can't stand in a commit.
+    """
+    name = os.environ.get("GIT_AUTHOR_NAME") or os.environ.get("GIT_COMMITTER_NAME") or gitconfig.value("user.name")
+    email = os.environ.get("GIT_AUTHOR_EMAIL") or os.environ.get("GIT_COMMITTER_EMAIL") or gitconfig.value("user.email")
+    if not name or not email:
+        raise PachaError(
+            "Git does not know who you are",
+            hint='git config --global user.name "Your Name"; git config --global user.email you@example.org',
+        )
+    try:
+        return check_identity(f"{name.strip()} <{email.strip()}>")
+    except InvalidInput as error:
+        raise PachaError(error.message, hint=error.hint) from None

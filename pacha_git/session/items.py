@@ -1,0 +1,191 @@
+"""What travels under one ref, a version or a run, as those who move it see it: both are the same to them.
+
+It knows refs, targets and content; how anything moves, and what it is good for, it refuses to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pacha_git.errors import InvalidInput
+from pacha_git.format.record import Content, Target
+from pacha_git.git.repo import GitRepository
+from pacha_git.store import records
+from pacha_git.store.events import read_attestations
+from pacha_git.store.payload.tree import payload_commit_oid
+from pacha_git.store.runs import commits as run_commits
+from pacha_git.store.runs.commits import RUNS_ROOT, StoredRun, parse_run_ref, run_payload_ref, run_ref
+from pacha_git.vocabulary.names import (
+    NOTES_ROOT,
+    PAYLOAD_ROOT,
+    REF_ROOT,
+    VERSIONED_KINDS,
+    Address,
+    Kind,
+    Oid,
+    VersionId,
+    parse_record_ref,
+)
+
+RECORD_ROOTS: Final = tuple(f"{REF_ROOT}{kind.plural}/" for kind in VERSIONED_KINDS)
+ITEM_ROOTS: Final = (*RECORD_ROOTS, RUNS_ROOT)
+
+Where = Callable[[str], Iterable[Oid]]
+"""Where a ref stands, as far as is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A version, or a run as one of its commits has it.
+
+    Attributes:
+        ref: Where it lies.
+        payload_ref: Where its bytes lie, if it has any.
+        commit: Its newest commit.
+        chain: All commits of a run that were read, newest first; of a version the one.
+        content: What its bytes are.
+        targets: What it comes from.
+        own: How an edge names it.
+        version: Which version it is; None for a run.
+    """
+
+    ref: str
+    payload_ref: str
+    commit: Oid
+    chain: tuple[Oid, ...]
+    content: Content | None
+    targets: tuple[Target, ...]
+    own: Target
+    version: VersionId | None
+
+    @property
+    def label(self) -> str:
+        """How a person names it."""
+        return str(self.version) if self.version is not None else f"run:{self.own.name}"
+
+    @property
+    def payload_commit(self) -> Oid | None:
+        """The commit that its bytes have everywhere; None if it has none."""
+        if self.content is None:
+            return None
+        return payload_commit_oid(Oid(self.content.tree), Address(self.content.address))
+
+
+def is_item(ref: str) -> bool:
+    """Whether a version or a run lies under a ref of this kind."""
+    return ref.startswith(ITEM_ROOTS)
+
+
+def parse_item_ref(ref: str) -> VersionId | str:
+    """The version, or the id of the run, that a ref spells.
+
+    Raises:
+        InvalidInput: it breaks the grammar, or is no such ref.
+    """
+    found = parse_run_ref(ref) if ref.startswith(RUNS_ROOT) else parse_record_ref(ref)
+    if found is None:
+        raise InvalidInput(f"{ref} is no ref of the format")
+    return found
+
+
+def read_item(repo: GitRepository, ref: str, commit: Oid) -> Item:
+    """Read what lies under a ref, taking its own word; errors as ``records.read`` and ``runs.read``."""
+    return _run(run_commits.read(repo, commit)) if ref.startswith(RUNS_ROOT) else _version(records.read(repo, commit))
+
+
+def read_item_checked(repo: GitRepository, ref: str, commit: Oid) -> Item:
+    """Read what lies under a ref with every check that its own bytes allow.
+
+    Raises:
+        NotFound, Corrupt: with what is wrong.
+    """
+    if ref.startswith(RUNS_ROOT):
+        return _run(run_commits.read_checked(repo, commit, ref))
+    return _version(records.read_checked(repo, commit, ref))
+
+
+def _version(stored: records.Stored) -> Item:
+    return Item(
+        ref=stored.id.ref,
+        payload_ref=stored.id.payload_ref,
+        commit=stored.commit,
+        chain=(stored.commit,),
+        content=stored.record.content,
+        targets=tuple(edge.target for edge in stored.record.lineage),
+        own=stored.target,
+        version=stored.id,
+    )
+
+
+def _run(stored: StoredRun) -> Item:
+    return Item(
+        ref=run_ref(stored.record.id),
+        payload_ref=run_payload_ref(stored.record.id),
+        commit=stored.commit,
+        chain=stored.chain,
+        content=stored.record.content,
+        targets=tuple(edge.target for edge in stored.record.inputs),
+        own=stored.target,
+        version=None,
+    )
+
+
+def is_removed(repo: GitRepository, item: Item) -> bool:
+    """Whether somebody removed its bytes for good."""
+    version = item.version
+    return version is not None and item.commit in read_attestations(repo, version.kind, version.name).removed
+
+
+def ref_of_target(target: Target) -> str:
+    """The ref that an edge's target lies under.
+
+    Raises:
+        InvalidInput: its name or version breaks the grammar.
+    """
+    if target.kind == Kind.RUN.value or target.version is None:
+        return run_ref(target.name)
+    return VersionId.parse(Kind(target.kind), target.name, target.version).ref
+
+
+def payload_ref_of_target(target: Target) -> str:
+    """The ref that the bytes of an edge's target lie under."""
+    return ref_of_target(target).replace(REF_ROOT, PAYLOAD_ROOT, 1)
+
+
+def broken_edge(repo: GitRepository, item: Item, coming: Mapping[str, Item], here: Where) -> str:
+    """What is wrong with the lineage of an item; empty if each target is at hand with the record that the edge says.
+
+    Args:
+        repo: Where objects are read.
+        item: The item.
+        coming: Sound items that would be there with it, by ref.
+        here: Where a ref stands already.
+    """
+    for target in item.targets:
+        ref = ref_of_target(target)
+        wanted = Oid(target.commit)
+        commits = coming[ref].chain if ref in coming else ()
+        if wanted not in commits and not any(_leads_to(repo, ref, tip, wanted) for tip in here(ref)):
+            return f"it comes from {target}, which is not at {wanted[:12]} there"
+        own = coming[ref].own if ref in coming and coming[ref].commit == wanted else read_item(repo, ref, wanted).own
+        if own != target:
+            return f"it comes from {target}, whose record is another"
+    return ""
+
+
+def _leads_to(repo: GitRepository, ref: str, tip: Oid, wanted: Oid) -> bool:
+    """Whether a ref that stands at ``tip`` stands at a commit or, for a run, at a later one."""
+    return tip == wanted or (ref.startswith(RUNS_ROOT) and wanted in run_commits.history(repo, tip))
+
+
+def differing(refs: Mapping[str, Oid], others: Mapping[str, Oid]) -> dict[str, Oid]:
+    """Those of the refs that are missing or elsewhere among the others; there may be hundreds of thousands."""
+    where = others.get
+    return {ref: oid for ref, oid in refs.items() if where(ref) != oid}
+
+
+def refs_here(repo: GitRepository) -> dict[str, Oid]:
+    """All refs of ours that travel as records or events: versions, runs, notes."""
+    return {ref: oid for root in (*ITEM_ROOTS, NOTES_ROOT) for ref, oid in repo.refs_below(root).items()}

@@ -1,0 +1,133 @@
+"""What checking, counting and keeping found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pacha_git.session.results.plain import Json, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What ``verify`` found about one version; ``payload_ok`` None: the bytes are not here."""
+
+    kind: str
+    name: str
+    version: str
+    ok: bool
+    signer: str | None
+    payload_ok: bool | None
+    problems: tuple[str, ...]
+
+    def to_json(self) -> Json:
+        """The contract's keys."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """How much is here. ``payload_bytes`` as registered, ``stored_bytes`` as they lie on disk."""
+
+    models: int
+    datasets: int
+    recipes: int
+    runs: int
+    versions: int
+    payload_bytes: int
+    stored_bytes: int
+    chunks: int
+
+    def to_json(self) -> Json:
+        """The contract's keys."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class FsckReport:
+    """What ``fsck`` looked at and what is wrong."""
+
+    checked: int
+    problems: tuple[str, ...] = ()
+
+    def to_json(self) -> Json:
+        """``{checked, problems}``."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class GcReport:
+    """What ``gc`` freed, or with a dry run would free; ``removed`` names what goes and why."""
+
+    freed_bytes: int
+    kept: int
+    removed: tuple[str, ...] = ()
+    dry_run: bool = False
+
+    def to_json(self) -> Json:
+        """``{freed_bytes, kept, removed}``."""
+        return plain(self, leave_out=("dry_run",))
+
+
+@dataclass(frozen=True, slots=True)
+class Evicted:
+    """What was dropped here because ``remote`` has it; ``size`` as registered.
+
+    ``version`` is None for a run, ``remote`` for what was removed and nobody is to have.
+    """
+
+    kind: str
+    name: str
+    version: str | None
+    size: int
+    remote: str | None
+
+    def to_json(self) -> Json:
+        """All fields."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing ``doctor`` looked at: ``ok``, ``fixed`` or ``problem``, and what to do."""
+
+    check: str
+    state: str
+    message: str
+    hint: str = ""
+
+    def to_json(self) -> Json:
+        """All fields."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeProblem:
+    """What is wrong with a recipe, and where.
+
+    ``line`` counts from 1 (0: the file as a whole), ``column`` too (None where the TOML itself can be read).
+    """
+
+    line: int
+    key: str
+    message: str
+    column: int | None = None
+
+    def to_json(self) -> Json:
+        """All fields."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInfo:
+    """A key that signs here, or a signer that is trusted; ``private`` tells whether the private half is here."""
+
+    name: str
+    fingerprint: str
+    path: str | None = None
+    principal: str | None = None
+    private: bool = False
+    trusted: bool = field(default=False)
+
+    def to_json(self) -> Json:
+        """All fields."""
+        return plain(self)

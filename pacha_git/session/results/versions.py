@@ -1,0 +1,133 @@
+"""What is said of one version, or of a name by its latest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pacha_git.session.results.plain import Json, plain
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """One version as people see it: its record, and what was decided about it since.
+
+    ``size`` and the byte counts are bytes; times are ``YYYY-MM-DDTHH:MM:SSZ``; ``payload`` is here, thin or removed.
+    """
+
+    kind: str
+    name: str
+    version: str
+    stage: str
+    aliases: tuple[str, ...]
+    description: str
+    address: str
+    size: int
+    file_count: int
+    created_at: str
+    created_by: str
+    commit: str
+    tags: Mapping[str, str]
+    metrics: Mapping[str, Any]
+    lineage: tuple[Json, ...]
+    signed_by: str | None
+    payload: str
+    purpose: str | None = None
+
+    def to_json(self) -> Json:
+        """The contract's keys for a version."""
+        return plain(self)
+
+    def json_text(self) -> str:
+        """The same as JSON."""
+        return json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False)
+
+
+class Source(Protocol):
+    """Where the fields of listed versions can be had; what it knows each by, the source itself has said."""
+
+    def glance(self, row: Any) -> Mapping[str, Any]:
+        """Some of the fields, quickly."""
+
+    def fields(self, row: Any) -> Mapping[str, Any]:
+        """All fields."""
+
+    def text(self, row: Any) -> str | None:
+        """The JSON of all fields, if it lies ready."""
+
+
+class ListedVersion(VersionInfo):
+    """One of perhaps a hundred thousand versions: a field is read when somebody asks for it."""
+
+    __slots__ = ("_row", "_source")
+    _row: Any
+    _source: Source
+
+    @classmethod
+    def of(cls, source: Source, row: Any) -> ListedVersion:
+        """A version whose fields are to be had there by this row."""
+        listed = cls.__new__(cls)
+        object.__setattr__(listed, "_source", source)
+        object.__setattr__(listed, "_row", row)
+        return listed
+
+    def __getattr__(self, name: str) -> Any:
+        # Python asks here for what has no value yet.
+        if name not in VersionInfo.__slots__:
+            raise AttributeError(name)
+        found = self._source.glance(self._row)
+        for field, value in (found if name in found else self._source.fields(self._row)).items():
+            object.__setattr__(self, field, value)
+        return object.__getattribute__(self, name)
+
+    def json_text(self) -> str:
+        """As every version's; most lie ready."""
+        source = getattr(self, "_source", None)  # a copy has none
+        return (source.text(self._row) if source is not None else None) or VersionInfo.json_text(self)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionDetail(VersionInfo):
+    """A version with its files, what they say of themselves, and its document (what ``get`` shows)."""
+
+    files: tuple[Json, ...] = ()
+    formats: tuple[Json, ...] = ()
+    document_key: str = ""
+    document: Any = None
+
+    def to_json(self) -> Json:
+        """The keys of a version, ``files``, ``formats``, and ``card``, ``datasheet`` or ``recipe``."""
+        value = plain(self, leave_out=("document_key", "document"))
+        if self.document_key:
+            value[self.document_key] = self.document
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Registered(VersionInfo):
+    """A version just registered, and what it cost.
+
+    ``stored_bytes`` are new on disk, ``new_bytes`` the same before compression, ``shared_bytes`` were here already.
+    """
+
+    stored_bytes: int = 0
+    new_bytes: int = 0
+    shared_bytes: int = 0
+    notices: tuple[str, ...] = ()
+    dry_run: bool = False
+
+    def to_json(self) -> Json:
+        """The keys of a version and the three counts."""
+        value = plain(self, leave_out=("notices", "dry_run"))
+        if self.dry_run:
+            value["dry_run"] = True
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class NameInfo(VersionInfo):
+    """A name by its latest version, with how many ``versions`` it has."""
+
+    versions: int = 0

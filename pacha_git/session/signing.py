@@ -1,0 +1,150 @@
+"""Puts signatures on commits and events, and says whose signature one is.
+
+It knows where a person's keys lie and what ``sign.default`` says; the bytes of keys and signatures are trust's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pacha_git.errors import InvalidInput, NotFound, PachaError, VerificationFailed
+from pacha_git.session import gitconfig
+
+if TYPE_CHECKING:
+    from pacha_git.trust.keypair import KeyPair
+    from pacha_git.trust.signers import Signers
+
+COMMIT_NAMESPACE: Final = "git"
+EVENT_NAMESPACE: Final = "pacha-event"
+DEFAULT_KEY: Final = "id_ed25519"
+_SIGN_DEFAULT: Final = "pacha.sign.default"
+_SIGN_KEY: Final = "pacha.sign.key"
+_OTHERS: Final = 0o077
+_ask_passphrase: Callable[[Path], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBy:
+    """Who made a signature that is right for its bytes: the fingerprint, and the principal if the key is trusted."""
+
+    fingerprint: str
+    principal: str | None
+
+    @property
+    def shown(self) -> str:
+        """The principal, or the bare fingerprint of a key that nobody here vouches for."""
+        return self.principal or self.fingerprint
+
+
+def keys_folder() -> Path:
+    """Where ``key generate`` puts keys."""
+    return Path.home() / ".pacha" / "keys"
+
+
+def default_key_path() -> Path | None:
+    """The key that signs: ``pacha.sign.key`` of the Git configuration, else the default one if it is there."""
+    said = gitconfig.value(_SIGN_KEY)
+    if said:
+        path = Path(said).expanduser()
+        return path if path.is_absolute() or path.exists() else keys_folder() / said
+    path = keys_folder() / DEFAULT_KEY
+    return path if path.exists() else None
+
+
+def load_key(path: Path) -> KeyPair:
+    """Read a private key; whoever may ask for a passphrase is asked for that of an encrypted one.
+
+    Raises:
+        NotFound: no such file.
+        PachaError: it can't be read, or others can read it too.
+        InvalidInput: it is no key, or its passphrase is wrong or missing.
+    """
+    from pacha_git.trust.keypair import PassphraseWanted, load_private
+
+    data = _read_private(path)
+    try:
+        return load_private(data)
+    except PassphraseWanted:
+        if _ask_passphrase is None:
+            raise
+        return load_private(data, _ask_passphrase(path))
+
+
+def _read_private(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            said = os.fstat(file.fileno())
+            if said.st_uid == os.getuid() and said.st_mode & _OTHERS:
+                raise PachaError(
+                    f"others can read the private key {path} (its mode is {said.st_mode & 0o777:04o})",
+                    hint=f"chmod 600 {path}",
+                )
+            return file.read()
+    except FileNotFoundError:
+        raise NotFound(f"no key at {path}", hint="make one with: git pacha key generate") from None
+    except OSError as error:
+        raise PachaError(f"can't read the key {path}: {error.strerror}") from None
+
+
+def ask_passphrases_with(ask: Callable[[Path], str] | None) -> None:
+    """Let ``ask`` be called for the passphrase of an encrypted key; None: such a key is refused."""
+    global _ask_passphrase  # one person, one terminal: a registry has no say in it
+    _ask_passphrase = ask
+
+
+class Signing:
+    """Signs, and verifies by those who are trusted."""
+
+    def __init__(self, signers: Callable[[], Signers]) -> None:
+        self._signers = signers
+
+    def signer(self, sign: bool | None, namespace: str) -> Callable[[bytes], str] | None:
+        """What makes signatures, or None if nothing is to be signed.
+
+        Args:
+            sign: Yes, no, or None: as ``pacha.sign.default`` says.
+            namespace: What the signatures are for.
+
+        Raises:
+            PachaError: it is to be signed, and there is no key.
+        """
+        if sign is None:
+            sign = gitconfig.truth(_SIGN_DEFAULT)
+        if not sign:
+            return None
+        path = default_key_path()
+        if path is None:
+            raise PachaError("there is no key to sign with", hint="make one with: git pacha key generate")
+        pair = load_key(path)
+
+        def sign_bytes(message: bytes) -> str:
+            from pacha_git.trust import sshsig
+
+            return sshsig.sign(pair, message, namespace)
+
+        return sign_bytes
+
+    def signed_by(self, signature: str, message: bytes, namespace: str, at: str) -> SignedBy:
+        """Whose signature it is.
+
+        Raises:
+            VerificationFailed: it is not a signature over these bytes.
+        """
+        from pacha_git.trust import sshsig
+
+        key = sshsig.verify(signature, message, namespace)
+        principal = self._signers().principal_of(key, namespace=namespace, at=at)
+        return SignedBy(key.fingerprint, principal)
+
+    def shown(self, signature: str | None, message: bytes, namespace: str, at: str) -> str | None:
+        """Whose good signature it is, for showing; None for no signature or a bad one (``verify`` tells which)."""
+        if signature is None:
+            return None
+        try:
+            return self.signed_by(signature, message, namespace, at).shown
+        except (VerificationFailed, InvalidInput):
+            return None

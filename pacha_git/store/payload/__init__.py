@@ -1,0 +1,1 @@
+"""The bytes of versions: written as payload commits, read back, checked."""

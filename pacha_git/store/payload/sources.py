@@ -1,0 +1,232 @@
+"""Which files on disk become a payload, and under which paths; it reads folders and no file's bytes.
+
+The rules are the contract's: one file keeps its name, a folder gives the paths below it, of several each lies under its
+own last name.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from pathlib import Path
+from struct import Struct
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pacha_git.errors import InvalidInput, NotFound, PachaError
+from pacha_git.format.paths import check_paths
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
+
+IGNORE_FILE: Final = ".pachaignore"
+_GIT: Final = ".git"
+_MARK: Final = Struct("<5Q")
+# File systems have times before 1970 and after 2262, which a signed word of nanoseconds does not hold.
+_WORD: Final = 2**64 - 1
+
+
+class NotRegular(PachaError):
+    """A link, or a device or pipe, where only regular files are stored."""
+
+
+class SourceFile(NamedTuple):
+    """A regular file to be stored; small, for there may be hundreds of thousands.
+
+    Attributes:
+        path: In the payload.
+        location: Where it lies.
+        mode: ``644`` or ``755``.
+        size: Bytes, by its stat.
+        mark: Its device, inode, size, mtime and ctime in ns: two that are equal are the same file, unchanged.
+    """
+
+    path: str
+    location: str
+    mode: str
+    size: int
+    mark: bytes
+
+
+def source_file(path: str, location: str, status: os.stat_result) -> SourceFile:
+    """A file by its stat."""
+    size, mtime, ctime = status.st_size, status.st_mtime_ns & _WORD, status.st_ctime_ns & _WORD
+    mark = _MARK.pack(status.st_dev, status.st_ino, size, mtime, ctime)
+    return SourceFile(path, location, "755" if status.st_mode & stat.S_IXUSR else "644", size, mark)
+
+
+def is_still(file: SourceFile, now: os.stat_result) -> bool:
+    """Whether an open file is, by its stat, the one that was found; its mode or number of links may be another."""
+    _, inode, size, mtime, _ = _MARK.unpack(file.mark)
+    return bool((now.st_size, now.st_mtime_ns & _WORD, now.st_ino) == (size, mtime, inode))
+
+
+def touched_ns(mark: bytes) -> int:
+    """When a file was last changed, in contents or otherwise, in ns since 1970; far in the future if it was before."""
+    _, _, _, mtime, ctime = _MARK.unpack(mark)
+    return int(max(mtime, ctime))
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What was found, sorted by path, and what a person should be told about what was left out."""
+
+    files: tuple[SourceFile, ...]
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Folder:
+    """A folder to be looked into: where it lies, its path from the root of the walk, the folders that it lies in."""
+
+    location: str
+    path: str
+    above: tuple[tuple[int, int], ...]
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One of the paths that were given, and what was found there so far."""
+
+    prefix: str
+    follow: bool
+    specs: list[GitIgnoreSpec]
+    files: list[SourceFile]
+    notices: list[str] = field(default_factory=list)
+    pending: deque[_Folder] = field(default_factory=deque)
+
+    def leaves_out(self, path: str, is_folder: bool) -> bool:
+        shown = path + "/" if is_folder else path
+        return any(spec.match_file(shown) for spec in self.specs)
+
+
+def find(paths: Sequence[Path], *, exclude: Sequence[str] = (), follow_symlinks: bool = False) -> Sources:
+    """Find the files that PATH… names.
+
+    Args:
+        paths: Files and folders as given.
+        exclude: gitignore patterns, beside those of ``.pachaignore`` in a folder.
+        follow_symlinks: Whether a link inside a folder stands for what it points to.
+
+    Raises:
+        NotFound: a path does not exist.
+        InvalidInput: paths that can't lie beside one another, or are no UTF-8.
+        PachaError: a link or a device in a folder, something unreadable, or nothing to store.
+    """
+    if not paths:
+        raise InvalidInput("no file or folder given", hint="name what to register after the name")
+    excluded = [_spec(exclude)] if exclude else []
+    files: list[SourceFile] = []
+    notices: list[str] = []
+    for path in paths:
+        walk = _Walk(_own_name(path) + "/" if len(paths) > 1 else "", follow_symlinks, excluded[:], files)
+        _find_at(path, walk)
+        notices.extend(walk.notices)
+    if not files:
+        raise PachaError(f"nothing to store in {paths[0]}: no file in it", hint="an empty folder can't be registered")
+    files.sort(key=attrgetter("path"))  # by code points, which is by the bytes of UTF-8
+    check_paths([file.path for file in files])
+    return Sources(tuple(files), tuple(notices))
+
+
+def _own_name(path: Path) -> str:
+    return path.name or path.resolve().name
+
+
+def _find_at(path: Path, walk: _Walk) -> None:
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: no file system could have such a name
+        raise NotFound(f"no such file or folder: {str(path)!r}", hint="check the spelling") from None
+    except OSError as error:
+        raise PachaError(f"can't read {path}: {error.strerror}") from None
+    if stat.S_ISREG(status.st_mode):
+        _take(_own_name(path), str(path), status, walk)
+    elif stat.S_ISDIR(status.st_mode):
+        ignored = _ignore_file(path)
+        walk.specs += [ignored] if ignored is not None else []
+        walk.pending.append(_Folder(str(path), "", (_identity(status),)))
+        while walk.pending:
+            _look_into(walk.pending.popleft(), walk)
+    else:
+        raise PachaError(f"{path} is neither a file nor a folder", hint="only regular files can be stored")
+
+
+def _take(path: str, location: str, status: os.stat_result, walk: _Walk) -> None:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        raise PachaError(f"the name of {os.fsencode(location)!r} is not UTF-8", hint="rename the file") from None
+    walk.files.append(source_file(path, location, status))
+
+
+def _look_into(folder: _Folder, walk: _Walk) -> None:
+    try:
+        entries = sorted(os.scandir(folder.location), key=attrgetter("name"))
+    except OSError as error:
+        raise PachaError(f"can't read the folder {folder.location}: {error.strerror}") from None
+    for entry in entries:
+        path = folder.path + entry.name
+        try:
+            status = entry.stat(follow_symlinks=False)
+            if stat.S_ISREG(status.st_mode) and not walk.specs and entry.name != _GIT:
+                _take(walk.prefix + path, entry.path, status, walk)  # nearly all are such
+            else:
+                _look_at(entry, status, path, walk, folder.above)
+        except FileNotFoundError:
+            raise PachaError(
+                f"{entry.path} vanished while it was looked at", hint="try again when nothing writes there"
+            ) from None
+        except PermissionError:
+            raise PachaError(f"can't read {entry.path}: no permission") from None
+
+
+def _look_at(
+    entry: os.DirEntry[str], status: os.stat_result, path: str, walk: _Walk, above: tuple[tuple[int, int], ...]
+) -> None:
+    if stat.S_ISLNK(status.st_mode) and walk.follow:
+        status = entry.stat()
+    is_folder = stat.S_ISDIR(status.st_mode)
+    if entry.name == _GIT:
+        walk.notices.append(f"left out {walk.prefix}{path}: Git's own")
+    elif walk.leaves_out(path, is_folder):
+        pass
+    elif stat.S_ISLNK(status.st_mode):
+        raise NotRegular(
+            f"{entry.path} is a symbolic link",
+            hint="--follow-symlinks stores what it points to; --exclude leaves it out",
+        )
+    elif is_folder:
+        if _identity(status) in above:
+            raise NotRegular(f"{entry.path} leads back to a folder that it lies in", hint="--exclude leaves it out")
+        walk.pending.append(_Folder(entry.path, path + "/", (*above, _identity(status))))
+    elif stat.S_ISREG(status.st_mode):
+        _take(walk.prefix + path, entry.path, status, walk)
+    else:
+        raise NotRegular(f"{entry.path} is no regular file", hint="--exclude leaves it out")
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _ignore_file(folder: Path) -> GitIgnoreSpec | None:
+    try:
+        lines = (folder / IGNORE_FILE).read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise PachaError(f"can't read {folder / IGNORE_FILE}: {error}") from None
+    return _spec(lines)
+
+
+def _spec(patterns: Sequence[str]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec  # 9 ms to load, and seldom needed
+
+    try:
+        return GitIgnoreSpec.from_lines(patterns)
+    except ValueError as error:
+        raise InvalidInput(f"bad exclude pattern: {error}", hint="patterns are those of gitignore") from None

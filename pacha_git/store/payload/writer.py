@@ -1,0 +1,308 @@
+"""Writes files as a payload: what is stored already is relied on, the rest goes straight into a pack.
+
+It knows layouts, the side index and the tree; whose payload it is it refuses to know.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+import blake3
+
+from pacha_git.chunking.cutter import chunks
+from pacha_git.chunking.layout import CURRENT, Layout
+from pacha_git.chunking.tensors import tensor_cuts
+from pacha_git.format.commits import git_oid, payload_commit
+from pacha_git.format.content import Content, make_content
+from pacha_git.format.manifest import FileLine, encode_manifest
+from pacha_git.git.changes import Changes
+from pacha_git.git.packs.key_table import KeyTable
+from pacha_git.git.packs.stream import PackStream, Stored
+from pacha_git.git.repo import GitRepository
+from pacha_git.store.payload.files import contents, digest_of, filler, reader, reading, windows
+from pacha_git.store.payload.index import DedupIndex
+from pacha_git.store.payload.soundness import Soundness
+from pacha_git.store.payload.sources import SourceFile
+from pacha_git.store.payload.tree import Groups, payload_tree
+from pacha_git.vocabulary.names import PAYLOAD_ROOT, Address, Oid
+
+# By measurement, of weights and of noise: bytes for each object (a chunk, or a tree of chunks), and how far the number
+# of objects strays, in square roots of it.
+_BYTES_AN_OBJECT: Final = 77_500
+_STRAYING: Final = 1.5
+_LOOKED_UP: Final = 10_000
+
+
+class Progress(Protocol):
+    """Is told how many of how many bytes are done."""
+
+    def __call__(self, what: str, done: int, total: int | None, unit: str = "bytes") -> None:
+        """Report one step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a version cost, in bytes: new as stored, new before compression, here already."""
+
+    stored_bytes: int
+    new_bytes: int
+    shared_bytes: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    new: int = 0
+    shared: int = 0
+    pairs: KeyTable = field(default_factory=lambda: KeyTable(32, 20))
+    files: list[FileLine] = field(default_factory=list)
+    lines: dict[str, FileLine] = field(default_factory=dict)
+    seen: list[SourceFile] = field(default_factory=list)
+    since: int = field(default_factory=time.time_ns)
+    here: str = field(default_factory=os.getcwd)
+
+    def place(self, file: SourceFile) -> str:
+        """Where a file lies, as the index knows it; links in the path may stay, for the mark tells files apart."""
+        return file.location if file.location.startswith("/") else f"{self.here}/{file.location}"
+
+    def as_seen(self, file: SourceFile) -> tuple[str, bytes, bytes, bytes | None]:
+        """What the index remembers of a file that was read."""
+        line = self.lines[file.path]
+        whole = line.parts[0][0].raw if line.parts and line.stored == "blob" else None
+        return self.place(file), file.mark, bytes.fromhex(line.blake3), whole
+
+    def count(self, stored: Stored) -> None:
+        """Take note of a chunk; those that are new the stream has put among the pairs."""
+        if stored.new:
+            self.new += stored.size
+        else:
+            self.shared += stored.size
+            self.pairs.add(stored.digest, stored.oid)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPayload:
+    """A payload whose objects are written: its commit, what the record says of it, its cost, what to remember."""
+
+    commit: Oid
+    content: Content
+    cost: Cost
+    _tally: _Tally
+    _sound: Soundness
+
+    def remember(self, index: DedupIndex, ref: str, packs: Iterable[Path]) -> None:
+        """Tell the side index, once all of it is durable under ``ref``, in ``packs`` and those that were here."""
+        index.together(lambda: self._tell(index, ref, packs))
+        self._sound.heal()
+
+    def _tell(self, index: DedupIndex, ref: str, packs: Iterable[Path]) -> None:
+        tally = self._tally
+        index.add_chunks(tally.pairs)
+        index.add_files(self.content.layout, tally.files, ref, self.commit)
+        index.remember_seen(map(tally.as_seen, tally.seen), ref, self.commit, since=tally.since)
+        self._sound.remember_touched(pack.stem for pack in packs)
+
+
+class PayloadWriter:
+    """Writes one payload.
+
+    Args:
+        repo: Where.
+        changes: What its objects become durable with.
+        index: What is known to be stored.
+        use_known: Whether to rely on what is stored already; without, all is written again.
+        layout: How files are cut.
+    """
+
+    def __init__(
+        self,
+        repo: GitRepository,
+        changes: Changes,
+        index: DedupIndex,
+        *,
+        use_known: bool = True,
+        layout: Layout = CURRENT,
+    ) -> None:
+        self._repo = repo
+        self._changes = changes
+        self._index = index
+        self._use_known = use_known
+        self._layout = layout
+        self._sound = Soundness(repo, index, changes.damaged)
+        self._tally = _Tally()
+        self._lines = self._tally.lines
+        self._held: dict[tuple[str, str], bool] = {}
+        self._done = 0
+
+    def write(self, files: Sequence[SourceFile], progress: Progress | None = None) -> WrittenPayload:
+        """Store files, and write their manifest, trees and payload commit.
+
+        Raises:
+            PachaError: a file vanished, changed while it was read, or can't be read; the disk is full.
+        """
+        total = sum(file.size for file in files)
+        before = self._changes.stored_bytes
+        advance = self._advance(progress, total)
+        rest = self._take_known(files, advance)
+        if sum(file.size for file in rest) <= self._layout.whole_file_limit:
+            self._write_few(rest, advance)
+        else:
+            self._write_many(rest, advance)
+        lines = [self._lines[file.path] for file in files]
+        manifest = encode_manifest(lines)
+        tree = payload_tree(lines, manifest, self._add)
+        content = make_content(lines, layout=self._layout.name, tree=tree, manifest=git_oid("blob", manifest))
+        commit = self._changes.add("commit", payload_commit(tree, Address(content.address)))
+        cost = Cost(self._changes.stored_bytes - before, self._tally.new, self._tally.shared)
+        return WrittenPayload(commit, content, cost, self._tally, self._sound)
+
+    def _advance(self, progress: Progress | None, total: int) -> Callable[[int], None]:
+        def advance(count: int) -> None:
+            self._done += count
+            if progress is not None:
+                progress("register", self._done, total)
+
+        return advance
+
+    def _add(self, kind: str, body: bytes) -> Oid:
+        return self._changes.add(kind, body)  # type: ignore[arg-type]
+
+    # What is stored already ---------------------------------------------------------------------------------------
+
+    def _known(self, digests: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Chunks that are here, sound, and protected from now on."""
+        if not self._use_known:
+            return {}
+        found = self._sound.known_chunks(digests)
+        self._changes.rely_on(Oid.of_raw(oid) for oid in found.values())
+        return found
+
+    def _forgotten(self) -> Callable[[Mapping[bytes, bytes]], Set[bytes]] | None:
+        """How to find chunks that are here although the index has forgotten them."""
+        if not self._use_known or self._index.complete:
+            return None
+        if not self._repo.refs_below(PAYLOAD_ROOT):
+            self._index.mark_complete()
+            return None
+
+        def held(chunks: Mapping[bytes, bytes]) -> Set[bytes]:
+            found = self._sound.forgotten_chunks(chunks)
+            self._changes.rely_on(Oid.of_raw(oid) for oid in found)
+            return found
+
+        return held
+
+    def _take_known(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> list[SourceFile]:
+        """Take files whose bytes a payload here has as a whole, without cutting them; returns the others."""
+        if not self._use_known or not self._sound.all_packs:
+            return list(files)
+        large = [file.size for file in files if file.size > self._layout.whole_file_limit]
+        known_sizes = self._index.sizes(large) if large else set()
+        for start in range(0, len(files), _LOOKED_UP):
+            few = files[start : start + _LOOKED_UP]
+            self._take_known_of(few, known_sizes)
+            advance(sum(file.size for file in few if file.path in self._lines))
+        return [file for file in files if file.path not in self._lines]
+
+    def _take_known_of(self, files: Sequence[SourceFile], known_sizes: Set[int]) -> None:
+        places = {file.path: self._tally.place(file) for file in files}
+        seen = self._index.seen({places[file.path]: file.mark for file in files})
+        digests: dict[str, bytes] = {}
+        for file in files:
+            found = seen.get(places[file.path])
+            if file.size <= self._layout.whole_file_limit:
+                if found is not None and found.oid is not None and self._still_held(found.ref, found.payload):
+                    self._lines[file.path] = _whole(file, found.digest, found.oid)
+                    self._tally.shared += file.size
+            elif found is not None:
+                digests[file.path] = found.digest
+            elif file.size in known_sizes:
+                digests[file.path] = digest_of(file)
+                self._tally.seen.append(file)
+        known = self._index.files(digests.values(), self._layout.name) if digests else {}
+        for file in files if known else ():
+            digest = digests.get(file.path, b"")
+            as_known = known.get(digest)
+            if as_known is not None and as_known.size == file.size and self._still_held(as_known.ref, as_known.payload):
+                line = FileLine(file.path, file.size, file.mode, digest.hex(), "chunked", as_known.parts)
+                self._lines[file.path] = line
+                self._tally.shared += file.size
+
+    def _still_held(self, ref: str, payload: str) -> bool:
+        """Whether a payload that has a file is still held by its ref, which then must not move before we are done."""
+        if (ref, payload) not in self._held:
+            held = self._held[ref, payload] = self._repo.refs.get(ref) == payload
+            if held:
+                self._changes.hold(ref, Oid(payload))
+        return self._held[ref, payload]
+
+    # What is not ----------------------------------------------------------------------------------------------------
+
+    def _write_few(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
+        """Store little at once: starting threads would take longer than the work."""
+        for file in files:
+            body = contents(file)
+            digest = blake3.blake3(body).digest()
+            known = self._known([digest]).get(digest)
+            before = self._changes.stored_bytes
+            oid = Oid.of_raw(known) if known is not None else self._add("blob", body)
+            new = self._changes.stored_bytes > before
+            self._tally.count(Stored(digest, oid.raw, file.size, new, 0))
+            self._tally.pairs.add(digest, oid.raw)
+            self._keep_whole(file, digest, oid.raw)
+            advance(file.size)
+
+    def _write_many(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
+        small = [file for file in files if file.size <= self._layout.whole_file_limit]
+        large = [file for file in files if file.size > self._layout.whole_file_limit]
+        self._changes.writer.expect(_fewest_objects(sum(file.size for file in large)))
+        chunks = self._tally.pairs
+        with PackStream(self._changes.writer, self._known, held=self._forgotten(), chunks=chunks) as stream:
+            for file in large:
+                self._write_large(stream, file, advance)
+            self._write_small(stream, small, advance)
+
+    def _write_large(self, stream: PackStream, file: SourceFile, advance: Callable[[int], None]) -> None:
+        digest = blake3.blake3()
+        groups = Groups(self._layout, self._add)
+        with reading(file) as descriptor:
+            cuts = tensor_cuts(reader(descriptor), file.size, self._layout)
+            for stored in stream.store(chunks(filler(descriptor), file.size, cuts, self._layout), digest.update):
+                self._tally.count(stored)
+                groups.push(Oid.of_raw(stored.oid), stored.size)
+                advance(stored.size)
+        line = FileLine(file.path, file.size, file.mode, digest.hexdigest(), "chunked", groups.end())
+        self._lines[file.path] = line
+        self._tally.files.append(line)
+        self._tally.seen.append(file)
+
+    def _write_small(self, stream: PackStream, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
+        results = stream.store(windows(files))
+        for file in files:
+            if file.size:
+                stored = next(results)
+                self._tally.count(stored)
+                self._keep_whole(file, stored.digest, stored.oid)
+            else:
+                contents(file)  # what says that it is empty may not be: /proc is full of such files
+                self._keep_whole(file, blake3.blake3(b"").digest(), self._add("blob", b"").raw)
+            advance(file.size)
+
+    def _keep_whole(self, file: SourceFile, digest: bytes, oid: bytes) -> None:
+        self._lines[file.path] = _whole(file, digest, oid)
+        self._tally.seen.append(file)
+
+
+def _fewest_objects(size: int) -> int:
+    """How many objects so many bytes of weights become at least, nearly always; to say more would be of no use."""
+    likely = size / _BYTES_AN_OBJECT
+    return int(likely - _STRAYING * likely**0.5)
+
+
+def _whole(file: SourceFile, digest: bytes, oid: bytes) -> FileLine:
+    """The line of a file that is stored as one blob."""
+    return FileLine(file.path, file.size, file.mode, digest.hex(), "blob", ((Oid.of_raw(oid), file.size),))

@@ -1,0 +1,71 @@
+"""What files say of themselves is kept in the record, shown by ``get``, and never in the way of a registration."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from pacha_git import Registry
+from pacha_git.format.record import make_record
+from pacha_git.registry.reading.inspected import formats_of
+from tests.format import samples
+
+
+@pytest.fixture
+def registry(registry_path: Path) -> Registry:
+    return Registry.init(registry_path)
+
+
+def test_kept_shown_and_carried_to_others(registry: Registry, tmp_path: Path) -> None:
+    save_file({"w": np.zeros((3, 4), "f4"), "b": np.zeros(3, "f4")}, tmp_path / "model.safetensors", {"made": "here"})
+    done = registry.models.register("m", tmp_path / "model.safetensors", version="1.0.0")
+    assert done.notices == ()
+    [said] = registry.models.get("m").formats
+    assert (said["path"], said["format"], said["parameters"]) == ("model.safetensors", "safetensors", 15)
+    assert said["metadata"] == {"made": "here"}
+    assert registry.models.get("m").to_json()["formats"] == [said]
+    registry.add_remote("origin", str(tmp_path / "hub.git"))
+    Registry.init(tmp_path / "hub.git")
+    registry.push()
+    there = Registry.clone(str(tmp_path / "hub.git"), tmp_path / "there.git")
+    assert there.models.get("m").formats == (said,)  # though its bytes are not there
+
+
+def test_a_pickle_and_a_damaged_file_are_told(registry: Registry, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "model.pkl").write_bytes(pickle.dumps({"a": np.zeros(3)}))
+    (folder / "weights.safetensors").write_bytes((1 << 40).to_bytes(8, "little") + b"{}")
+    (folder / "notes.txt").write_text("nothing to see")
+    done = registry.models.register("m", folder, version="1.0.0")
+    assert any("model.pkl is a pickle" in notice and "runs the code" in notice for notice in done.notices)
+    assert any("weights.safetensors is no sound safetensors file" in notice for notice in done.notices)
+    said = {each["path"]: each for each in registry.models.get("m").formats}
+    assert set(said) == {"model.pkl", "weights.safetensors"}
+    assert said["model.pkl"]["runs_code"] is True
+    assert registry.models.download("m", tmp_path / "out").is_dir()
+
+
+def test_of_many_files_those_that_may_say_something(registry: Registry, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for n in range(200):
+        (folder / f"{n:03}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(50))
+        np.save(folder / f"{n:03}.npy", np.zeros(n + 1))
+    registry.datasets.register("d", folder, version="1.0.0")
+    said = registry.datasets.get("d").formats
+    assert [each["path"] for each in said] == [f"{n:03}.npy" for n in range(152, 200)]
+
+
+def test_a_record_of_nonsense_is_shown_as_far_as_it_makes_sense() -> None:
+    record = samples.record()
+    for kept, shown in (
+        (None, ()), (7, ()), ([7, {"path": "x"}, {"format": "y"}], ()),
+        ([{"path": "x", "format": "y", "tensors": "many", "shapes": 3, "runs_code": 1, "z": []}],
+         ({"path": "x", "format": "y"},)),
+    ):  # fmt: skip
+        assert formats_of(make_record({**record.model_dump(), "inspected": kept})) == shown
