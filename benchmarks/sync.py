@@ -25,9 +25,9 @@ from pacha_git.format.commits import record_commit, record_tree
 from pacha_git.format.record import encode_record
 from pacha_git.git.packs.writer import PackWriter
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.results import Transfer
 from pacha_git.store import records
-from pacha_git.vocabulary.names import Oid
 from tests.servers import git_daemon, own
 from tests.wire import Wire, watched
 

@@ -23,13 +23,15 @@ from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import Side, passing
 from pacha_git.git.wire import bundles, transport
 from pacha_git.git.wire.bundles import Header
-from pacha_git.registry.upkeep.init import MAIN, write_readme
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.progress import Progress
 from pacha_git.session.context import Context
 from pacha_git.session.items import Item, is_item, is_removed, read_item, ref_of_target
-from pacha_git.session.results import Bundled, Progress, RefResult, Transfer
+from pacha_git.session.results import Bundled, RefResult, Transfer
+from pacha_git.store.readme import MAIN, write_readme
 from pacha_git.store.settings import settings_at, write_root
 from pacha_git.system.process import CommandFailed
-from pacha_git.vocabulary.names import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, REGISTRY_REF, ROOT_REF, Oid
+from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, REGISTRY_REF, ROOT_REF
 
 _HEAD: Final = "HEAD"
 

@@ -14,10 +14,10 @@ from pacha_git.exchange.fallback import Attempts
 from pacha_git.exchange.selection import Wish, choose
 from pacha_git.git.changes import changing
 from pacha_git.git.wire import transport
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.items import Item, is_removed, read_item
 from pacha_git.session.results import Evicted
-from pacha_git.vocabulary.names import Oid
 
 
 def evict(context: Context, specs: Sequence[str]) -> list[Evicted]:

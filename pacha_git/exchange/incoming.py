@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pacha_git.errors import Conflict, Corrupt, PachaError
 from pacha_git.git.changes import Changes
 from pacha_git.git.repo import GitRepository
-from pacha_git.registry.versions.register import name_clash
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.items import (
     Item,
@@ -24,12 +24,13 @@ from pacha_git.session.items import (
     read_item_checked,
 )
 from pacha_git.session.results import RefResult
+from pacha_git.store.clashes import name_clash
 from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
 from pacha_git.store.notes import merge_tips
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.commits import RUNS_ROOT
 from pacha_git.store.settings import settings_at
-from pacha_git.vocabulary.names import NOTES_ROOT, REGISTRY_REF, Oid, VersionId, parse_notes_ref
+from pacha_git.vocabulary.ids import NOTES_ROOT, REGISTRY_REF, VersionId, parse_notes_ref
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ def _sound_items(
         except PachaError as error:
             arrival.refuse(ref, error.message)
     versions = [each for each in spelled.values() if isinstance(each, VersionId)]
-    clash = name_clash(context, versions) if versions else {}
+    clash = name_clash(context.repo, versions) if versions else {}
     sound: dict[str, Item] = {}
     for ref, what in spelled.items():
         if isinstance(what, VersionId) and what in clash:

@@ -18,10 +18,11 @@ from pacha_git.git.wire import fetch as fetching
 from pacha_git.git.wire import transport
 from pacha_git.git.wire.fetch import WantRefused
 from pacha_git.git.wire.transport import Moved
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.progress import Progress
 from pacha_git.session.context import Context
 from pacha_git.session.items import ITEM_ROOTS, differing
-from pacha_git.session.results import Progress
-from pacha_git.vocabulary.names import NOTES_ROOT, REGISTRY_REF, Oid
+from pacha_git.vocabulary.ids import NOTES_ROOT, REGISTRY_REF
 
 WANTED: Final = (*ITEM_ROOTS, NOTES_ROOT)
 OBJECT_LIMIT: Final = 256 << 20

@@ -10,26 +10,26 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pacha_git.errors import PachaError
-from pacha_git.registry.upkeep.init import MAIN
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.items import differing, read_item
 from pacha_git.session.results import RefResult
 from pacha_git.store.events import ATTESTATIONS, read_attestations
+from pacha_git.store.readme import MAIN
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.commits import RUNS_ROOT
-from pacha_git.vocabulary.names import (
+from pacha_git.vocabulary.ids import (
     NOTES_ROOT,
     PAYLOAD_ROOT,
     REF_ROOT,
     REGISTRY_REF,
     ROOT_REF,
-    Kind,
-    Name,
-    Oid,
     VersionId,
     parse_notes_ref,
     parse_payload_ref,
 )
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.names import Name
 
 
 @dataclass(slots=True)

@@ -22,14 +22,17 @@ from pacha_git.git.side import Side, passing, resumable
 from pacha_git.git.wire import fetch as fetching
 from pacha_git.git.wire.fetch import WantRefused
 from pacha_git.git.wire.transport import Moved
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.gitobjects.trees import parse_tree
+from pacha_git.progress import Progress
 from pacha_git.session.context import Context
 from pacha_git.session.items import Item, payload_ref_of_target
-from pacha_git.session.results import Progress, RefResult
+from pacha_git.session.results import RefResult
 from pacha_git.store.payload.check import MANIFEST_LIMIT, check_payload
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.payload.tree import payload_tree
-from pacha_git.vocabulary.names import PAYLOAD_ROOT, Address, Oid
+from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.ids import PAYLOAD_ROOT
 
 T = TypeVar("T")
 

@@ -15,16 +15,16 @@ from typing import Final
 
 from pacha_git.errors import PachaError
 from pacha_git.exchange.pull_payloads import batches
-from pacha_git.format.commits import git_oid, tree_bytes
 from pacha_git.format.event import new_event_id
 from pacha_git.git.wire import push as pushing
 from pacha_git.git.wire.push import PushedRef
 from pacha_git.git.wire.transport import Moved, OnProgress
-from pacha_git.gitobjects.trees import FILE_MODE, TREE_MODE
+from pacha_git.gitobjects.oid import Oid, git_oid
+from pacha_git.gitobjects.trees import FILE_MODE, TREE_MODE, tree_bytes
 from pacha_git.session.context import Context
 from pacha_git.session.items import Item, payload_ref_of_target, read_item
 from pacha_git.store.payload.reader import Payload
-from pacha_git.vocabulary.names import PAYLOAD_ROOT, REF_ROOT, TMP_ROOT, Oid
+from pacha_git.vocabulary.ids import PAYLOAD_ROOT, REF_ROOT, TMP_ROOT
 
 # Cut off, a push loses at most a part and the little of the next one that went beside its end: 64 MiB.
 PART_BYTES: Final = 56 << 20

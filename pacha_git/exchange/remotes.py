@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound, RemoteError
-from pacha_git.format.commits import split_commit
 from pacha_git.format.settings import encode_settings, merge_settings
 from pacha_git.git.changes import Changes
 from pacha_git.git.refs.refs import RefUpdate
@@ -21,11 +20,13 @@ from pacha_git.git.wire import fetch as fetching
 from pacha_git.git.wire import push as pushing
 from pacha_git.git.wire import transport
 from pacha_git.git.wire.credentials import masked
+from pacha_git.gitobjects.commits import split_commit
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.identity import acting_now
 from pacha_git.store.settings import StoredSettings, settings_at, write_settings
 from pacha_git.trust.signers import Signers
-from pacha_git.vocabulary.names import NOTES_ROOT, REF_ROOT, REGISTRY_REF, Oid
+from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, REGISTRY_REF
 
 _DEFAULT: Final = "origin"
 _SMALL: Final = 64 << 20

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pacha_git.errors import InvalidInput, NotFound
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.events import Ledger
 from pacha_git.session.context import Context
 from pacha_git.session.items import ITEM_ROOTS, Item, read_item, ref_of_target
@@ -18,8 +19,11 @@ from pacha_git.session.resolve import find, resolve
 from pacha_git.store import records
 from pacha_git.store.events import read_ledger
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.vocabulary.names import KIND_WORDS, VERSIONED_KINDS, Kind, Name, Oid, Stage, VersionId, parse_record_ref
+from pacha_git.vocabulary.ids import VersionId, parse_record_ref
+from pacha_git.vocabulary.kinds import KIND_WORDS, VERSIONED_KINDS, Kind
+from pacha_git.vocabulary.names import Name
 from pacha_git.vocabulary.specs import Spec, parse_selector
+from pacha_git.vocabulary.stages import Stage
 
 PAYLOAD_CHOICES: Final = (None, "all", "none")
 _GLOB: Final = frozenset("*?[")

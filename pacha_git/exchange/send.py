@@ -21,9 +21,11 @@ from pacha_git.git.changes import changing
 from pacha_git.git.wire import push as pushing
 from pacha_git.git.wire.push import PushedRef
 from pacha_git.git.wire.transport import Moved
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.progress import Progress
 from pacha_git.session.context import Context
-from pacha_git.session.results import Progress, RefResult, Transfer
-from pacha_git.vocabulary.names import PAYLOAD_ROOT, ROOT_REF, Oid
+from pacha_git.session.results import RefResult, Transfer
+from pacha_git.vocabulary.ids import PAYLOAD_ROOT, ROOT_REF
 
 _TRIES: Final = 8
 _WAIT: Final = 0.1

@@ -12,6 +12,7 @@ from typing import Any
 
 from pacha_git.exchange import remotes
 from pacha_git.git.wire import transport
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.items import differing, refs_here
 from pacha_git.session.results import RemoteStatus, Status
@@ -20,7 +21,8 @@ from pacha_git.store.events import EVENTS, crossing, read_ledger
 from pacha_git.store.notes import descends
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.commits import RUNS_ROOT
-from pacha_git.vocabulary.names import NOTES_ROOT, REGISTRY_REF, VERSIONED_KINDS, Oid, parse_notes_ref
+from pacha_git.vocabulary.ids import NOTES_ROOT, REGISTRY_REF, parse_notes_ref
+from pacha_git.vocabulary.kinds import VERSIONED_KINDS
 
 
 def status(context: Context) -> Status:

@@ -23,13 +23,14 @@ from pacha_git.git.changes import changing
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.wire import transport
 from pacha_git.git.wire.credentials import masked
-from pacha_git.registry.upkeep.init import write_readme
+from pacha_git.progress import Progress
 from pacha_git.session.context import Context
 from pacha_git.session.items import Item, differing, is_removed, read_item, refs_here
-from pacha_git.session.results import Progress, RefResult, Transfer
+from pacha_git.session.results import RefResult, Transfer
+from pacha_git.store.readme import write_readme
 from pacha_git.store.records import Stored
 from pacha_git.store.settings import settings_at, write_root
-from pacha_git.vocabulary.names import REGISTRY_REF
+from pacha_git.vocabulary.ids import REGISTRY_REF
 
 _UNTOUCHED = "ours is unchanged; ask who changed it there"
 _SOUND_ONLY = "all that is sound was taken over, nothing else was touched"

@@ -6,10 +6,9 @@ record and comparing every byte, because Git's own parser of trailers can be mis
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final
 
 import blake3
 
@@ -17,138 +16,20 @@ from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.format.grammar import timestamp
 from pacha_git.format.kinds import KINDS
 from pacha_git.format.record import Edge, Record, check_content, decode_record
-from pacha_git.vocabulary.names import Address, Kind, Oid
+from pacha_git.gitobjects.commits import ParsedCommit, commit_bytes, split_commit
+from pacha_git.gitobjects.oid import Oid, git_oid
+from pacha_git.gitobjects.trees import tree_bytes
+from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.kinds import Kind
 
 SYSTEM_IDENTITY: Final = "pacha <pacha@invalid>"
 RECORD_FILE: Final = "record.json"
 DOCUMENT_LIMIT: Final = 2**20
 
-_TREE_MODE: Final = "40000"
 _FILE_MODE: Final = "100644"
 _ARMORED: Final = re.compile(
     r"-----BEGIN SSH SIGNATURE-----\n(?:[A-Za-z0-9+/=]+\n)+-----END SSH SIGNATURE-----\n\Z", re.ASCII
 )
-_OID_LINE: Final = re.compile(rb"(tree|parent) ([0-9a-f]{40})\Z")
-
-
-class ParsedCommit(NamedTuple):
-    """A commit object taken apart.
-
-    Attributes:
-        tree: Its tree.
-        parents: Its parents in order.
-        author: The whole line after ``author ``: identity, seconds, offset.
-        committer: Likewise.
-        signature: The text of ``gpgsig``, unfolded, ending in LF; None if unsigned.
-        message: All after the empty line.
-        unsigned: The commit without ``gpgsig``: what the signature is over.
-    """
-
-    tree: Oid
-    parents: tuple[Oid, ...]
-    author: str
-    committer: str
-    signature: str | None
-    message: str
-    unsigned: bytes
-
-
-def git_oid(kind: str, body: bytes | bytearray | memoryview) -> Oid:
-    """The id Git gives an object: SHA-1 of ``<kind> <size> NUL <body>``.
-
-    Args:
-        kind: ``blob``, ``tree`` or ``commit``.
-        body: Its bytes.
-    """
-    digest = hashlib.sha1(f"{kind} {len(memoryview(body).cast('B'))}\0".encode("ascii"), usedforsecurity=False)
-    digest.update(body)
-    return Oid(digest.hexdigest())
-
-
-def tree_bytes(entries: Iterable[tuple[int | str, bytes, Oid]]) -> bytes:
-    """The body of a tree object, in Git's order (a folder sorts as if its name ended in ``/``).
-
-    Args:
-        entries: Mode (``0o100644`` or ``"100644"``; folders ``40000``), name, oid; in any order.
-
-    Raises:
-        InvalidInput: a name that a tree can't hold, or one twice.
-    """
-    rows = [(f"{mode:o}" if isinstance(mode, int) else mode.lstrip("0"), name, oid) for mode, name, oid in entries]
-    if len({name for _, name, _ in rows}) < len(rows):
-        raise InvalidInput("a tree with one name twice")
-    for _, name, _ in rows:
-        if name in (b"", b".", b"..") or b"/" in name or b"\0" in name:
-            raise InvalidInput(f"{name!r} can't be a name in a Git tree")
-    rows.sort(key=lambda row: row[1] + b"/" if row[0] == _TREE_MODE else row[1])
-    return b"".join([mode.encode("ascii") + b" " + name + b"\0" + oid.raw for mode, name, oid in rows])
-
-
-def commit_bytes(
-    *,
-    tree: Oid,
-    parents: Sequence[Oid],
-    identity: str,
-    seconds: int,
-    message: str,
-    signature: str | None = None,
-) -> bytes:
-    """A commit object's body; author = committer = ``identity`` at ``seconds`` +0000, ``gpgsig`` as git folds it."""
-    who = f"{identity} {seconds} +0000"
-    lines = [f"tree {tree}", *(f"parent {oid}" for oid in parents), f"author {who}", f"committer {who}"]
-    if signature is not None:
-        lines.append("gpgsig " + signature.rstrip("\n").replace("\n", "\n "))
-    return ("\n".join(lines) + "\n\n" + message).encode("utf-8")
-
-
-def split_commit(raw: bytes) -> ParsedCommit:
-    """Take a commit object apart.
-
-    Raises:
-        Corrupt: headers other than tree, parent, author, committer and gpgsig in this order, or not UTF-8.
-    """
-    head, separator, message = raw.partition(b"\n\n")
-    if not separator:
-        raise Corrupt("a commit without an empty line after its headers")
-    lines = head.split(b"\n")
-    try:
-        tree, parents, at = _read_oids(lines)
-        author = _after(b"author ", lines, at)
-        committer = _after(b"committer ", lines, at + 1)
-        signature = _read_signature(lines[at + 2 :])
-        text = message.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Corrupt("a commit that is not UTF-8") from None
-    unsigned = b"\n".join(lines[: at + 2]) + b"\n\n" + message
-    return ParsedCommit(tree, parents, author, committer, signature, text, unsigned)
-
-
-def _read_oids(lines: Sequence[bytes]) -> tuple[Oid, tuple[Oid, ...], int]:
-    """The tree, the parents, and the number of lines they take."""
-    oids: list[Oid] = []
-    for line in lines:
-        match = _OID_LINE.match(line)
-        if match is None or (match[1] == b"tree") != (not oids):
-            break
-        oids.append(Oid(match[2].decode("ascii")))
-    if not oids:
-        raise Corrupt("a commit that does not begin with its tree")
-    return oids[0], tuple(oids[1:]), len(oids)
-
-
-def _after(prefix: bytes, lines: Sequence[bytes], at: int) -> str:
-    if at >= len(lines) or not lines[at].startswith(prefix):
-        raise Corrupt(f"a commit whose header no. {at + 1} is not {prefix.decode('ascii')!r}")
-    return lines[at][len(prefix) :].decode("utf-8")
-
-
-def _read_signature(lines: Sequence[bytes]) -> str | None:
-    if not lines:
-        return None
-    first, *rest = lines
-    if not first.startswith(b"gpgsig ") or not all(line.startswith(b" ") for line in rest):
-        raise Corrupt(f"a commit with a header that is not allowed: {first[:60]!r}")
-    return b"\n".join([first[len(b"gpgsig ") :], *(line[1:] for line in rest)]).decode("utf-8") + "\n"
 
 
 def record_message(record: Record, address: Address, documents: Mapping[str, Address]) -> str:

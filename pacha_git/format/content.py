@@ -14,7 +14,7 @@ from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.format import canonical
 from pacha_git.format.fields import AddressText, Files, OidText, Part, Size
 from pacha_git.format.manifest import FileLine, check_paths, content_address, sorted_lines
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.oid import Oid
 
 FILES_LIMIT: Final = 256 * 2**10
 

@@ -14,7 +14,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.format.grammar import check_identity, check_relation, check_run_id, timestamp
 from pacha_git.format.manifest import FileLine, file_line_of_json
-from pacha_git.vocabulary.names import Address, Kind, Name, Oid
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.names import Name
 
 _NUMBER_WORD: Final = re.compile(r"(NaN|-?Infinity|-?[1-9][0-9]{15,})\Z", re.ASCII)
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from pacha_git.errors import InvalidInput
 from pacha_git.format.record import DatasetRecord, ModelRecord, RecipeRecord, Record
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 RELATIONS: Final[Mapping[str, Kind | None]] = MappingProxyType(
     {

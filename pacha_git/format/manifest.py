@@ -19,7 +19,8 @@ import blake3
 from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.format import canonical
 from pacha_git.format.paths import check_path, check_paths, decode_tree_name, encode_tree_name, tree_path
-from pacha_git.vocabulary.names import Address, Oid
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.vocabulary.address import Address
 
 __all__ = [
     "FILE_LIST_CONTEXT",

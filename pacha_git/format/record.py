@@ -27,7 +27,12 @@ from pacha_git.format.fields import (
     first_problem,
 )
 from pacha_git.format.grammar import check_run_id
-from pacha_git.vocabulary.names import Address, Kind, Name, Oid, Version, VersionId
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.names import Name
+from pacha_git.vocabulary.versions import Version
 
 __all__ = [
     "FILES_LIMIT",

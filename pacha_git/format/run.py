@@ -15,13 +15,16 @@ from pydantic import Field, ValidationError, model_validator
 
 from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.format import canonical
-from pacha_git.format.commits import commit_bytes, git_oid, split_commit, tree_bytes
 from pacha_git.format.content import Content, check_content, encode_with_content
 from pacha_git.format.fields import AddressText, IdentityText, Number, Part, RunIdText, TimeText, first_problem
 from pacha_git.format.grammar import timestamp
 from pacha_git.format.params import decode_params
 from pacha_git.format.record import FORMAT, PARENT_LIMIT, RECORD_LIMIT, Edge, Target, refuse_newer
-from pacha_git.vocabulary.names import Address, Kind, Oid
+from pacha_git.gitobjects.commits import commit_bytes, split_commit
+from pacha_git.gitobjects.oid import Oid, git_oid
+from pacha_git.gitobjects.trees import tree_bytes
+from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.kinds import Kind
 
 RUN_FILE: Final = "run.json"
 PARAMS_FILE: Final = "params.toml"

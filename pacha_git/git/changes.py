@@ -15,15 +15,14 @@ from types import TracebackType
 from typing import Final
 
 from pacha_git.errors import Conflict, Corrupt, NotFound
-from pacha_git.format.commits import git_oid
 from pacha_git.git.packs.files import adopt
 from pacha_git.git.packs.writer import PackWriter
 from pacha_git.git.refs.refs import RefMoved, RefUpdate
 from pacha_git.git.refs.staged import StagedRefs
 from pacha_git.git.repo import GitRepository, ObjectType
 from pacha_git.git.stock import gc_under_way
+from pacha_git.gitobjects.oid import Oid, git_oid
 from pacha_git.system import locks
-from pacha_git.vocabulary.names import Oid
 
 GC_LOCK: Final = "pacha/gc.lock"
 _TRIES: Final = 8

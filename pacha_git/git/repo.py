@@ -20,8 +20,8 @@ from pacha_git.git.packs.reader import PackSet
 from pacha_git.git.refs.refs import Refs
 from pacha_git.git.refs.staged import StagedRefs
 from pacha_git.git.weak import weakly
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import run
-from pacha_git.vocabulary.names import Oid
 
 ObjectType = Literal["blob", "tree", "commit"]
 

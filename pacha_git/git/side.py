@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import Corrupt
-from pacha_git.format.commits import git_oid
 from pacha_git.git.repo import GitRepository, ObjectType
+from pacha_git.gitobjects.oid import Oid, git_oid
 from pacha_git.system import locks
-from pacha_git.vocabulary.names import Oid
 
 FOLDER: Final = "pacha/side"
 _LOCK: Final = ".lock"

@@ -1,11 +1,12 @@
-"""Reads Git tree objects: pure, and strict about what Git would refuse. It has never heard of a model."""
+"""Git tree objects: written in Git's order, and read strictly."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from pacha_git.errors import Corrupt
-from pacha_git.vocabulary.names import Oid
+from pacha_git.errors import Corrupt, InvalidInput
+from pacha_git.gitobjects.oid import Oid
 
 TREE_MODE: Final = "40000"
 FILE_MODE: Final = "100644"
@@ -45,3 +46,22 @@ def parse_tree(body: bytes) -> list[Entry]:
         entries.append(Entry(mode.decode("ascii"), name, Oid(body[end + 1 : end + 21].hex())))
         position = end + 21
     return entries
+
+
+def tree_bytes(entries: Iterable[tuple[int | str, bytes, Oid]]) -> bytes:
+    """The body of a tree object, in Git's order (a folder sorts as if its name ended in ``/``).
+
+    Args:
+        entries: Mode (``0o100644`` or ``"100644"``; folders ``40000``), name, oid; in any order.
+
+    Raises:
+        InvalidInput: a name that a tree can't hold, or one twice.
+    """
+    rows = [(f"{mode:o}" if isinstance(mode, int) else mode.lstrip("0"), name, oid) for mode, name, oid in entries]
+    if len({name for _, name, _ in rows}) < len(rows):
+        raise InvalidInput("a tree with one name twice")
+    for _, name, _ in rows:
+        if name in (b"", b".", b"..") or b"/" in name or b"\0" in name:
+            raise InvalidInput(f"{name!r} can't be a name in a Git tree")
+    rows.sort(key=lambda row: row[1] + b"/" if row[0] == TREE_MODE else row[1])
+    return b"".join([mode.encode("ascii") + b" " + name + b"\0" + oid.raw for mode, name, oid in rows])

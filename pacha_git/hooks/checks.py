@@ -15,7 +15,7 @@ from pacha_git.format.documents.problem import Problem
 from pacha_git.format.documents.recipe import parse_recipe
 from pacha_git.hooks.recognise import SUFFIXES, kind_of
 from pacha_git.hooks.worktree import read_files, read_staged
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 HOOKS: Final[Mapping[str, tuple[Kind, ...]]] = {
     "pacha-recipe": (Kind.RECIPE,),

@@ -15,10 +15,11 @@ from typing import Final
 
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.items import is_item, is_removed, parse_item_ref, read_item, read_item_checked
 from pacha_git.store.notes import descends, only_gains
 from pacha_git.store.runs.commits import RUNS_ROOT
-from pacha_git.vocabulary.names import (
+from pacha_git.vocabulary.ids import (
     NOTES_ROOT,
     PAYLOAD_ROOT,
     REF_ROOT,
@@ -26,7 +27,6 @@ from pacha_git.vocabulary.names import (
     ROOT_COMMIT,
     ROOT_REF,
     TMP_ROOT,
-    Oid,
     parse_notes_ref,
 )
 

@@ -10,7 +10,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Final
 
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 _NAMED: Final = {
     Kind.RECIPE: re.compile(r"(?:.*[._-])?recipe\.toml\Z", re.DOTALL),

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pacha_git.format.event import Event
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.graph import Node, build_graph
 from pacha_git.ledger.registers import Claim, Registers
 from pacha_git.ledger.statements import read_tag, read_text, reads_as_addition
-from pacha_git.vocabulary.names import Kind, Oid
+from pacha_git.vocabulary.kinds import Kind
 
 
 @dataclass(slots=True)

@@ -12,11 +12,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from pacha_git.format.event import Event
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.graph import Node, build_graph
 from pacha_git.ledger.registers import Claim, Registers, Ruling, Status
 from pacha_git.ledger.stages import INITIAL, LEGAL
 from pacha_git.ledger.statements import read_alias, read_stage
-from pacha_git.vocabulary.names import Alias, Kind, Oid, Stage
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.names import Alias
+from pacha_git.vocabulary.stages import Stage
 
 _LEGAL_WORDS: Final = frozenset((origin.value, target.value) for origin, target in LEGAL)
 

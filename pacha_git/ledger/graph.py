@@ -17,7 +17,8 @@ from typing import Final
 
 from pacha_git.errors import PachaError
 from pacha_git.format.event import Event, parse_line
-from pacha_git.vocabulary.names import Kind, Oid
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.vocabulary.kinds import Kind
 
 EFFORT: Final = 2 * 10**7
 EFFORT_PER_NODE: Final = 256

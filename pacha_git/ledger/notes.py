@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from pacha_git.errors import InvalidInput
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.oid import Oid
 
 MERGE_IDENTITY: Final = "pacha <pacha@invalid>"
 MERGE_MESSAGE: Final = "merge\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pacha_git.errors import PachaError
-from pacha_git.vocabulary.names import Stage
+from pacha_git.vocabulary.stages import Stage
 
 INITIAL: Final = Stage.DEVELOPMENT
 WAYS: Final = {

@@ -12,7 +12,8 @@ from typing import Any, Final, Literal, NamedTuple
 from pacha_git.errors import InvalidInput
 from pacha_git.format.event import Event, Statement
 from pacha_git.format.record import Target
-from pacha_git.vocabulary.names import Alias, Stage
+from pacha_git.vocabulary.names import Alias
+from pacha_git.vocabulary.stages import Stage
 
 TEXT_LIMIT: Final = 512 * 2**10
 ALIAS_OPS: Final = ("set", "unset")

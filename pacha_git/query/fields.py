@@ -15,7 +15,9 @@ from enum import Enum
 from typing import Final
 
 from pacha_git.errors import InvalidInput
-from pacha_git.vocabulary.names import Kind, Stage, Version
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.stages import Stage
+from pacha_git.vocabulary.versions import Version
 
 
 class Type(Enum):

@@ -17,9 +17,10 @@ from pacha_git.registry.reading.view import detail
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.store import records
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
+    from pacha_git.progress import Progress
     from pacha_git.registry.documents import documents, skeleton
     from pacha_git.registry.importers import hugging_face as importing
     from pacha_git.registry.reading import content, lineage, listing, provenance
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
         DocumentDetail,
         HistoryEntry,
         LineageGraph,
-        Progress,
         Registered,
         StageChange,
         VersionDetail,

@@ -18,12 +18,14 @@ from pacha_git.registry.reading.view import project
 from pacha_git.session import locate
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
-from pacha_git.vocabulary.names import Kind, VersionId
+from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
     from pacha_git.exchange import bundle_file, evict, remotes, sync
     from pacha_git.exchange import selection as choosing
     from pacha_git.exchange import status as standing
+    from pacha_git.progress import Progress
     from pacha_git.registry import run_collection as running
     from pacha_git.registry.reading import content, listing, verify
     from pacha_git.registry.reading import search as searching
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
         FsckReport,
         GcReport,
         KeyInfo,
-        Progress,
         RecipeProblem,
         Stats,
         Status,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pacha_git.errors import InvalidInput
+from pacha_git.progress import Progress
 from pacha_git.registry.reading import lineage, provenance
 from pacha_git.registry.runs import compare as run_compare
 from pacha_git.registry.runs import files as run_files
@@ -24,11 +25,11 @@ from pacha_git.registry.runs.view import info, info_of_row
 from pacha_git.session.context import Context
 from pacha_git.session.find_run import WhichRun, find_run, find_runs
 from pacha_git.session.resolve import resolve
-from pacha_git.session.results import LineageGraph, Progress
+from pacha_git.session.results import LineageGraph
 from pacha_git.session.results.runs import BestRun, Comparison, RunInfo
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.series import Series
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 AnyPath = str | PathLike[str]
 

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from pacha_git.errors import Ambiguous, InvalidInput, NotFound
 from pacha_git.session.context import Context
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 
 class HasId(Protocol):

@@ -12,22 +12,15 @@ from typing import Final
 from pacha_git.errors import InvalidInput
 from pacha_git.format.record import Content, Target
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.store import records
 from pacha_git.store.events import read_attestations
 from pacha_git.store.payload.tree import payload_commit_oid
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.commits import RUNS_ROOT, StoredRun, parse_run_ref, run_payload_ref, run_ref
-from pacha_git.vocabulary.names import (
-    NOTES_ROOT,
-    PAYLOAD_ROOT,
-    REF_ROOT,
-    VERSIONED_KINDS,
-    Address,
-    Kind,
-    Oid,
-    VersionId,
-    parse_record_ref,
-)
+from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, VersionId, parse_record_ref
+from pacha_git.vocabulary.kinds import VERSIONED_KINDS, Kind
 
 RECORD_ROOTS: Final = tuple(f"{REF_ROOT}{kind.plural}/" for kind in VERSIONED_KINDS)
 ITEM_ROOTS: Final = (*RECORD_ROOTS, RUNS_ROOT)

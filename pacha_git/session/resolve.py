@@ -12,11 +12,17 @@ import blake3
 
 from pacha_git.errors import Ambiguous, Corrupt, InvalidInput, NotFound
 from pacha_git.format.kinds import KINDS
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.store import records
 from pacha_git.store.events import read_attestations, read_ledger
-from pacha_git.vocabulary.names import VERSIONED_KINDS, Address, Alias, Kind, Oid, Stage, Version, VersionId
+from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.kinds import VERSIONED_KINDS, Kind
+from pacha_git.vocabulary.names import Alias
 from pacha_git.vocabulary.specs import ByAddress, Latest, Selector, Spec, parse_spec, selector_text
+from pacha_git.vocabulary.stages import Stage
+from pacha_git.vocabulary.versions import Version
 
 
 def resolve(

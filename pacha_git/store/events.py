@@ -14,11 +14,13 @@ from pacha_git.format.event import Envelope, Event, Statement, compose, signed_p
 from pacha_git.format.record import Target
 from pacha_git.git.refs.refs import RefUpdate
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.attestations import Attestations, fold_attestations
 from pacha_git.ledger.events import Ledger, fold
 from pacha_git.ledger.notes import encode_note, parse_note
 from pacha_git.store.notes import merge_tips, read_note, read_notes, write_notes
-from pacha_git.vocabulary.names import NOTES_ROOT, Kind, Oid, notes_ref
+from pacha_git.vocabulary.ids import NOTES_ROOT, notes_ref
+from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
     from pacha_git.git.changes import Changes

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from pacha_git.errors import Corrupt
-from pacha_git.format.commits import commit_bytes, split_commit, tree_bytes
 from pacha_git.git.repo import GitRepository
-from pacha_git.gitobjects.trees import FILE_MODE, TREE_MODE, Entry, parse_tree
+from pacha_git.gitobjects.commits import commit_bytes, split_commit
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.trees import FILE_MODE, TREE_MODE, Entry, parse_tree, tree_bytes
 from pacha_git.ledger.notes import merge_commit, union
-from pacha_git.vocabulary.names import Oid
 
 if TYPE_CHECKING:
     from pacha_git.git.changes import Changes

@@ -11,21 +11,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import blake3
 
 from pacha_git.errors import Corrupt, NotFound
-from pacha_git.format.commits import RECORD_FILE, check_record_commit, record_commit, record_tree, split_commit
+from pacha_git.format.commits import RECORD_FILE, check_record_commit, record_commit, record_tree
 from pacha_git.format.record import Record, Target, decode_record, encode_record
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.commits import split_commit
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.gitobjects.trees import FILE_MODE, parse_tree
-from pacha_git.vocabulary.names import (
-    REF_ROOT,
-    Address,
-    Kind,
-    Name,
-    Oid,
-    Version,
-    VersionId,
-    name_prefix,
-    parse_record_ref,
-)
+from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.ids import REF_ROOT, VersionId, name_prefix, parse_record_ref
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.names import Name
+from pacha_git.vocabulary.versions import Version
 
 if TYPE_CHECKING:
     from pacha_git.git.changes import Changes

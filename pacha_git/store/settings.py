@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pacha_git.errors import Corrupt, NotFound
-from pacha_git.format.commits import SYSTEM_IDENTITY, commit_bytes, split_commit, tree_bytes
+from pacha_git.format.commits import SYSTEM_IDENTITY
 from pacha_git.format.settings import Settings, parse_settings
 from pacha_git.git.repo import GitRepository
-from pacha_git.gitobjects.trees import FILE_MODE, parse_tree
-from pacha_git.vocabulary.names import REGISTRY_REF, ROOT_COMMIT, ROOT_REF, Oid
+from pacha_git.gitobjects.commits import commit_bytes, split_commit
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.trees import FILE_MODE, parse_tree, tree_bytes
+from pacha_git.vocabulary.ids import REGISTRY_REF, ROOT_COMMIT, ROOT_REF
 
 if TYPE_CHECKING:
     from pacha_git.git.changes import Changes

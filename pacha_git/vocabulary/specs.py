@@ -10,7 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from pacha_git.errors import InvalidInput
-from pacha_git.vocabulary.names import KIND_WORDS, STAGE_WORDS, Alias, Kind, Name, Stage, Version
+from pacha_git.vocabulary.kinds import KIND_WORDS, Kind
+from pacha_git.vocabulary.names import Alias, Name
+from pacha_git.vocabulary.stages import STAGE_WORDS, Stage
+from pacha_git.vocabulary.versions import Version
 
 _URI: Final = "pacha://"
 _ADDRESS_PREFIX: Final = re.compile(r"blake3:([0-9a-f]{8,64})\Z")

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pacha_git import errors
+from pacha_git.cli.invocation import Invocation
 from pacha_git.cli.program import failure, root
-from pacha_git.cli.program.invocation import Invocation
 from pacha_git.cli.showing import output
 from pacha_git.cli.verbs import about
 

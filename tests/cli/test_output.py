@@ -138,7 +138,7 @@ class _Context:
 
 @pytest.mark.parametrize(("terminal", "drawn"), [(True, True), (False, False)])
 def test_progress_is_for_terminals(monkeypatch: pytest.MonkeyPatch, terminal: bool, drawn: bool) -> None:
-    from pacha_git.cli.program.invocation import Invocation
+    from pacha_git.cli.invocation import Invocation
 
     monkeypatch.setattr(progress, "_PATIENCE", 0)
     raw = Screen() if terminal else io.BytesIO()

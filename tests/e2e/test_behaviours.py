@@ -12,7 +12,8 @@ import pytest
 
 from pacha_git import Conflict, InvalidInput, NotFound, PachaError, Registry
 from pacha_git.registry.upkeep import keys
-from pacha_git.vocabulary.names import Stage, Version
+from pacha_git.vocabulary.stages import Stage
+from pacha_git.vocabulary.versions import Version
 from tests.making import all_verify, contents, fsck, noise, put, recipe, refs
 
 HELLO = "d74981efa70a0c880b8d8c1985d075dbcbf679b99a5f9914e5aaf96b831a9e24"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pacha_git import NotFound, Registry
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.registry.upkeep import keys
-from pacha_git.vocabulary.names import Oid
 from tests import needed
 from tests.making import all_verify, fsck, git, noise, put, python, recipe, refs
 

@@ -9,12 +9,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pacha_git.format.commits import commit_bytes, split_commit, tree_bytes
 from pacha_git.git.changes import Changes, changing
 from pacha_git.git.refs.refs import RefUpdate
 from pacha_git.git.repo import GitRepository
-from pacha_git.gitobjects.trees import parse_tree
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.commits import commit_bytes, split_commit
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.trees import parse_tree, tree_bytes
 
 IDENTITY = "Mallory <mallory@example.org>"
 

@@ -12,11 +12,14 @@ import pytest
 from pacha_git import PachaError, Registry, VerificationFailed
 from pacha_git.errors import RemoteError
 from pacha_git.exchange import look, pull_payloads
-from pacha_git.format.commits import commit_bytes, payload_commit, split_commit, tree_bytes
+from pacha_git.format.commits import payload_commit
 from pacha_git.git.changes import Changes
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.wire import transport
-from pacha_git.vocabulary.names import Address, Oid
+from pacha_git.gitobjects.commits import commit_bytes, split_commit
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.trees import tree_bytes
+from pacha_git.vocabulary.address import Address
 from tests.conftest import check_registry
 from tests.exchange.hostile import IDENTITY, endless, forge, record_with
 from tests.exchange.syncing import bare, clone, model, refs, registry

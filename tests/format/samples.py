@@ -9,7 +9,8 @@ import blake3
 from pacha_git.format.content import Content, make_content
 from pacha_git.format.manifest import FileLine
 from pacha_git.format.record import Record, make_record
-from pacha_git.vocabulary.names import Address, Oid
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.vocabulary.address import Address
 
 IDENTITY = "Ada Lovelace <ada@example.org>"
 TREE = Oid("1" * 40)

@@ -12,19 +12,18 @@ from pacha_git.format import canonical
 from pacha_git.format.commits import (
     DOCUMENT_LIMIT,
     check_record_commit,
-    commit_bytes,
-    git_oid,
     payload_commit,
     record_commit,
     record_message,
     record_tree,
-    split_commit,
-    tree_bytes,
 )
 from pacha_git.format.grammar import timestamp
 from pacha_git.format.paths import encode_tree_name
 from pacha_git.format.record import Record, decode_record, encode_record
-from pacha_git.vocabulary.names import Address, Oid
+from pacha_git.gitobjects.commits import commit_bytes, split_commit
+from pacha_git.gitobjects.oid import Oid, git_oid
+from pacha_git.gitobjects.trees import tree_bytes
+from pacha_git.vocabulary.address import Address
 from tests.format.samples import IDENTITY, RUN_ID, content, edge, line, record, target
 
 CARD = {"card.md": b"# x\n"}

@@ -12,22 +12,16 @@ from typing import Any, TypeAlias
 import blake3
 import pytest
 
-from pacha_git.format.commits import (
-    SYSTEM_IDENTITY,
-    check_record_commit,
-    commit_bytes,
-    git_oid,
-    payload_commit,
-    record_commit,
-    record_tree,
-    split_commit,
-    tree_bytes,
-)
+from pacha_git.format.commits import SYSTEM_IDENTITY, check_record_commit, payload_commit, record_commit, record_tree
 from pacha_git.format.content import make_content
 from pacha_git.format.manifest import FileLine, decode_manifest, encode_manifest
 from pacha_git.format.paths import tree_path
 from pacha_git.format.record import decode_record, encode_record, record_address
-from pacha_git.vocabulary.names import Address, Oid, VersionId, parse_payload_ref, parse_record_ref
+from pacha_git.gitobjects.commits import commit_bytes, split_commit
+from pacha_git.gitobjects.oid import Oid, git_oid
+from pacha_git.gitobjects.trees import tree_bytes
+from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.ids import VersionId, parse_payload_ref, parse_record_ref
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 GOLDEN = REPOSITORY / "tests" / "golden" / "records"

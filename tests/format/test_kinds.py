@@ -5,7 +5,7 @@ import pytest
 from pacha_git.errors import InvalidInput
 from pacha_git.format.kinds import KINDS, RELATIONS, check_relation
 from pacha_git.format.record import RECORD_TYPES
-from pacha_git.vocabulary.names import VERSIONED_KINDS, Kind
+from pacha_git.vocabulary.kinds import VERSIONED_KINDS, Kind
 
 
 def test_every_versioned_kind_is_declared_once() -> None:

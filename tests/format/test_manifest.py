@@ -16,7 +16,7 @@ from pacha_git.format.manifest import (
     file_line_of_json,
     list_address,
 )
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.oid import Oid
 from tests.format.samples import line
 
 CHUNKED = FileLine("big.bin", 5, "644", "c" * 64, "chunked", ((Oid("d" * 40), 2), (Oid("e" * 40), 3)))

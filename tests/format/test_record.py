@@ -20,7 +20,8 @@ from pacha_git.format.record import (
     make_record,
     record_address,
 )
-from pacha_git.vocabulary.names import Kind, Oid
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.vocabulary.kinds import Kind
 from tests.format.samples import RUN_ID, content, edge, line, record, target, values
 
 KINDS = ["model", "dataset", "recipe"]

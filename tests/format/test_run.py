@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.format import canonical
-from pacha_git.format.commits import commit_bytes, git_oid
 from pacha_git.format.params import (
     PARAMS_LIMIT,
     check_params,
@@ -28,7 +27,9 @@ from pacha_git.format.params import (
 )
 from pacha_git.format.record import RECORD_LIMIT
 from pacha_git.format.run import RunRecord, check_run_commit, decode_run, encode_run, make_run, run_commit, run_tree
-from pacha_git.vocabulary.names import Address, Oid
+from pacha_git.gitobjects.commits import commit_bytes
+from pacha_git.gitobjects.oid import Oid, git_oid
+from pacha_git.vocabulary.address import Address
 
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 PARAMS = b'lr = 0.1\nn = 3\ndeep = true\nname = "adam"\n'

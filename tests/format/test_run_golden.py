@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from pacha_git.format.commits import git_oid, split_commit
 from pacha_git.format.params import decode_params
 from pacha_git.format.run import check_run_commit, decode_run, encode_run, run_commit, run_tree
+from pacha_git.gitobjects.commits import split_commit
+from pacha_git.gitobjects.oid import Oid, git_oid
 from pacha_git.store.runs.series import decode_series, summary
-from pacha_git.vocabulary.names import Oid
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "runs"
 VECTORS: dict[str, Any] = json.loads((GOLDEN / "vectors.json").read_text("utf-8"))

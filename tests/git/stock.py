@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pacha_git.errors import NotFound
 from pacha_git.git.packs.reader import PackSet
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.oid import Oid
 
 
 def git(repo: Path, *arguments: str, stdin: bytes = b"", check: bool = True) -> bytes:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from pacha_git.errors import PachaError
-from pacha_git.format.commits import SYSTEM_IDENTITY, commit_bytes, tree_bytes
+from pacha_git.format.commits import SYSTEM_IDENTITY
 from pacha_git.git.changes import Changes, SharedObjectGone, changing
 from pacha_git.git.refs.refs import RefMoved
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.stock import gc_under_way
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.commits import commit_bytes
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.trees import tree_bytes
 from tests.making import git, refs, temporaries
 
 

@@ -5,9 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacha_git.errors import Corrupt
-from pacha_git.format.commits import tree_bytes
-from pacha_git.gitobjects.trees import FILE_MODE, TREE_MODE, parse_tree
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.trees import FILE_MODE, TREE_MODE, parse_tree, tree_bytes
 
 NAMES = st.binary(min_size=1, max_size=8).filter(
     lambda name: not {*b"/\0"} & {*name} and name not in (b".", b"..", b".git")

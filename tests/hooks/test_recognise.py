@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pacha_git.hooks.recognise import kind_of
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 RECIPE, MODEL, DATASET = Kind.RECIPE, Kind.MODEL, Kind.DATASET
 

@@ -7,9 +7,12 @@ from typing import Any
 
 from pacha_git.format.event import Envelope, Event, Statement, compose, encode_event, parse_line
 from pacha_git.format.record import Target
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger import Ledger, fold
 from pacha_git.ledger.statements import alias_event, stage_event
-from pacha_git.vocabulary.names import Alias, Kind, Oid, Stage
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.names import Alias
+from pacha_git.vocabulary.stages import Stage
 
 NAME = "team/fraud"
 REGISTRY = "6a1f1d5e-8a43-4c1b-9c55-0d6d1b1f7a01"

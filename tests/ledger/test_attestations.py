@@ -5,7 +5,7 @@ import pytest
 from pacha_git.format.event import Event, Statement
 from pacha_git.ledger import Attestations, fold_attestations
 from pacha_git.ledger.statements import card, datasheet, describe, endorse, evaluate, tag, tombstone
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 from tests.ledger.samples import NAME, altered, commit, event, notes, target
 
 

@@ -3,8 +3,11 @@ from __future__ import annotations
 import pytest
 
 from pacha_git.format.event import Event, Statement
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger import Status
-from pacha_git.vocabulary.names import Alias, Kind, Oid, Stage
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.names import Alias
+from pacha_git.vocabulary.stages import Stage
 from tests.ledger.samples import (
     FIRST_ID,
     LAST_ID,

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from pacha_git.format.event import parse_line, signed_part
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger import Attested, fold, fold_attestations, parse_note
-from pacha_git.vocabulary.names import Oid, parse_notes_ref
+from pacha_git.vocabulary.ids import parse_notes_ref
 from tests.ledger.reference import Fold
 from tests.ledger.samples import move
 

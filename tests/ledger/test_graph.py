@@ -10,7 +10,8 @@ from pacha_git.errors import PachaError
 from pacha_git.format.event import Event
 from pacha_git.ledger import graph
 from pacha_git.ledger.graph import Graph, build_graph
-from pacha_git.vocabulary.names import Kind, Stage
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.stages import Stage
 from tests.ledger.samples import NAME, commit, ledger, move, notes, outcome, point
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pacha_git.errors import PachaError
 from pacha_git.ledger import LEGAL, steps
-from pacha_git.vocabulary.names import Stage
+from pacha_git.vocabulary.stages import Stage
 from tests.ledger.samples import commit, ledger, move
 
 DEV, STAGING, PROD, ARCHIVED = Stage

@@ -20,7 +20,8 @@ from pacha_git.ledger.statements import (
     tag,
     tombstone,
 )
-from pacha_git.vocabulary.names import Alias, Stage
+from pacha_git.vocabulary.names import Alias
+from pacha_git.vocabulary.stages import Stage
 from tests.ledger.samples import event, target
 
 

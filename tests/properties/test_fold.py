@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacha_git.format.event import Event, Statement, compose
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger import Status, encode_note, merge_notes, parse_note, union
 from pacha_git.ledger.statements import alias_event, stage_event
-from pacha_git.vocabulary.names import Alias, Oid, Stage
+from pacha_git.vocabulary.names import Alias
+from pacha_git.vocabulary.stages import Stage
 from tests.ledger.reference import Fold
 from tests.ledger.samples import NAME, altered, commit, envelope, event_id, folded, move, notes, outcome, point, target
 

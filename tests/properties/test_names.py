@@ -9,17 +9,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from pacha_git.errors import InvalidInput
-from pacha_git.vocabulary.names import (
-    KIND_WORDS,
-    STAGE_WORDS,
-    VERSIONED_KINDS,
-    Address,
-    Alias,
-    Kind,
-    Name,
-    Oid,
-    Stage,
-    Version,
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.ids import (
     VersionId,
     name_prefix,
     notes_ref,
@@ -27,7 +19,11 @@ from pacha_git.vocabulary.names import (
     parse_payload_ref,
     parse_record_ref,
 )
+from pacha_git.vocabulary.kinds import KIND_WORDS, VERSIONED_KINDS, Kind
+from pacha_git.vocabulary.names import Alias, Name
 from pacha_git.vocabulary.specs import ByAddress, Latest, Selector, Spec, parse_selector, parse_spec, selector_text
+from pacha_git.vocabulary.stages import STAGE_WORDS, Stage
+from pacha_git.vocabulary.versions import Version
 
 
 def is_name(text: str) -> bool:

@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 
 from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.format.canonical import encode
-from pacha_git.format.commits import check_record_commit, record_commit, split_commit
+from pacha_git.format.commits import check_record_commit, record_commit
 from pacha_git.format.content import make_content
 from pacha_git.format.grammar import time_text
 from pacha_git.format.kinds import KINDS
 from pacha_git.format.manifest import FileLine, content_address, decode_manifest, encode_manifest, list_address
 from pacha_git.format.paths import check_paths, decode_tree_name, encode_tree_name
 from pacha_git.format.record import Record, decode_record, encode_record, make_record
-from pacha_git.vocabulary.names import Address, Oid
+from pacha_git.gitobjects.commits import split_commit
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.vocabulary.address import Address
 from tests.properties.test_canonical import TEXTS, VALUES
 from tests.properties.test_names import KINDS as SOME_KIND
 from tests.properties.test_names import NAMES, VERSIONS

@@ -17,7 +17,7 @@ from pacha_git.query.where import holds, parse_where
 from pacha_git.store.catalogue.database import Database
 from pacha_git.store.catalogue.search import Query, find, values_of
 from pacha_git.store.catalogue.search_item import Entry, enter, facts_of
-from pacha_git.vocabulary.names import Version
+from pacha_git.vocabulary.versions import Version
 
 Thing = dict[str, Any]
 Test = Callable[[Thing], bool]

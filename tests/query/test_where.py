@@ -9,7 +9,7 @@ import pytest
 from pacha_git.errors import InvalidInput
 from pacha_git.query.fields import version_key
 from pacha_git.query.where import Value, comparisons, holds, parse_where
-from pacha_git.vocabulary.names import Version
+from pacha_git.vocabulary.versions import Version
 
 THING = {
     "name": [Value("fraud-detector")],

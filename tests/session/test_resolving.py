@@ -6,7 +6,7 @@ import blake3
 import pytest
 
 from pacha_git import Ambiguous, InvalidInput, NotFound, Registry
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 from tests.making import put, recipe
 
 

@@ -10,8 +10,8 @@ from pacha_git.errors import Corrupt
 from pacha_git.format.commits import SYSTEM_IDENTITY
 from pacha_git.git.changes import changing
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.store.notes import descends, merge_tips, note_blobs, read_note, read_notes, write_notes
-from pacha_git.vocabulary.names import Oid
 from tests.making import git
 
 ONE, TWO, THREE = (Oid(digit * 40) for digit in "123")

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
+from pacha_git.cli.invocation import invocation
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import noun, verb
-from pacha_git.cli.program.invocation import invocation
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import counted
 from pacha_git.errors import PachaError

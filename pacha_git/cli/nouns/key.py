@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pacha_git.cli.invocation import registry, registry_path
 from pacha_git.cli.program.grammar import noun, verb
-from pacha_git.cli.program.invocation import registry, registry_path
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.tables import table
 from pacha_git.cli.showing.units import place

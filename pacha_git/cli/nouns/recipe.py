@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from pacha_git.cli.invocation import registry, registry_path
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import noun, verb
-from pacha_git.cli.program.invocation import registry, registry_path
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.sheets import spec_of
 from pacha_git.cli.showing.units import counted

@@ -6,9 +6,9 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from pacha_git.cli.invocation import invocation, registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import noun, verb
-from pacha_git.cli.program.invocation import invocation, registry
 from pacha_git.cli.showing import output, run_sheets
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.units import place

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pacha_git.cli.invocation import registry
 from pacha_git.cli.program.grammar import noun, verb
-from pacha_git.cli.program.invocation import registry
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.sheets import values
 from pacha_git.errors import InvalidInput

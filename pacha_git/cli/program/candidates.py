@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from pacha_git.cli.program import shells
 from pacha_git.errors import PachaError
-from pacha_git.vocabulary.names import KIND_WORDS, VERSIONED_KINDS, Kind, Stage
+from pacha_git.vocabulary.kinds import KIND_WORDS, VERSIONED_KINDS, Kind
+from pacha_git.vocabulary.stages import Stage
 
 if TYPE_CHECKING:
     from pacha_git import Registry

@@ -18,8 +18,8 @@ from typing import Final
 import typer
 
 from pacha_git import __version__
+from pacha_git.cli.invocation import Invocation
 from pacha_git.cli.program.grammar import json_asked
-from pacha_git.cli.program.invocation import Invocation
 from pacha_git.cli.showing import output
 from pacha_git.errors import InvalidInput, NotFound, PachaError
 

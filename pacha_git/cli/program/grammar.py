@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from pacha_git import __version__
-from pacha_git.cli.program.invocation import invocation
+from pacha_git.cli.invocation import invocation
 from pacha_git.cli.showing import output
 from pacha_git.errors import InvalidInput
 

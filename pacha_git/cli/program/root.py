@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import typer
 
+from pacha_git.cli.invocation import Invocation
 from pacha_git.cli.program.grammar import Group, command_rows, group, noun, single
-from pacha_git.cli.program.invocation import Invocation
 
 # Section of the help → word → "module:attribute" below pacha_git.cli; the attribute is a noun's app, or a function.
 COMMANDS: Final[dict[str, dict[str, str]]] = {

@@ -17,7 +17,7 @@ from typing import Any, Final, TextIO
 
 from typer import Context
 
-from pacha_git.cli.program.invocation import invocation
+from pacha_git.cli.invocation import invocation
 from pacha_git.errors import PachaError
 
 # What could move a terminal's cursor, hide text or turn it around: C0, DEL, C1, bidirectional marks, surrogates.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from typer import Context
 
-from pacha_git.cli.program.invocation import invocation
+from pacha_git.cli.invocation import invocation
 from pacha_git.cli.showing.units import size
 
 if TYPE_CHECKING:

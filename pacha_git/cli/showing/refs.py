@@ -11,7 +11,7 @@ from typing import Final
 
 from pacha_git.cli.showing.units import counted
 from pacha_git.errors import InvalidInput
-from pacha_git.vocabulary.names import REGISTRY_REF, parse_notes_ref, parse_payload_ref, parse_record_ref
+from pacha_git.vocabulary.ids import REGISTRY_REF, parse_notes_ref, parse_payload_ref, parse_record_ref
 
 _RUN: Final = re.compile(r"refs/pacha/(payload/)?runs/([0-9a-f-]{36})\Z")
 _NOTES: Final = {"_events": "stages and aliases", "_attestations": "tags, texts and signatures"}

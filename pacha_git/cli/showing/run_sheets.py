@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.tables import sheet, strong, table
 from pacha_git.cli.showing.units import instant
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
     from pacha_git.session.results.runs import BestRun, Comparison, RunInfo

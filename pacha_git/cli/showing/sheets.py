@@ -12,7 +12,7 @@ from pacha_git.cli.showing.output import clean
 from pacha_git.cli.showing.tables import sheet, strong, table
 from pacha_git.cli.showing.units import counted, instant, size
 from pacha_git.session.results import NameInfo
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
     from pacha_git.session.results import Difference, HistoryEntry, Verification, VersionDetail, VersionInfo

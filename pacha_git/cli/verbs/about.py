@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pacha_git.cli.invocation import invocation
 from pacha_git.cli.program.grammar import show_help, show_version
-from pacha_git.cli.program.invocation import invocation
 from pacha_git.cli.showing import output
 from pacha_git.errors import InvalidInput
 

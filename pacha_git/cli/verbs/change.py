@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from pacha_git.cli.invocation import collection
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import verb
-from pacha_git.cli.program.invocation import collection
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.sheets import spec_of
 from pacha_git.errors import InvalidInput

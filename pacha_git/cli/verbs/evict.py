@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pacha_git.cli.program.invocation import registry
+from pacha_git.cli.invocation import registry
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import counted, size
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from pacha_git.cli.invocation import registry_path
 from pacha_git.cli.program import flags
-from pacha_git.cli.program.invocation import registry_path
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import place
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pacha_git.cli.invocation import collection, invocation, noun_kind, registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import verb
-from pacha_git.cli.program.invocation import collection, invocation, noun_kind, registry
 from pacha_git.cli.showing import output, sheets
 from pacha_git.cli.showing.progress import progress
 from pacha_git.errors import InvalidInput

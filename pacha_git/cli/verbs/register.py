@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pacha_git.cli.invocation import collection
 from pacha_git.cli.program import flags
-from pacha_git.cli.program.invocation import collection
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.sheets import spec_of

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pacha_git.cli.invocation import registry
 from pacha_git.cli.program import flags
-from pacha_git.cli.program.invocation import registry
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.tables import table
 from pacha_git.cli.showing.units import size
 from pacha_git.errors import InvalidInput
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
     from pacha_git.registry.reading.search import Found

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from pacha_git.cli.invocation import invocation, registry
 from pacha_git.cli.program import flags
-from pacha_git.cli.program.invocation import invocation, registry
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import place
 from pacha_git.errors import Conflict, InvalidInput

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from pacha_git.cli.invocation import invocation, registry, registry_path
 from pacha_git.cli.program import flags
-from pacha_git.cli.program.invocation import invocation, registry, registry_path
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.refs import ref_in_words, refs_in_words
 from pacha_git.cli.showing.tables import sheet, strong, table
 from pacha_git.cli.showing.units import counted, place, size
 from pacha_git.errors import Conflict, PachaError
-from pacha_git.vocabulary.names import parse_record_ref
+from pacha_git.vocabulary.ids import parse_record_ref
 
 if TYPE_CHECKING:
     from pacha_git.session.results import RemoteStatus, Status, Transfer

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pacha_git.cli.invocation import registry
 from pacha_git.cli.program import flags
-from pacha_git.cli.program.invocation import registry
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.tables import sheet, table

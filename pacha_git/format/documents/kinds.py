@@ -8,7 +8,7 @@ from typing import Final
 from pacha_git.format.documents.card import CARD
 from pacha_git.format.documents.datasheet import DATASHEET
 from pacha_git.format.documents.document import Document, DocumentRules, parse_document
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 RULES: Final[Mapping[Kind, DocumentRules]] = {Kind.MODEL: CARD, Kind.DATASET: DATASHEET}
 

@@ -25,3 +25,9 @@ class Problem:
         place = "" if self.line is None else f"line {self.line}"
         place += "" if self.column is None else f", column {self.column}"
         return ": ".join(part for part in (place, self.key, self.message) if part)
+
+
+def place(what: str, problem: Problem) -> str:
+    """A problem as compilers say it: ``card.md:3:1: license: …``."""
+    where = ":".join(str(part) for part in (what, problem.line, problem.column) if part is not None)
+    return f"{where}: {problem.key + ': ' if problem.key else ''}{problem.message}"

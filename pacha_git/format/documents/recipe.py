@@ -18,8 +18,10 @@ from pacha_git.format.canonical import DEPTH, json_number
 from pacha_git.format.documents.problem import Problem
 from pacha_git.format.documents.recipe_rules import field_problems, unwrapped
 from pacha_git.format.documents.toml_lines import KeyPath, key_lines, line_of
-from pacha_git.vocabulary.names import Kind, Name, Version
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.names import Name
 from pacha_git.vocabulary.specs import Spec, parse_spec
+from pacha_git.vocabulary.versions import Version
 
 RECIPE_LIMIT: Final = 2**20
 GOALS: Final = ("maximize", "minimize")

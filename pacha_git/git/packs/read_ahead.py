@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from pacha_git.errors import Corrupt
 from pacha_git.git.packs.pack import Location
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.oid import Oid
 
 _THREADS: Final = 2
 _JOBS_AHEAD: Final = 6

@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 from pacha_git.errors import Corrupt, NotFound
 from pacha_git.git.packs.files import TEMPORARY
 from pacha_git.git.packs.pack import Location, OpenFiles, Pack
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.oid import Oid
 
 Fallback = Callable[[Oid], tuple[str, bytes]]
 T = TypeVar("T")

@@ -13,8 +13,8 @@ from pacha_git.git.packs.entry import ObjectKind, Prepared, prepare
 from pacha_git.git.packs.files import storing, sync_folder
 from pacha_git.git.packs.key_table import KeyTable
 from pacha_git.git.packs.part import PackPart
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.disk import Buffer
-from pacha_git.vocabulary.names import Oid
 
 _FEW: Final = 512
 

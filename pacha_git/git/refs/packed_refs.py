@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import Corrupt
-from pacha_git.vocabulary.names import Oid, gist
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.vocabulary.names import gist
 
 _OID_LENGTH: Final = 40
 _LINE: Final = re.compile(rb"^([0-9a-f]{40}) ([^\n]+)$", re.MULTILINE)

@@ -17,8 +17,8 @@ from typing import Final
 from pacha_git.git.refs import packed_refs_file
 from pacha_git.git.refs.locks import folders_above
 from pacha_git.git.refs.packed_refs import Snapshot
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import CommandFailed, run
-from pacha_git.vocabulary.names import Oid
 
 # What lets git run a hook, give rights to a group, or keep refs elsewhere.
 _MORE: Final = r"^(core\.(hookspath|sharedrepository)|hook\..*|extensions\.refstorage)$"

@@ -13,7 +13,7 @@ from typing import Final
 from pacha_git.errors import PachaError
 from pacha_git.git.refs import locks as reflocks
 from pacha_git.git.refs import packed_refs_file
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.oid import Oid
 
 ROOT: Final = "refs/remotes/"
 _WAIT_SECONDS: Final = 20.0

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pacha_git.errors import Conflict, Corrupt, PachaError
 from pacha_git.git.refs.packed_refs import PackedRefs
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import CommandFailed, run
-from pacha_git.vocabulary.names import Oid, gist
+from pacha_git.vocabulary.names import gist
 
 if TYPE_CHECKING:
     from pacha_git.git.refs.transactions import Transactions

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pacha_git.git.refs.refs import RefUpdate
-from pacha_git.vocabulary.names import Oid, gist
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.vocabulary.names import gist
 
 
 class StagedRefs:

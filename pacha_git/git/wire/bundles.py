@@ -19,8 +19,8 @@ from typing import IO, Final
 from pacha_git.errors import Corrupt, NotFound, PachaError
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import Side
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import CommandFailed, run
-from pacha_git.vocabulary.names import Oid
 
 _SIGNATURE: Final = b"# v2 git bundle\n"
 _LONGEST_LINE: Final = 2048

@@ -15,8 +15,9 @@ from typing import Final
 from pacha_git.errors import RemoteError
 from pacha_git.git.side import Side
 from pacha_git.git.wire.transport import STALLED_SECONDS, Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import CommandFailed
-from pacha_git.vocabulary.names import ROOT_COMMIT, Oid
+from pacha_git.vocabulary.ids import ROOT_COMMIT
 
 _REFUSED: Final = ("not allow request for unadvertised", "not our ref", "unadvertised object")
 

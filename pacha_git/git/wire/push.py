@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from pacha_git.format.commits import git_oid
 from pacha_git.format.event import new_event_id
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import passing
 from pacha_git.git.wire.fetch import shallow_file
 from pacha_git.git.wire.transport import Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
+from pacha_git.gitobjects.oid import Oid, git_oid
 from pacha_git.system.process import CommandFailed
-from pacha_git.vocabulary.names import TMP_ROOT, Oid
+from pacha_git.vocabulary.ids import TMP_ROOT
 
 _ARGUMENTS: Final = 400
 _ALL: Final = "refs/*:refs/*"

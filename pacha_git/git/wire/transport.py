@@ -17,8 +17,8 @@ from typing import Final
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError, RemoteError
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.wire.credentials import masked, nobody_to_ask
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import CommandFailed, Completed, run, run_watched, within_memory
-from pacha_git.vocabulary.names import Oid
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what git is doing, and how many of how many objects are done."""

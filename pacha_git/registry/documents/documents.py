@@ -12,7 +12,7 @@ from typing import Final
 from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.format.documents.document import Document
 from pacha_git.format.documents.kinds import RULES, check_document
-from pacha_git.format.documents.problem import Problem
+from pacha_git.format.documents.problem import place
 from pacha_git.format.event import Statement
 from pacha_git.format.kinds import KINDS
 from pacha_git.ledger import statements
@@ -22,7 +22,7 @@ from pacha_git.session.resolve import resolve
 from pacha_git.session.results import DocumentDetail, VersionInfo
 from pacha_git.store import records
 from pacha_git.store.events import read_attestations
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 _STATEMENTS: Final[dict[Kind, Callable[[str], Statement]]] = {
     Kind.MODEL: statements.card,
@@ -119,12 +119,6 @@ def require_sound(document: Document, what: str) -> None:
     if document.problems:
         said = "; ".join(place(what, problem) for problem in document.problems)
         raise PachaError(said, hint=f"mend it, then: git pacha hook run pacha-card {what}")
-
-
-def place(what: str, problem: Problem) -> str:
-    """A problem as compilers say it: ``card.md:3:1: license: …``."""
-    where = ":".join(str(part) for part in (what, problem.line, problem.column) if part is not None)
-    return f"{where}: {problem.key + ': ' if problem.key else ''}{problem.message}"
 
 
 def read_document_file(path: Path) -> str:

@@ -13,9 +13,10 @@ from typing import Any, BinaryIO, Final, cast
 from pacha_git.inspectors.columns import Column, Table
 from pacha_git.inspectors.source import Damaged
 from pacha_git.inspectors.tables import LibraryMissing, read_table, table_kind
+from pacha_git.progress import Progress
 from pacha_git.registry.reading.content import payload_of
 from pacha_git.session.context import Context
-from pacha_git.session.results import Json, Progress
+from pacha_git.session.results import Json
 from pacha_git.store import records
 from pacha_git.store.payload.reader import PayloadFile
 

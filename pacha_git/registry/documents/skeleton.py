@@ -15,16 +15,18 @@ from pacha_git.format.documents.kinds import RULES, check_document
 from pacha_git.format.documents.recipe import parse_recipe
 from pacha_git.format.documents.skeleton import bullets, grid, write_skeleton
 from pacha_git.format.record import Edge
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.progress import Progress
 from pacha_git.registry.documents.documents import newest_text, require_document
 from pacha_git.registry.documents.features import Features, features_of
 from pacha_git.registry.documents.skeleton_of_run import circumstances, run_behind
 from pacha_git.registry.reading.view import detail
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
-from pacha_git.session.results import Json, Progress, VersionDetail
+from pacha_git.session.results import Json, VersionDetail
 from pacha_git.store import records
 from pacha_git.store.runs.commits import StoredRun
-from pacha_git.vocabulary.names import Kind, Oid
+from pacha_git.vocabulary.kinds import Kind
 
 _HUB_RELATIONS: Final = {"fine-tuned-from": "finetune", "quantized-from": "quantized", "merged-from": "merge"}
 _LIBRARIES: Final = {"gguf": "gguf", "onnx": "onnx", "pytorch": "pytorch", "safetensors": "safetensors"}

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from pacha_git.errors import NotFound
 from pacha_git.format.record import Edge
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.vocabulary.names import Kind, Oid
+from pacha_git.vocabulary.kinds import Kind
 
 # Of the packages of an environment those that make a model; the rest stands in the run.
 _TOLD: Final = (

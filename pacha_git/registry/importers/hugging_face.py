@@ -16,10 +16,11 @@ from typing import Any, Final
 
 from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.format.documents.frontmatter import parse_front_matter
+from pacha_git.progress import Progress
 from pacha_git.registry.versions.register import Wanted, register
 from pacha_git.session.context import Context
-from pacha_git.session.results import Progress, Registered
-from pacha_git.vocabulary.names import Kind
+from pacha_git.session.results import Registered
+from pacha_git.vocabulary.kinds import Kind
 
 _FOLDER: Final = re.compile(r"(models|datasets|spaces)--(.+)\Z")
 _CARD: Final = "README.md"

@@ -12,12 +12,14 @@ from typing import BinaryIO, Final, cast
 
 from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.format.kinds import KINDS
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.store import records
 from pacha_git.store.events import read_attestations
 from pacha_git.store.payload.reader import Payload, PayloadFile
-from pacha_git.vocabulary.names import Kind, Oid, VersionId
+from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.specs import parse_spec
 
 _RANGE: Final = re.compile(r"(?:([0-9]+)-([0-9]*)|-([0-9]+))\Z")

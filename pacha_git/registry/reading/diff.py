@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pacha_git.errors import NotFound
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.registry.reading.view import detail
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import Difference, VersionDetail
 from pacha_git.store import records
 from pacha_git.store.payload.reader import Payload
-from pacha_git.vocabulary.names import Kind, Oid
+from pacha_git.vocabulary.kinds import Kind
 
 _SHOWN: Final = ("description", "purpose", "stage", "aliases", "tags", "size", "file_count", "address", "signed_by")
 

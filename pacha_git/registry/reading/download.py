@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -16,18 +16,16 @@ from typing import Final
 from pacha_git.errors import Conflict, NotFound, PachaError
 from pacha_git.format.kinds import KINDS
 from pacha_git.format.manifest import FileLine
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.progress import Progress
 from pacha_git.registry.reading.content import payload_of
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import address_of
-from pacha_git.session.results import Progress
 from pacha_git.store import records
+from pacha_git.store.payload.checkout import Report, fill, write_durably
 from pacha_git.store.payload.reader import Payload
-from pacha_git.system.disk import WriteBack, write_all
-from pacha_git.vocabulary.names import Oid
 
-_SYNC_EACH: Final = 64
 _TEMPORARY: Final = ".pacha-"
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def download(context: Context, commit: Oid, out: Path, *, force: bool, progress: Progress | None) -> Path:
@@ -38,7 +36,7 @@ def download(context: Context, commit: Oid, out: Path, *, force: bool, progress:
         return _download_document(stored, document, out, force=force)
     payload = payload_of(context, stored)
     lines = payload.lines
-    report = _Report(progress, f"download {stored.id.spec}", payload.content.size)
+    report = Report(progress, f"download {stored.id.spec}", payload.content.size)
     with _disk(out):
         if len(lines) == 1:
             target = out / Path(lines[0].path).name if out.is_dir() else out
@@ -46,19 +44,6 @@ def download(context: Context, commit: Oid, out: Path, *, force: bool, progress:
             return target
         _write_folder(payload, out, force=force, report=report)
     return out
-
-
-class _Report:
-    """Adds up what was written."""
-
-    def __init__(self, progress: Progress | None, what: str, total: int) -> None:
-        self._progress, self._what, self._total = progress, what, total
-        self._done = 0
-
-    def add(self, count: int) -> None:
-        self._done += count
-        if self._progress is not None:
-            self._progress(self._what, self._done, self._total)
 
 
 @contextmanager
@@ -73,14 +58,14 @@ def _disk(out: Path) -> Iterator[None]:
 def _download_document(stored: records.Stored, document: str, out: Path, *, force: bool) -> Path:
     target = out / f"{stored.id.name.split('/')[-1]}.toml" if out.is_dir() else out
     with _disk(target), _in_place(target, force=force) as descriptor:
-        _write_durably(descriptor, [stored.documents[document]], None)
+        write_durably(descriptor, [stored.documents[document]], None)
     return target
 
 
-def _write_file(payload: Payload, line: FileLine, target: Path, *, force: bool, report: _Report) -> None:
+def _write_file(payload: Payload, line: FileLine, target: Path, *, force: bool, report: Report) -> None:
     with _in_place(target, force=force) as descriptor:
         os.fchmod(descriptor, _mode(line))
-        _write_durably(descriptor, payload.blocks(line), report)
+        write_durably(descriptor, payload.blocks(line), report)
 
 
 @contextmanager
@@ -141,7 +126,7 @@ def _mode(line: FileLine) -> int:
     return (0o777 if line.mode == "755" else 0o666) & ~_umask()
 
 
-def _write_folder(payload: Payload, out: Path, *, force: bool, report: _Report) -> None:
+def _write_folder(payload: Payload, out: Path, *, force: bool, report: Report) -> None:
     """Write a folder beside its final place and rename it; into one that exists (``force``) file by file."""
     if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
         if not force or not out.is_dir():
@@ -179,51 +164,6 @@ def _new_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def fill(payload: Payload, folder: Path, report: _Report | None = None) -> None:
-    """Write all files of a payload below a folder of ours, each checked while it is written, all durable at the end."""
-    made = {""}
-    few = len(payload.lines) <= _SYNC_EACH
-    # Paths as text: for two hundred thousand files, objects would take as long as writing.
-    root = f"{folder}/"
-    for line, blocks in payload.files():
-        above = line.path.rpartition("/")[0]
-        if above not in made:
-            Path(root + above).mkdir(parents=True, exist_ok=True)
-            made.add(above)
-        descriptor = os.open(root + line.path, _NEW, 0o777 if line.mode == "755" else 0o666)
-        try:
-            if few:
-                _write_durably(descriptor, blocks, report)
-            else:
-                _write(descriptor, blocks, report)
-        finally:
-            os.close(descriptor)
-    if not few:
-        os.sync()  # one for two hundred thousand files, where one for each would take minutes
-
-
-def _write_durably(descriptor: int, blocks: Iterable[bytes], report: _Report | None) -> None:
-    """Write a file and have it on the disk, which begins while bytes still come."""
-    back = WriteBack(descriptor)
-    try:
-        _write(descriptor, blocks, report, back.reached)
-        back.finish()
-    finally:
-        back.wait()
-
-
-def _write(
-    descriptor: int, blocks: Iterable[bytes], report: _Report | None, reached: Callable[[int], None] = lambda _: None
-) -> None:
-    written = 0
-    for block in blocks:
-        write_all(descriptor, [block])
-        written += len(block)
-        reached(written)
-        if report is not None:
-            report.add(len(block))
-
-
 # The cache ------------------------------------------------------------------------------------------------------------
 
 
@@ -249,7 +189,7 @@ def cached(context: Context, commit: Oid, progress: Progress | None) -> Path:
                 document = KINDS[stored.id.kind].primary_document or ""
                 (temporary / document).write_bytes(stored.documents[document])
             else:
-                fill(payload_of(context, stored), temporary, _Report(progress, f"cache {stored.id.spec}", content.size))
+                fill(payload_of(context, stored), temporary, Report(progress, f"cache {stored.id.spec}", content.size))
             _make_read_only(temporary)
     return folder
 

@@ -11,13 +11,15 @@ from typing import Any, Final
 
 from pacha_git.errors import InvalidInput
 from pacha_git.format.record import Edge, Target
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.find_run import find_run
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import LineageEdge, LineageGraph, LineageNode
 from pacha_git.store import records
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.vocabulary.names import Kind, Oid, VersionId
+from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.kinds import Kind
 
 FORMATS: Final = ("tree", "dot", "mermaid", "json", "prov")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.gitobjects.trees import parse_tree
 from pacha_git.registry.reading.view import RowSource, info_of_row
 from pacha_git.session.context import Context
@@ -16,7 +17,10 @@ from pacha_git.session.results import ListedVersion, NameInfo, Stats, VersionInf
 from pacha_git.store import records
 from pacha_git.store.catalogue.rows import Row
 from pacha_git.store.payload.reader import Payload
-from pacha_git.vocabulary.names import PAYLOAD_ROOT, Kind, Name, Oid, Stage, parse_payload_ref
+from pacha_git.vocabulary.ids import PAYLOAD_ROOT, parse_payload_ref
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.names import Name
+from pacha_git.vocabulary.stages import Stage
 
 
 def list_versions(

@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.registry.reading.view import info
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import address_of
 from pacha_git.session.results import Json, LineageEdge, LineageGraph, LineageNode
 from pacha_git.store import records
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.vocabulary.names import Kind, Oid
+from pacha_git.vocabulary.kinds import Kind
 
 NAMESPACE: Final = "urn:pacha:"
 _USES: Final = frozenset(["trained-on", "evaluated-on"])

@@ -20,7 +20,8 @@ from pacha_git.session.results import Json, VersionInfo
 from pacha_git.session.results.plain import jsonable, plain
 from pacha_git.session.results.runs import RunInfo
 from pacha_git.store.catalogue.search import Hit, Query, find, is_behind
-from pacha_git.vocabulary.names import Kind, Stage
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.stages import Stage
 
 if TYPE_CHECKING:
     from pacha_git.trust.publickey import PublicKey

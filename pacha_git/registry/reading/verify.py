@@ -11,16 +11,18 @@ from typing import Final
 
 from pacha_git.errors import InvalidInput, PachaError, VerificationFailed
 from pacha_git.format.event import Event, signed_part
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.progress import Progress
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
-from pacha_git.session.results import Progress, Verification
+from pacha_git.session.results import Verification
 from pacha_git.session.signing import COMMIT_NAMESPACE, EVENT_NAMESPACE
 from pacha_git.store import records
 from pacha_git.store.events import read_attestations, read_ledger
 from pacha_git.store.payload.check import FileKey, check_payload
 from pacha_git.store.payload.check_many import sound_files
 from pacha_git.store.payload.reader import Payload
-from pacha_git.vocabulary.names import Oid, VersionId
+from pacha_git.vocabulary.ids import VersionId
 
 UNSIGNED_POLICY: Final = "require_signatures"
 

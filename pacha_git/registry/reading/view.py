@@ -13,6 +13,7 @@ from pacha_git.errors import InvalidInput, VerificationFailed
 from pacha_git.format.event import Event, signed_part
 from pacha_git.format.kinds import KINDS
 from pacha_git.format.record import Edge
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.attestations import Attestations
 from pacha_git.ledger.events import Ledger
 from pacha_git.registry.reading.inspected import formats_of
@@ -23,7 +24,8 @@ from pacha_git.session.signing import COMMIT_NAMESPACE, EVENT_NAMESPACE
 from pacha_git.store.events import read_attestations, read_ledger
 from pacha_git.store.records import Stored
 from pacha_git.trust.publickey import parse_public
-from pacha_git.vocabulary.names import Kind, Oid, Stage
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.stages import Stage
 
 if TYPE_CHECKING:
     from pacha_git.store.catalogue.rows import Row, SignerNote

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from pacha_git.errors import InvalidInput, NotFound
 from pacha_git.format.documents.recipe import Recipe, parse_recipe
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.results.runs import BestRun, Comparison, RunInfo
 from pacha_git.store import records
 from pacha_git.store.catalogue.runs import RunRow
-from pacha_git.vocabulary.names import Kind, Oid
+from pacha_git.vocabulary.kinds import Kind
 
 MAXIMIZE: Final = "maximize"
 MINIMIZE: Final = "minimize"

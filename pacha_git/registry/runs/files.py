@@ -14,13 +14,13 @@ from typing import Any
 
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError
 from pacha_git.format.run import SERIES_PATH
-from pacha_git.registry.reading.download import fill
+from pacha_git.progress import Progress
 from pacha_git.registry.runs.compare import compare
 from pacha_git.registry.runs.plot import Curve, draw
 from pacha_git.registry.runs.seal import journal_folder
 from pacha_git.registry.runs.view import info
 from pacha_git.session.context import Context
-from pacha_git.session.results import Progress
+from pacha_git.store.payload.checkout import fill
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.reader import read_journal

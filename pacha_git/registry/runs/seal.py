@@ -17,9 +17,9 @@ from pacha_git.format.params import encode_params
 from pacha_git.format.run import ARTIFACTS, DIFF_PATH, SERIES_PATH, STATUSES, TERMINAL, make_run
 from pacha_git.git.changes import Changes, SharedObjectGone, changing
 from pacha_git.git.refs.refs import RefMoved
+from pacha_git.progress import Progress
 from pacha_git.session.context import Context
 from pacha_git.session.identity import acting_now
-from pacha_git.session.results import Progress
 from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.store.payload.sources import SourceFile, source_file
 from pacha_git.store.payload.writer import PayloadWriter, WrittenPayload
@@ -27,7 +27,7 @@ from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs import journal
 from pacha_git.store.runs.reader import Journal, read_journal
 from pacha_git.store.runs.series import encode_series, summaries
-from pacha_git.vocabulary.names import Address
+from pacha_git.vocabulary.address import Address
 
 JOURNALS: Final = "pacha/runs"
 _ATTEMPTS: Final = 3

@@ -21,6 +21,7 @@ from pacha_git.format.params import encode_params
 from pacha_git.format.record import Edge
 from pacha_git.format.run import DIFF_PATH, make_run
 from pacha_git.git.changes import changing
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.registry.runs import capture
 from pacha_git.registry.runs.compare import recipe_at
 from pacha_git.registry.runs.live import Run, attach, check_tags
@@ -32,7 +33,9 @@ from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.store import records
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs import journal
-from pacha_git.vocabulary.names import Address, Kind, Oid, VersionId
+from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.kinds import Kind
 
 RUN_ID_VARIABLE: Final = "PACHA_RUN_ID"
 _SEEDS: Final = ("seed", "random_seed", "random_state")

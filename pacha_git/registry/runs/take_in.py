@@ -22,16 +22,17 @@ from pacha_git.format.record import Edge
 from pacha_git.format.run import ARTIFACTS, SERIES_PATH, make_run
 from pacha_git.git.changes import SharedObjectGone, changing
 from pacha_git.git.refs.refs import RefMoved
+from pacha_git.progress import Progress
 from pacha_git.registry.runs.seal import store_files
 from pacha_git.session.context import Context
 from pacha_git.session.identity import acting_now
-from pacha_git.session.results.plain import Json, Progress
+from pacha_git.session.results.plain import Json
 from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.store.payload import sources
 from pacha_git.store.payload.sources import SourceFile, source_file
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.series import Series, encode_series, summaries
-from pacha_git.vocabulary.names import Address
+from pacha_git.vocabulary.address import Address
 
 _ATTEMPTS: Final = 3
 _LAST_MS: Final = 253_402_300_799_999

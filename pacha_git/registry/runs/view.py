@@ -18,7 +18,7 @@ from pacha_git.store.catalogue.runs import RunRow, jsonable, row_of
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.reader import read_journal
 from pacha_git.store.runs.series import summaries
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 
 def info(context: Context, stored: run_commits.StoredRun) -> RunInfo:

@@ -11,10 +11,12 @@ from typing import Final
 
 from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.format.content import Content
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.registers import Status
+from pacha_git.progress import Progress
 from pacha_git.registry.upkeep.fsck_runs import check_run, check_run_payload, target_problem
 from pacha_git.session.context import Context
-from pacha_git.session.results import FsckReport, Progress
+from pacha_git.session.results import FsckReport
 from pacha_git.store import records
 from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
 from pacha_git.store.payload.check import FileKey, check_payload
@@ -23,7 +25,7 @@ from pacha_git.store.payload.reader import Payload
 from pacha_git.store.payload.soundness import mark_read, pack_marks
 from pacha_git.store.runs.commits import RUN_PAYLOADS_ROOT, RUNS_ROOT
 from pacha_git.system.process import CommandFailed
-from pacha_git.vocabulary.names import (
+from pacha_git.vocabulary.ids import (
     NOTES_ROOT,
     PAYLOAD_ROOT,
     REF_ROOT,
@@ -31,13 +33,12 @@ from pacha_git.vocabulary.names import (
     ROOT_COMMIT,
     ROOT_REF,
     TMP_ROOT,
-    Kind,
-    Oid,
     VersionId,
     parse_notes_ref,
     parse_payload_ref,
     parse_record_ref,
 )
+from pacha_git.vocabulary.kinds import Kind
 
 _FIXED: Final = (ROOT_REF, REGISTRY_REF)
 

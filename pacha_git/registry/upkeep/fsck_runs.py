@@ -11,12 +11,14 @@ from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.format.record import Target
 from pacha_git.format.run import SERIES_PATH, RunRecord
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.store import records
 from pacha_git.store.payload.check import check_payload
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.series import decode_series, summaries
-from pacha_git.vocabulary.names import Kind, Oid, VersionId
+from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.kinds import Kind
 
 
 def check_run(repo: GitRepository, ref: str, commit: Oid) -> run_commits.StoredRun:

@@ -13,13 +13,14 @@ from pacha_git.git.packs.files import sweep
 from pacha_git.git.refs.refs import RefUpdate
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import sweep_sides
+from pacha_git.progress import Progress
 from pacha_git.registry.reading.listing import stored_bytes
 from pacha_git.session.context import Context
-from pacha_git.session.results import GcReport, Progress
+from pacha_git.session.results import GcReport
 from pacha_git.store.payload.soundness import repacking
 from pacha_git.system import locks
 from pacha_git.system.process import CommandFailed
-from pacha_git.vocabulary.names import TMP_ROOT
+from pacha_git.vocabulary.ids import TMP_ROOT
 
 GRACE_DAYS: Final = 14.0
 _DAY: Final = 86400

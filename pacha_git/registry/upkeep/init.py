@@ -11,40 +11,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pacha_git.format.commits import SYSTEM_IDENTITY, commit_bytes, tree_bytes
+from pacha_git.format.commits import SYSTEM_IDENTITY
 from pacha_git.format.settings import encode_settings, new_settings
-from pacha_git.git.changes import Changes, changing
+from pacha_git.git.changes import changing
 from pacha_git.git.refs.refs import sync_file_system
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.weak import weakly
 from pacha_git.store.catalogue.database import Database
 from pacha_git.store.payload.index import DedupIndex
 from pacha_git.store.payload.soundness import Soundness
+from pacha_git.store.readme import write_readme
 from pacha_git.store.settings import read_settings, write_root, write_settings
-from pacha_git.vocabulary.names import REGISTRY_REF
+from pacha_git.vocabulary.ids import REGISTRY_REF
 
-MAIN: Final = "refs/heads/main"
 _SERVER: Final = {
     "receive.unpackLimit": "1",
     "receive.denyDeleteCurrent": "refuse",
     "transfer.hideRefs": "refs/remotes",
 }
-_README: Final = b"""\
-# A pacha registry
-
-This bare Git repository holds models, datasets, recipes and runs, with their lineage, stages and signatures.
-It has no branch to check out: the records lie below refs/pacha, the events below refs/notes/pacha.
-
-    pip install pacha-git
-    git pacha clone URL
-    git pacha model list
-
-With stock git alone:
-
-    git ls-remote URL
-    git fetch URL 'refs/pacha/*:refs/pacha/*' 'refs/notes/pacha/*:refs/notes/pacha/*'
-    git log refs/pacha/models/NAME/VERSION
-"""
 
 
 def init(path: Path, *, shared: bool) -> bool:
@@ -89,12 +73,3 @@ def _open_to_group(repo: GitRepository) -> None:
         folder.mkdir(exist_ok=True)
         with suppress(PermissionError):  # somebody else's, who did the same
             folder.chmod(0o2775)
-
-
-def write_readme(repo: GitRepository, changes: Changes) -> None:
-    """Put a README on the main branch for whoever comes with plain git."""
-    if repo.ref(MAIN) is not None:
-        return
-    tree = changes.add("tree", tree_bytes([("100644", b"README.md", changes.add("blob", _README))]))
-    commit = commit_bytes(tree=tree, parents=(), identity=SYSTEM_IDENTITY, seconds=0, message="README\n")
-    changes.move(MAIN, changes.add("commit", commit), None)

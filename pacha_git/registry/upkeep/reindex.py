@@ -13,12 +13,13 @@ import blake3
 
 from pacha_git.format.manifest import FileLine
 from pacha_git.git.packs.key_table import KeyTable
+from pacha_git.gitobjects.oid import Oid
+from pacha_git.progress import Progress
 from pacha_git.session.context import Context
-from pacha_git.session.results import Progress
 from pacha_git.store import records
 from pacha_git.store.payload.check import pieces_of_group
 from pacha_git.store.payload.reader import Payload
-from pacha_git.vocabulary.names import PAYLOAD_ROOT, Oid, parse_payload_ref
+from pacha_git.vocabulary.ids import PAYLOAD_ROOT, parse_payload_ref
 
 _BATCH: Final = 4096
 _OID: Final = 20

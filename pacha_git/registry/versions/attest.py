@@ -16,7 +16,7 @@ from pacha_git.session.resolve import resolve
 from pacha_git.session.results import VersionInfo
 from pacha_git.store import records
 from pacha_git.store.events import ATTESTATIONS, append, read_attestations
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 
 def tag(context: Context, spec: str, changes: Sequence[str], *, kind: Kind, version: str | None = None) -> VersionInfo:

@@ -19,7 +19,8 @@ from pacha_git.session.find_run import find_run, says_run
 from pacha_git.session.resolve import resolve
 from pacha_git.store import records
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.vocabulary.names import KIND_WORDS, Kind, VersionId
+from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.kinds import KIND_WORDS, Kind
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+\Z")
 _WORDS: Final = {"true": True, "false": False}

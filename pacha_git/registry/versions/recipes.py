@@ -20,7 +20,8 @@ from pacha_git.session.resolve import resolve
 from pacha_git.session.results import RecipeProblem, Registered
 from pacha_git.store import records
 from pacha_git.store.payload.writer import Cost
-from pacha_git.vocabulary.names import Kind, VersionId
+from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.kinds import Kind
 
 DOCUMENT = "recipe.toml"
 

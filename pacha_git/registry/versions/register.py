@@ -6,7 +6,7 @@ It knows what a person says of a new version; how bytes and records lie in Git i
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,19 +17,22 @@ from pacha_git.format.canonical import json_number
 from pacha_git.format.kinds import KINDS
 from pacha_git.format.record import FORMAT, make_record
 from pacha_git.git.changes import Changes, SharedObjectGone, changing
+from pacha_git.progress import Progress
 from pacha_git.registry.reading.inspected import KEY
 from pacha_git.registry.reading.view import common
 from pacha_git.registry.versions.edges import Wish, edges_of, wishes
 from pacha_git.registry.versions.inspect import inspect_files
 from pacha_git.session.context import DECIDE_LOCK, Context
 from pacha_git.session.identity import Acting, acting_now
-from pacha_git.session.results import Progress, Registered
+from pacha_git.session.results import Registered
 from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.store import records
 from pacha_git.store.events import read_attestations, read_ledger
 from pacha_git.store.payload import sources
 from pacha_git.store.payload.writer import Cost, PayloadWriter
-from pacha_git.vocabulary.names import REF_ROOT, Kind, Name, VersionId, name_prefix
+from pacha_git.vocabulary.ids import REF_ROOT, VersionId, name_prefix
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.names import Name
 
 _DOCUMENT_LIMIT: Final = 512 << 10
 _ATTEMPTS: Final = 3
@@ -213,7 +216,7 @@ def _document_notices(wanted: Wanted, documents: Mapping[str, bytes]) -> list[st
     if not documents:
         return []
     from pacha_git.format.documents.kinds import check_document
-    from pacha_git.registry.documents.documents import place  # most versions are registered without one
+    from pacha_git.format.documents.problem import place  # most versions are registered without one
 
     [data] = documents.values()
     document = check_document(wanted.kind, data)
@@ -262,27 +265,3 @@ def _other_case(context: Context, kind: Kind, name: Name) -> str | None:
             return above[len(root) :] + min(spellings) if spellings else None
         above += f"{segment}/"  # it exists as it is, so up to here nothing can differ from it
     return None
-
-
-def name_clash(context: Context, fresh: Iterable[VersionId]) -> dict[VersionId, str]:
-    """Which of these new versions can't be beside what is here, or beside one another, and why."""
-    spellings: dict[tuple[Kind, str], str] = {}
-    builds: dict[tuple[Kind, str, str], VersionId] = {}
-    for known, _ in records.all_versions(context.repo):
-        _take_spelling(known, spellings, builds)
-    return {version: why for version in fresh if (why := _take_spelling(version, spellings, builds))}
-
-
-def _take_spelling(
-    version: VersionId, spellings: dict[tuple[Kind, str], str], builds: dict[tuple[Kind, str, str], VersionId]
-) -> str:
-    """Enter a version among those taken; says what it clashes with, if anything."""
-    segments = version.name.split("/")
-    for count in range(1, len(segments) + 1):
-        prefix = "/".join(segments[:count])
-        taken = spellings.setdefault((version.kind, prefix.lower()), prefix)
-        if taken != prefix:
-            return f"{taken} is here, which differs only in case"
-    key = (version.kind, str(version.name), version.version.without_build.lower())
-    other = builds.setdefault(key, version)
-    return "" if other == version else f"{other} is here, which differs only in build or case"

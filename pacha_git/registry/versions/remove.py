@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pacha_git.errors import Conflict, InvalidInput
 from pacha_git.git.changes import Changes
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.statements import tombstone
 from pacha_git.registry.reading.view import info
 from pacha_git.registry.versions.attest import attest
@@ -17,7 +18,8 @@ from pacha_git.session.results import VersionInfo
 from pacha_git.store import records
 from pacha_git.store.events import ATTESTATIONS, EVENTS
 from pacha_git.store.notes import note_blobs, write_notes
-from pacha_git.vocabulary.names import REF_ROOT, Kind, Oid, VersionId, notes_ref
+from pacha_git.vocabulary.ids import REF_ROOT, VersionId, notes_ref
+from pacha_git.vocabulary.kinds import Kind
 
 
 def remove(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.format.event import Statement, signed_part
 from pacha_git.format.record import Target
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger import stages as ways
 from pacha_git.ledger.events import Entry, Ledger
 from pacha_git.ledger.statements import alias_event, stage_event
@@ -18,8 +19,11 @@ from pacha_git.session.results import HistoryEntry, StageChange, VersionInfo
 from pacha_git.session.signing import EVENT_NAMESPACE
 from pacha_git.store import records
 from pacha_git.store.events import EVENTS, append, read_attestations, read_ledger
-from pacha_git.vocabulary.names import Alias, Kind, Name, Oid, Stage, VersionId
+from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.names import Alias, Name
 from pacha_git.vocabulary.specs import parse_spec
+from pacha_git.vocabulary.stages import Stage
 
 
 def stage(

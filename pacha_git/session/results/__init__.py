@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from pacha_git.session.results.plain import Json, Progress, plain
+from pacha_git.session.results.plain import Json, plain
 
 if TYPE_CHECKING:
     from pacha_git.session.results.decisions import Difference, HistoryEntry, StageChange
@@ -71,7 +71,6 @@ __all__ = [
     "LineageNode",
     "ListedVersion",
     "NameInfo",
-    "Progress",
     "RecipeProblem",
     "RefResult",
     "Registered",

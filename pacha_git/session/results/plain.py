@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, Protocol
+from typing import Any
 
 Json = dict[str, Any]
-
-
-class Progress(Protocol):
-    """Called as work goes on: ``done`` of ``total`` (None: not known) units, bytes unless ``unit`` says otherwise."""
-
-    def __call__(self, what: str, done: int, total: int | None, unit: str = "bytes") -> None:
-        """Report one step."""
 
 
 def plain(value: Any, leave_out: Sequence[str] = ()) -> Json:

@@ -16,8 +16,8 @@ from pacha_git.format.canonical import json_number
 from pacha_git.format.manifest import FileLine, decode_manifest
 from pacha_git.format.run import ARTIFACTS
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.vocabulary.names import Oid
 
 _FEW: Final = 500
 

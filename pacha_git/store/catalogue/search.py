@@ -15,7 +15,7 @@ from typing import Any, Final
 from pacha_git.query.fields import contains
 from pacha_git.query.where import Expression, Value, comparisons, holds
 from pacha_git.store.catalogue.search_where import Condition, condition
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 TEXTS: Final = ("name", "description", "purpose", "tags", "document", "params", "metrics", "author")
 _WEIGHTS: Final = {"name": 10, "description": 4, "purpose": 3, "tags": 5, "document": 1, "params": 2, "metrics": 2,

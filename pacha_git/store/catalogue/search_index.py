@@ -20,14 +20,8 @@ from pacha_git.store.catalogue.rows import Fold
 from pacha_git.store.catalogue.search_item import NOTHING_SAID, Said, enter, leave, run_at, run_entry, version_entry
 from pacha_git.store.events import read_attestations
 from pacha_git.store.runs.commits import parse_run_payload_ref, parse_run_ref, run_payload_ref, run_ref
-from pacha_git.vocabulary.names import (
-    PAYLOAD_ROOT,
-    REF_ROOT,
-    Kind,
-    parse_notes_ref,
-    parse_payload_ref,
-    parse_record_ref,
-)
+from pacha_git.vocabulary.ids import PAYLOAD_ROOT, REF_ROOT, parse_notes_ref, parse_payload_ref, parse_record_ref
+from pacha_git.vocabulary.kinds import Kind
 
 
 def catch_up(database: Database, repo: GitRepository) -> None:

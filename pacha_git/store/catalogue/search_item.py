@@ -13,13 +13,14 @@ from typing import Any, Final
 
 from pacha_git.errors import PachaError
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.query.fields import version_key
 from pacha_git.query.where import Value
 from pacha_git.store import records
 from pacha_git.store.catalogue.runs import RunRow, rows
 from pacha_git.store.catalogue.search import TEXTS
 from pacha_git.store.runs.commits import RUNS_ROOT
-from pacha_git.vocabulary.names import Kind, Oid
+from pacha_git.vocabulary.kinds import Kind
 
 _COLUMNS: Final = (
     "ref", "kind", "name", "version", "version_key", "stage", "status", "size", "file_count", "created_at",

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from pacha_git.errors import InvalidInput, PachaError, VerificationFailed
 from pacha_git.format.event import signed_part
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.attestations import Attested
 from pacha_git.query.fields import version_key
 from pacha_git.store import records
@@ -22,16 +23,9 @@ from pacha_git.store.catalogue import runs as runs_catalogue
 from pacha_git.store.catalogue.database import Database, is_damage
 from pacha_git.store.catalogue.rows import HERE, NO_FOLD, Row, SignerNote, rows
 from pacha_git.store.events import crossing, read_attestations, read_ledger
-from pacha_git.vocabulary.names import (
-    NOTES_ROOT,
-    REF_ROOT,
-    Kind,
-    Oid,
-    Version,
-    VersionId,
-    parse_notes_ref,
-    parse_record_ref,
-)
+from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, VersionId, parse_notes_ref, parse_record_ref
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.versions import Version
 
 T = TypeVar("T")
 _FEW: Final = 500

@@ -16,10 +16,11 @@ from pacha_git.format.commits import payload_commit
 from pacha_git.format.manifest import FileLine, decode_manifest
 from pacha_git.format.record import Content, check_content
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.gitobjects.trees import parse_tree
 from pacha_git.store.payload.reader import Payload, group_pieces
 from pacha_git.store.payload.tree import name_only, payload_tree
-from pacha_git.vocabulary.names import Address, Oid
+from pacha_git.vocabulary.address import Address
 
 MANIFEST_LIMIT: Final = 256 << 20
 

@@ -18,10 +18,10 @@ import blake3
 from pacha_git.errors import Corrupt, PachaError
 from pacha_git.format.manifest import FileLine
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.store.payload.check import FileKey, key_of, pieces_of_group
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.payload.reading_order import Step, Take, joined, reading_order
-from pacha_git.vocabulary.names import Oid
 
 # What is hashed in one go, by each file that has it: long enough for BLAKE3 at full width, and no longer than what
 # stays in a cache of the second level meanwhile.

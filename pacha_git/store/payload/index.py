@@ -13,9 +13,9 @@ from itertools import chain, islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 from pacha_git.format.manifest import FileLine
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.store.catalogue.database import Database, is_damage
 from pacha_git.store.payload.sources import touched_ns
-from pacha_git.vocabulary.names import Oid
 
 _BATCH: Final = 500
 _SORTED: Final = 50_000

@@ -16,9 +16,9 @@ from pacha_git.errors import Corrupt, InvalidInput, NotFound, VerificationFailed
 from pacha_git.format.manifest import FileLine, decode_manifest
 from pacha_git.format.record import Content
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.gitobjects.trees import FILE_MODE, Entry, parse_tree
 from pacha_git.inspectors.seekable import SeekableFile
-from pacha_git.vocabulary.names import Oid
 
 _HEX_DIGITS: Final = 12
 

@@ -17,9 +17,9 @@ import blake3
 
 from pacha_git.errors import PachaError
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.store.payload.index import DedupIndex
 from pacha_git.system.process import CommandFailed
-from pacha_git.vocabulary.names import Oid
 
 Marks = dict[str, tuple[int, int]]
 

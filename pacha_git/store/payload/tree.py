@@ -10,10 +10,11 @@ from itertools import takewhile
 from typing import Final, TypeAlias
 
 from pacha_git.chunking.layout import Grouper, Layout
-from pacha_git.format.commits import git_oid, payload_commit, tree_bytes
+from pacha_git.format.commits import payload_commit
 from pacha_git.format.manifest import FileLine, encode_tree_name, sorted_lines
-from pacha_git.gitobjects.trees import EXECUTABLE_MODE, FILE_MODE, TREE_MODE
-from pacha_git.vocabulary.names import Address, Oid
+from pacha_git.gitobjects.oid import Oid, git_oid
+from pacha_git.gitobjects.trees import EXECUTABLE_MODE, FILE_MODE, TREE_MODE, tree_bytes
+from pacha_git.vocabulary.address import Address
 
 AddObject = Callable[[str, bytes], Oid]
 """Writes (or only names) an object of a type; returns its oid."""

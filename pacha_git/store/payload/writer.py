@@ -17,19 +17,21 @@ import blake3
 from pacha_git.chunking.cutter import chunks
 from pacha_git.chunking.layout import CURRENT, Layout
 from pacha_git.chunking.tensors import tensor_cuts
-from pacha_git.format.commits import git_oid, payload_commit
+from pacha_git.format.commits import payload_commit
 from pacha_git.format.content import Content, make_content
 from pacha_git.format.manifest import FileLine, encode_manifest
 from pacha_git.git.changes import Changes
 from pacha_git.git.packs.key_table import KeyTable
 from pacha_git.git.packs.stream import PackStream, Stored
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.oid import Oid, git_oid
 from pacha_git.store.payload.files import contents, digest_of, filler, reader, reading, windows
 from pacha_git.store.payload.index import DedupIndex
 from pacha_git.store.payload.soundness import Soundness
 from pacha_git.store.payload.sources import SourceFile
 from pacha_git.store.payload.tree import Groups, payload_tree
-from pacha_git.vocabulary.names import PAYLOAD_ROOT, Address, Oid
+from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.ids import PAYLOAD_ROOT
 
 # By measurement, of weights and of noise: bytes for each object (a chunk, or a tree of chunks), and how far the number
 # of objects strays, in square roots of it.

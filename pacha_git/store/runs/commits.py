@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound
-from pacha_git.format.commits import split_commit
 from pacha_git.format.grammar import check_run_id
 from pacha_git.format.params import PARAMS_LIMIT, decode_params
 from pacha_git.format.record import RECORD_LIMIT, Target
@@ -26,8 +25,10 @@ from pacha_git.format.run import (
     run_tree,
 )
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.commits import split_commit
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.gitobjects.trees import FILE_MODE, parse_tree
-from pacha_git.vocabulary.names import PAYLOAD_ROOT, REF_ROOT, Oid
+from pacha_git.vocabulary.ids import PAYLOAD_ROOT, REF_ROOT
 
 if TYPE_CHECKING:
     from pacha_git.git.changes import Changes

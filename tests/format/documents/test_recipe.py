@@ -9,7 +9,7 @@ import pytest
 
 from pacha_git.errors import InvalidInput
 from pacha_git.format.documents.recipe import RECIPE_LIMIT, Recipe, parse_recipe
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.specs import parse_spec
 
 HEAD = "name = 'bert'\nversion = '1.0.0'\n"

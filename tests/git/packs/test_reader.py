@@ -13,7 +13,7 @@ import pytest
 from pacha_git.errors import Corrupt, NotFound
 from pacha_git.git.packs.reader import PackSet
 from pacha_git.git.packs.writer import PackWriter
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.oid import Oid
 from tests.chunking.samples import bytes_of
 from tests.git.stock import age, bare, files_in, git, hold, packs_of, read_by_git
 

@@ -18,7 +18,7 @@ from pacha_git.chunking.cutter import Window, chunks
 from pacha_git.git.packs.reader import PackSet
 from pacha_git.git.packs.stream import PackStream, Stored
 from pacha_git.git.packs.writer import PackWriter
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.oid import Oid
 from tests.chunking.samples import bytes_of, chunks_of
 from tests.git.stock import bare, files_in, git, no_fallback, packs_of
 

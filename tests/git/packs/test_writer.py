@@ -22,8 +22,8 @@ from pacha_git.git.packs import part as packpart
 from pacha_git.git.packs.entry import prepare
 from pacha_git.git.packs.files import LockedFile, sweep
 from pacha_git.git.packs.writer import PackWriter
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.disk import Buffer
-from pacha_git.vocabulary.names import Oid
 from tests.chunking.samples import bytes_of
 from tests.git.stock import bare, files_in, git, hold, packs_of
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pacha_git.errors import PachaError
 from pacha_git.git.refs import packed_refs_new
 from pacha_git.git.refs.refs import RefMoved, Refs, RefUpdate
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.oid import Oid
 from tests import needed
 from tests.git.stock import bare, git
 

@@ -13,7 +13,7 @@ from pacha_git.errors import PachaError
 from pacha_git.git.refs import packed_refs_writer
 from pacha_git.git.refs.packed_refs_writer import write_packed
 from pacha_git.git.refs.refs import RefMoved, Refs, RefUpdate
-from pacha_git.vocabulary.names import Oid
+from pacha_git.gitobjects.oid import Oid
 
 SEEN = "refs/remotes/origin/pacha/models"
 

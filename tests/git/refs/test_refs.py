@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from pacha_git.errors import Corrupt, PachaError
 from pacha_git.git.refs.refs import RefMoved, Refs, RefUpdate
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import CommandFailed
-from pacha_git.vocabulary.names import Oid
 from tests.git.stock import bare, git
 
 SEGMENT = st.text("ab-.1Z", min_size=1, max_size=4).filter(

@@ -14,8 +14,8 @@ import pytest
 
 from pacha_git.git.refs import transactions
 from pacha_git.git.refs.refs import RefMoved, Refs, RefUpdate
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import Child, begin
-from pacha_git.vocabulary.names import Oid
 from tests.git.stock import bare, git
 
 

@@ -13,13 +13,13 @@ import pytest
 from pacha_git import Registry
 from pacha_git.format.manifest import FileLine
 from pacha_git.git.packs.reader import PackSet
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.store import records
 from pacha_git.store.payload import check_many
 from pacha_git.store.payload.check import key_of
 from pacha_git.store.payload.check_many import sound_files
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.payload.soundness import pack_marks
-from pacha_git.vocabulary.names import Oid
 
 BASE = random.Random(3).randbytes(1_500_000)
 CHANGED = BASE[:700_000] + b"more" + BASE[700_000:]

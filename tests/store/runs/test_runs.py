@@ -12,8 +12,8 @@ from pacha_git import Conflict, Corrupt, NotFound, Registry
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.format.run import encode_run, make_run, run_commit, run_tree
 from pacha_git.git.changes import changing
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.vocabulary.names import Oid
 from tests.making import git, put
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from typer import Context
 
-from pacha_git.vocabulary.names import Kind
+from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
     from pacha_git import Registry
