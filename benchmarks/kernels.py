@@ -20,14 +20,14 @@ from pathlib import Path
 import blake3
 
 from pacha_git.chunking.cutter import chunks
-from pacha_git.git.packs.entry import Prepared, inflate, parse_head, prepare
+from pacha_git.git.packs.entry import PreparedEntry, inflate, parse_head, prepare
 from pacha_git.git.packs.index import PackIndex
 
 _AHEAD = 4
 _AT_ONCE = 24
 
 
-def _prepared(path: Path) -> Iterator[list[Prepared]]:
+def _prepared(path: Path) -> Iterator[list[PreparedEntry]]:
     size = path.stat().st_size
     with path.open("rb", buffering=0) as file, ThreadPoolExecutor(2) as pool:
         waiting = []
@@ -41,7 +41,7 @@ def _prepared(path: Path) -> Iterator[list[Prepared]]:
             yield waiting.pop(0).result()
 
 
-def _share(data: memoryview, spans: list[tuple[int, int]]) -> list[Prepared]:
+def _share(data: memoryview, spans: list[tuple[int, int]]) -> list[PreparedEntry]:
     done = []
     for start, end in spans:
         blake3.blake3(data[start:end]).digest()
@@ -60,7 +60,7 @@ def register(path: Path) -> None:
             last = pool.submit(_hash_all, whole, entries)
 
 
-def _hash_all(whole: hashlib._Hash, entries: Sequence[Prepared]) -> None:
+def _hash_all(whole: hashlib._Hash, entries: Sequence[PreparedEntry]) -> None:
     for entry in entries:
         for piece in entry.pieces:
             whole.update(piece)

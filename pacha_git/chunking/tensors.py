@@ -93,7 +93,7 @@ def _data_offsets(head: Head, data: int) -> list[tuple[int, int]]:
 
 def _gguf(head: Head, size: int) -> Iterator[tuple[int, int]]:
     """The tensors: each reaches to the next, since the head gives no sizes."""
-    walk = _Walk(head, min(size, _GGUF_HEADER))
+    walk = _HeadWalk(head, min(size, _GGUF_HEADER))
     walk.skip(4)
     version, tensors, keys = walk.unpack("<IQQ")
     # Version 1 has narrower counts; a big-endian file shows a huge version.
@@ -107,7 +107,7 @@ def _gguf(head: Head, size: int) -> Iterator[tuple[int, int]]:
     yield from pairwise([data + offset for offset in offsets] + [size])
 
 
-def _alignment(walk: _Walk, keys: int) -> int:
+def _alignment(walk: _HeadWalk, keys: int) -> int:
     alignment = 32
     for _ in range(keys):
         key = walk.string()
@@ -123,7 +123,7 @@ def _alignment(walk: _Walk, keys: int) -> int:
     return alignment
 
 
-def _tensor_offset(walk: _Walk) -> int:
+def _tensor_offset(walk: _HeadWalk) -> int:
     walk.string()
     (dimensions,) = walk.unpack("<I")
     if dimensions > _GGUF_MOST_DIMENSIONS:
@@ -133,7 +133,7 @@ def _tensor_offset(walk: _Walk) -> int:
     return int(offset)
 
 
-class _Walk:
+class _HeadWalk:
     """Goes once through the head of a GGUF file, holding one block of it."""
 
     def __init__(self, head: Head, limit: int) -> None:

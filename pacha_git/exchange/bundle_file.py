@@ -16,7 +16,7 @@ from pacha_git.exchange.incoming import Arrival, adopt_items, adopt_notes, inspe
 from pacha_git.exchange.look import OBJECT_LIMIT, WANTED
 from pacha_git.exchange.plan import Selection
 from pacha_git.exchange.pull_payloads import check_arrived, hold_arrived
-from pacha_git.exchange.selection import Wish, choose
+from pacha_git.exchange.selection import TransferRequest, choose
 from pacha_git.exchange.send import select
 from pacha_git.git.changes import changing
 from pacha_git.git.repo import GitRepository
@@ -39,7 +39,7 @@ _HEAD: Final = "HEAD"
 def create(
     context: Context,
     file: Path,
-    wish: Wish,
+    wish: TransferRequest,
     *,
     since: str | None = None,
     force: bool = False,
@@ -102,7 +102,7 @@ def _kept_there(refs: Mapping[str, Oid]) -> list[Oid]:
     return [oid for ref, oid in refs.items() if ref.startswith((*WANTED, PAYLOAD_ROOT))]
 
 
-def _thin(context: Context, wish: Wish, selection: Selection) -> list[Item]:
+def _thin(context: Context, wish: TransferRequest, selection: Selection) -> list[Item]:
     """Things whose bytes the wish is for and that are not here, though nobody removed them."""
     wanted = selection.items if wish.lineage_payloads else choose(context, wish)
     items = (read_item(context.repo, ref, commit) for ref, commit in wanted.items())

@@ -11,7 +11,7 @@ from functools import partial
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.exchange import remotes
 from pacha_git.exchange.fallback import Attempts
-from pacha_git.exchange.selection import Wish, choose
+from pacha_git.exchange.selection import TransferRequest, choose
 from pacha_git.git.changes import changing
 from pacha_git.git.wire import transport
 from pacha_git.gitobjects.oid import Oid
@@ -40,7 +40,9 @@ def evict(context: Context, specs: Sequence[str]) -> list[Evicted]:
     """
     if not specs:
         raise InvalidInput("evict what?", hint="git pacha evict NAME@VERSION")
-    items = [read_item(context.repo, ref, commit) for ref, commit in choose(context, Wish(tuple(specs))).items()]
+    items = [
+        read_item(context.repo, ref, commit) for ref, commit in choose(context, TransferRequest(tuple(specs))).items()
+    ]
     here = [item for item in items if context.repo.ref(item.payload_ref) is not None]
     wanted = [item for item in here if not is_removed(context.repo, item)]
     holders = _holders(context, wanted) if wanted else {}

@@ -30,7 +30,7 @@ _GLOB: Final = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class TransferRequest:
     """What is to move.
 
     Attributes:
@@ -67,7 +67,7 @@ class Wish:
         return bool(self.specs or self.stage or self.kind)
 
 
-def choose(context: Context, wish: Wish) -> dict[str, Oid]:
+def choose(context: Context, wish: TransferRequest) -> dict[str, Oid]:
     """The versions and runs that a wish names, by ref.
 
     Raises:
@@ -130,7 +130,7 @@ def _versions(context: Context, kind: Kind, name: Name, selector: str | None) ->
     yield version_id.ref, commit
 
 
-def _fits(context: Context, wish: Wish, ref: str) -> bool:
+def _fits(context: Context, wish: TransferRequest, ref: str) -> bool:
     return wish.kind is None or ref.startswith(f"refs/pacha/{Kind.parse(wish.kind).plural}/")
 
 

@@ -16,7 +16,7 @@ from pacha_git.exchange.look import Look, on_progress
 from pacha_git.exchange.plan import Plan, Selection, plan
 from pacha_git.exchange.push_payloads import push_payloads, size_of_what_is_missing, sweep
 from pacha_git.exchange.remotes import plain_warning, remember
-from pacha_git.exchange.selection import Wish, choose, with_lineage
+from pacha_git.exchange.selection import TransferRequest, choose, with_lineage
 from pacha_git.git.changes import changing
 from pacha_git.git.wire import push as pushing
 from pacha_git.git.wire.push import PushedRef
@@ -34,7 +34,7 @@ Refresh = Callable[[], Look]
 """Looks at the remote and unites its events with ours."""
 
 
-def select(context: Context, wish: Wish) -> Selection:
+def select(context: Context, wish: TransferRequest) -> Selection:
     """What belongs to a wish: these versions, the records of their lineage, the events of these names, their bytes.
 
     Without SPECs: everything. With ``payload="none"`` no bytes.

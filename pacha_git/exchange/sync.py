@@ -18,7 +18,7 @@ from pacha_git.exchange.fallback import Attempts
 from pacha_git.exchange.incoming import adopt_items, adopt_notes
 from pacha_git.exchange.look import Look, look
 from pacha_git.exchange.pull_payloads import Pulled, pull_payloads
-from pacha_git.exchange.selection import Wish, choose, with_lineage
+from pacha_git.exchange.selection import TransferRequest, choose, with_lineage
 from pacha_git.git.changes import changing
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.wire import transport
@@ -28,7 +28,7 @@ from pacha_git.session.context import Context
 from pacha_git.session.items import Item, differing, is_removed, read_item, refs_here
 from pacha_git.session.results import RefResult, Transfer
 from pacha_git.store.readme import write_readme
-from pacha_git.store.records import Stored
+from pacha_git.store.records import StoredRecord
 from pacha_git.store.settings import settings_at, write_root
 from pacha_git.vocabulary.ids import REGISTRY_REF
 
@@ -51,7 +51,7 @@ def fetch(context: Context, remote: str | None, progress: Progress | None = None
 # Pull -----------------------------------------------------------------------------------------------------------------
 
 
-def pull(context: Context, remote: str | None, wish: Wish, progress: Progress | None = None) -> Transfer:
+def pull(context: Context, remote: str | None, wish: TransferRequest, progress: Progress | None = None) -> Transfer:
     """Take over what a remote has; see ``Registry.pull``.
 
     Raises:
@@ -90,7 +90,7 @@ def take_over(context: Context, seen: Look) -> None:
         adopt_items(context, changes, fresh, seen.arrival)
 
 
-def _missing(context: Context, wish: Wish) -> list[Item]:
+def _missing(context: Context, wish: TransferRequest) -> list[Item]:
     """The things whose bytes are wanted and are not here: those named, or with ``all`` and none named all of them."""
     if wish.payload == "none" or not (wish.is_selective or wish.payload == "all"):
         return []
@@ -112,7 +112,7 @@ def _pull_from(
     pull_payloads(context, name, having, seen.arrival, pulled, progress)
 
 
-def _say_missing(context: Context, seen: Look, wish: Wish, rest: Sequence[Item], attempts: Attempts) -> None:
+def _say_missing(context: Context, seen: Look, wish: TransferRequest, rest: Sequence[Item], attempts: Attempts) -> None:
     """A transfer that broke off is an error, and so are bytes that were asked for by name and that nobody has."""
     failed = attempts.failures.get(seen.remote)
     if rest and (failed is not None or (wish.specs and attempts.failures)):
@@ -143,10 +143,10 @@ def clone(
     *,
     payload: str,
     progress: Progress | None,
-    project: Callable[[Stored], dict[str, Any]],
+    project: Callable[[StoredRecord], dict[str, Any]],
 ) -> None:
     """Make a registry from a remote one; see ``Registry.clone``. Nothing is left behind if it fails."""
-    wish = Wish(payload=payload)
+    wish = TransferRequest(payload=payload)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise Conflict(
             f"{path} exists already", hint="name another place, or add it there as a remote: git pacha remote add"
@@ -165,7 +165,12 @@ def clone(
 
 
 def _clone_into(
-    url: str, path: Path, wish: Wish, *, progress: Progress | None, project: Callable[[Stored], dict[str, Any]]
+    url: str,
+    path: Path,
+    wish: TransferRequest,
+    *,
+    progress: Progress | None,
+    project: Callable[[StoredRecord], dict[str, Any]],
 ) -> None:
     repo = GitRepository.create(path)
     if Path(url).is_file():
@@ -199,7 +204,7 @@ def _adopt_registry(repo: GitRepository, url: str) -> None:
 
 
 def push(
-    context: Context, remote: str | None, wish: Wish, dry_run: bool = False, progress: Progress | None = None
+    context: Context, remote: str | None, wish: TransferRequest, dry_run: bool = False, progress: Progress | None = None
 ) -> Transfer:
     """Give a remote what it has not; see ``Registry.push``."""
     name = remotes.chosen(context, remote)

@@ -13,7 +13,7 @@ FILE_MODE: Final = "100644"
 EXECUTABLE_MODE: Final = "100755"
 
 
-class Entry(NamedTuple):
+class TreeEntry(NamedTuple):
     """One line of a tree: mode in octal as Git writes it, name as bytes, and what it names."""
 
     mode: str
@@ -26,13 +26,13 @@ class Entry(NamedTuple):
         return self.mode == TREE_MODE
 
 
-def parse_tree(body: bytes) -> list[Entry]:
+def parse_tree(body: bytes) -> list[TreeEntry]:
     """Read the body of a tree object.
 
     Raises:
         Corrupt: it is cut short, or an entry has no mode or name.
     """
-    entries: list[Entry] = []
+    entries: list[TreeEntry] = []
     position = 0
     while position < len(body):
         space = body.find(b" ", position)
@@ -43,7 +43,7 @@ def parse_tree(body: bytes) -> list[Entry]:
         mode = body[position:space]
         if not name or b"/" in name or not mode.isdigit():
             raise Corrupt("a tree object has an entry that can't be")
-        entries.append(Entry(mode.decode("ascii"), name, Oid(body[end + 1 : end + 21].hex())))
+        entries.append(TreeEntry(mode.decode("ascii"), name, Oid(body[end + 1 : end + 21].hex())))
         position = end + 21
     return entries
 

@@ -89,7 +89,7 @@ class _Bounded(SourceFile):
 def scan(file: Any) -> Scan:
     """Read opcodes to the end, to the first that can't be read, or to as many as are looked at."""
     found = Scan()
-    state = _State(found)
+    state = _PickleState(found)
     for name, argument in _opcodes(file):
         found.opcodes += 1
         state.see(name, argument)
@@ -106,7 +106,7 @@ def _opcodes(file: Any) -> Iterator[tuple[str, Any]]:
         return
 
 
-class _State:
+class _PickleState:
     """What is remembered of the opcodes so far: the last texts, what was memoized, a tensor being described."""
 
     def __init__(self, found: Scan) -> None:

@@ -45,7 +45,7 @@ def _read_csv(text: io.TextIOWrapper, path: str) -> Table:
         raise Damaged("it is empty")
     if len(names) > MOST_COLUMNS:
         raise Damaged(f"it has {len(names)} columns")
-    columns = [_Gathered(name) for name in names]
+    columns = [_TextColumn(name) for name in names]
     count = 0
     for row in rows:
         if not row:
@@ -57,7 +57,7 @@ def _read_csv(text: io.TextIOWrapper, path: str) -> Table:
 
 
 def _read_jsonl(text: Iterable[str]) -> Table:
-    columns: dict[str, _Gathered] = {}
+    columns: dict[str, _TextColumn] = {}
     count = 0
     for number, row in _objects(text):
         count += 1
@@ -65,7 +65,7 @@ def _read_jsonl(text: Iterable[str]) -> Table:
             if name not in columns:
                 if len(columns) >= MOST_COLUMNS:
                     raise Damaged(f"it has over {MOST_COLUMNS} columns")
-                columns[name] = _Gathered(name)
+                columns[name] = _TextColumn(name)
             columns[name].see_value(value)
         if number > 2**53:
             raise Damaged("it has no end")
@@ -103,7 +103,7 @@ class _Range:
             self.most = value
 
 
-class _Gathered:
+class _TextColumn:
     """What the values of a column have in common so far."""
 
     def __init__(self, name: str) -> None:

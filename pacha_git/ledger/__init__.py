@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pacha_git.ledger.attestations import Attestations, Attested, fold_attestations
-from pacha_git.ledger.events import Entry, Ledger, fold
+from pacha_git.ledger.events import Ledger, LedgerEntry, fold
 from pacha_git.ledger.notes import MergeCommit, encode_note, merge_commit, merge_notes, parse_note, union
-from pacha_git.ledger.registers import Status
+from pacha_git.ledger.registers import EventStatus
 from pacha_git.ledger.stages import INITIAL, LEGAL, steps
 
 __all__ = [
@@ -13,10 +13,10 @@ __all__ = [
     "LEGAL",
     "Attestations",
     "Attested",
-    "Entry",
+    "EventStatus",
     "Ledger",
+    "LedgerEntry",
     "MergeCommit",
-    "Status",
     "encode_note",
     "fold",
     "fold_attestations",

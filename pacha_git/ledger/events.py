@@ -14,7 +14,7 @@ from typing import Any, Final
 from pacha_git.format.event import Event
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.graph import Node, build_graph
-from pacha_git.ledger.registers import Claim, Registers, Ruling, Status
+from pacha_git.ledger.registers import Claim, EventStatus, Registers, Ruling
 from pacha_git.ledger.stages import INITIAL, LEGAL
 from pacha_git.ledger.statements import read_alias, read_stage
 from pacha_git.vocabulary.kinds import Kind
@@ -25,7 +25,7 @@ _LEGAL_WORDS: Final = frozenset((origin.value, target.value) for origin, target 
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One event in the history of a name.
 
     Attributes:
@@ -38,7 +38,7 @@ class Entry:
 
     event: Event
     commit: Oid
-    status: Status
+    status: EventStatus
     crossing: bool
 
     @property
@@ -49,7 +49,7 @@ class Entry:
         version ended. Every crossing event is overridden; one that lost a race which a later event has settled is
         overridden and no longer crossing.
         """
-        return self.status is not Status.EFFECTIVE
+        return self.status is not EventStatus.EFFECTIVE
 
     def row(self, signed_by: str | None = None) -> dict[str, Any]:
         """The keys of ``history --json``, as the event says them: the ``version`` of a void one may be anything.
@@ -89,7 +89,7 @@ class Ledger:
     stages: Mapping[Oid, Stage]
     aliases: Mapping[Alias, Oid]
     tips: tuple[str, ...]
-    history: tuple[Entry, ...]
+    history: tuple[LedgerEntry, ...]
 
     def stage(self, commit: Oid) -> Stage:
         """The stage of a version, by its record commit."""
@@ -141,5 +141,5 @@ def _allows(claim: Claim, held: str | None) -> bool:
     return claim.expected == (held or INITIAL.value) and (claim.expected, claim.value) in _LEGAL_WORDS
 
 
-def _entry(ruling: Ruling) -> Entry:
-    return Entry(ruling.node.event, ruling.node.commit, ruling.status, ruling.crossing)
+def _entry(ruling: Ruling) -> LedgerEntry:
+    return LedgerEntry(ruling.node.event, ruling.node.commit, ruling.status, ruling.crossing)

@@ -20,7 +20,7 @@ Register: TypeAlias = tuple[str, ...]
 Rank: TypeAlias = tuple[int, str, str]
 
 
-class Status(Enum):
+class EventStatus(Enum):
     """What became of an event.
 
     Attributes:
@@ -72,7 +72,7 @@ class Ruling:
     claim: Claim | None
     before: Ruling | None = field(default=None, repr=False)
     rank: Rank = (0, "", "")
-    status: Status = Status.VOID
+    status: EventStatus = EventStatus.VOID
     crossing: bool = False
 
     @property
@@ -137,11 +137,11 @@ class Registers:
         held = before.value if before is not None else None
         ruling.before = before
         if not allows(claim, held):
-            ruling.status = Status.ILLEGAL
+            ruling.status = EventStatus.ILLEGAL
             return
         event = ruling.node.event
         ruling.rank = (before.rank[0] + 1 if before is not None else 1, event.id, event.hash)
-        ruling.status = Status.OVERRIDDEN
+        ruling.status = EventStatus.OVERRIDDEN
         lane = self._lanes.setdefault(claim.register, {}).setdefault(ruling.node.chain, _Lane())
         lane.places.append(ruling.node.place)
         lane.rulings.append(ruling)
@@ -176,5 +176,5 @@ def _mark(winner: Ruling, lanes: _Lanes) -> None:
             ruling.crossing = ruling is not winner and not winner.node.follows(ruling.node)
     step: Ruling | None = winner
     while step is not None:
-        step.status = Status.EFFECTIVE
+        step.status = EventStatus.EFFECTIVE
         step = step.before

@@ -85,7 +85,7 @@ def parse_where(text: str) -> Expression:
     """
     if len(text) > LENGTH_LIMIT:
         raise InvalidInput(f"--where is over {LENGTH_LIMIT} characters")
-    return _Parser(text).whole()
+    return _WhereParser(text).whole()
 
 
 def holds(expression: Expression, values: Mapping[str, Sequence[Value]]) -> bool:
@@ -121,7 +121,7 @@ class _Token:
         return self.text.lower() if self.kind == "word" else ""
 
 
-class _Parser:
+class _WhereParser:
     """Reads by recursive descent: ``or`` binds loosest, then ``and``, then ``not``."""
 
     def __init__(self, text: str) -> None:

@@ -118,7 +118,7 @@ class Collection:
             return recipes.register_recipe(self._context, Path(name), sign=sign)
         if version is None:
             raise InvalidInput("say which version it is", hint="as in -v 1.0.0")
-        wanted = registering.Wanted(
+        wanted = registering.NewVersion(
             kind=self._kind,
             name=str(name),
             version=version,

@@ -182,7 +182,7 @@ class Registry:
         """
         if resume is not None:
             return self.runs.resume(resume)
-        wanted = start.Wanted(recipe, start.as_list(data), start.as_list(model), params or {}, tags or {}, seed)
+        wanted = start.NewRun(recipe, start.as_list(data), start.as_list(model), params or {}, tags or {}, seed)
         around = start.joinable(self._context)
         if around is not None:
             return start.join(self._context, around, wanted)
@@ -245,7 +245,7 @@ class Registry:
             InvalidInput: an unknown kind or stage, or a ``where`` that can't be read, with the column.
         """
         words = words.split() if isinstance(words, str) else words
-        return searching.search(self._context, searching.Wanted(words, kind, stage, tags or {}, where, limit))
+        return searching.search(self._context, searching.SearchQuery(words, kind, stage, tags or {}, where, limit))
 
     # Other machines ------------------------------------------------------------------------------------------------
 
@@ -300,7 +300,7 @@ class Registry:
             VerificationFailed: what came is not what it must be; all that is sound was taken over.
             NotFound: no remote has the bytes.
         """
-        wish = choosing.Wish(tuple(specs), payload, stage, kind, lineage_payloads)
+        wish = choosing.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads)
         return sync.pull(self._context, remote, wish, progress)
 
     def push(
@@ -324,7 +324,7 @@ class Registry:
             RemoteError: the remote can't be reached, or refused.
             VerificationFailed: a record moved or vanished there.
         """
-        wish = choosing.Wish(tuple(specs), payload, stage, kind, lineage_payloads)
+        wish = choosing.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads)
         return sync.push(self._context, remote, wish, dry_run, progress)
 
     def status(self) -> Status:
@@ -348,7 +348,7 @@ class Registry:
 
         Stock Git reads it as a bundle. ``since`` (an earlier bundle, or a remote) leaves out what its reader has.
         """
-        wish = choosing.Wish(tuple(specs), payload, stage, kind, lineage_payloads)
+        wish = choosing.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads)
         return bundle_file.create(self._context, Path(file), wish, since=since, force=force, progress=progress)
 
     def import_bundle(self, file: AnyPath, progress: Progress | None = None) -> Transfer:

@@ -19,14 +19,14 @@ from pacha_git.registry.runs import seal
 from pacha_git.registry.runs import take_in as run_import
 from pacha_git.registry.runs.execute import Executed, execute
 from pacha_git.registry.runs.live import Run, attach, check_tags
-from pacha_git.registry.runs.start import Wanted, as_list, inputs_of, start
+from pacha_git.registry.runs.start import NewRun, as_list, inputs_of, start
 from pacha_git.registry.runs.take_in import Imported
 from pacha_git.registry.runs.view import info, info_of_row
 from pacha_git.session.context import Context
 from pacha_git.session.find_run import WhichRun, find_run, find_runs
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import LineageGraph
-from pacha_git.session.results.runs import BestRun, Comparison, RunInfo
+from pacha_git.session.results.runs import BestRun, RunComparison, RunInfo
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.series import Series
 from pacha_git.vocabulary.kinds import Kind
@@ -78,7 +78,7 @@ class Runs:
             NotFound: an input is not here.
             PachaError: Git knows no identity, or the disk is full.
         """
-        wanted = Wanted(recipe, as_list(data), as_list(model), params or {}, tags or {}, seed)
+        wanted = NewRun(recipe, as_list(data), as_list(model), params or {}, tags or {}, seed)
         code = Path(folder) if folder is not None else None
         return start(self._context, wanted, own=own, diff=diff, command=command, code=code)
 
@@ -115,7 +115,7 @@ class Runs:
             NotFound: there is no such command, or an input is not here.
             InvalidInput: no command, or a parameter that can't be kept.
         """
-        wanted = Wanted(recipe, as_list(data), as_list(model), params or {}, tags or {})
+        wanted = NewRun(recipe, as_list(data), as_list(model), params or {}, tags or {})
         return execute(self._context, command, wanted, diff=diff, stdout_to_stderr=stdout_to_stderr, begun=begun)
 
     def resume(self, run_id: WhichRun, *, own: bool = True) -> Run:
@@ -167,7 +167,7 @@ class Runs:
         ]
         return [run for run in found if wanted is None or run.status == wanted]
 
-    def compare(self, run_ids: Iterable[WhichRun]) -> Comparison:
+    def compare(self, run_ids: Iterable[WhichRun]) -> RunComparison:
         """Several runs side by side.
 
         Raises:
@@ -254,7 +254,7 @@ class Runs:
         """
         from pacha_git.registry.importers.mlflow import reading  # few ever import
 
-        inputs = inputs_of(self._context, Wanted(recipe))
+        inputs = inputs_of(self._context, NewRun(recipe))
         with reading(str(place), experiment, unfinished=unfinished) as found:
             return run_import.take_all(self._context, found, inputs, progress)
 
@@ -274,5 +274,5 @@ class Runs:
         """
         from pacha_git.registry.importers.csv_runs import candidates  # few ever import
 
-        inputs = inputs_of(self._context, Wanted(recipe))
+        inputs = inputs_of(self._context, NewRun(recipe))
         return run_import.take_all(self._context, candidates(Path(path), check_tags(tags or {})), inputs)

@@ -16,7 +16,7 @@ from pacha_git.git.weak import weakly
 from pacha_git.session.identity import Acting, acting_now
 from pacha_git.session.signing import Signing
 from pacha_git.store.events import Author
-from pacha_git.store.records import Stored
+from pacha_git.store.records import StoredRecord
 from pacha_git.store.settings import StoredSettings, read_settings
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Context:
         PachaError: it is of a newer format, or uses SHA-256 or reftable.
     """
 
-    def __init__(self, path: Path, project: Callable[[Stored], dict[str, Any]]) -> None:
+    def __init__(self, path: Path, project: Callable[[StoredRecord], dict[str, Any]]) -> None:
         self._project = project
         self.repo = GitRepository(path)
         self.repo.settle = weakly(self._settle)

@@ -99,7 +99,7 @@ def read_item_checked(repo: GitRepository, ref: str, commit: Oid) -> Item:
     return _version(records.read_checked(repo, commit, ref))
 
 
-def _version(stored: records.Stored) -> Item:
+def _version(stored: records.StoredRecord) -> Item:
     return Item(
         ref=stored.id.ref,
         payload_ref=stored.id.payload_ref,

@@ -147,7 +147,7 @@ def _with_address(context: Context, spec: Spec, selector: ByAddress, versions: M
     return next(iter(found.values()), [])
 
 
-def address_of(stored: records.Stored) -> str:
+def address_of(stored: records.StoredRecord) -> str:
     """What people call the address of a version: of its payload, or of the document that it is."""
     if stored.record.content is not None:
         return stored.record.content.address

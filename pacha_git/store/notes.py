@@ -13,7 +13,7 @@ from pacha_git.errors import Corrupt
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.commits import commit_bytes, split_commit
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.gitobjects.trees import FILE_MODE, TREE_MODE, Entry, parse_tree, tree_bytes
+from pacha_git.gitobjects.trees import FILE_MODE, TREE_MODE, TreeEntry, parse_tree, tree_bytes
 from pacha_git.ledger.notes import merge_commit, union
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def _patched_tree(repo: GitRepository, changes: Changes, tip: Oid | None, change
         kept = [(FILE_MODE, name, oid) for name, oid in merged.items() if oid is not None]
         top.pop(fan, None)
         if kept:
-            top[fan] = Entry(TREE_MODE, fan, changes.add("tree", tree_bytes(kept)))
+            top[fan] = TreeEntry(TREE_MODE, fan, changes.add("tree", tree_bytes(kept)))
     return changes.add("tree", tree_bytes(list(top.values())))
 
 

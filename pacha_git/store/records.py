@@ -32,7 +32,7 @@ Signer = Callable[[bytes], str]
 _DOCUMENT_LIMIT: Final = 1 << 20
 
 
-class Stored(NamedTuple):
+class StoredRecord(NamedTuple):
     """A record as it lies in the repository: its commit, value, documents, and the signature if there is one."""
 
     commit: Oid
@@ -60,7 +60,7 @@ class Stored(NamedTuple):
         )
 
 
-def write(changes: Changes, record: Record, documents: Mapping[str, bytes], sign: Signer | None) -> Stored:
+def write(changes: Changes, record: Record, documents: Mapping[str, bytes], sign: Signer | None) -> StoredRecord:
     """Write a record commit and create its ref when the changes become durable.
 
     Raises:
@@ -74,10 +74,10 @@ def write(changes: Changes, record: Record, documents: Mapping[str, bytes], sign
     signature = sign(unsigned) if sign is not None else None
     commit = changes.add("commit", record_commit(record, data, documents, signature=signature))
     changes.move(record.id.ref, commit, None)
-    return Stored(commit, record, data, documents, signature, unsigned)
+    return StoredRecord(commit, record, data, documents, signature, unsigned)
 
 
-def read(repo: GitRepository, commit: Oid) -> Stored:
+def read(repo: GitRepository, commit: Oid) -> StoredRecord:
     """Read a record commit, taking its own word for what it is; ``read_checked`` doubts it.
 
     Raises:
@@ -85,10 +85,10 @@ def read(repo: GitRepository, commit: Oid) -> Stored:
     """
     parsed = split_commit(repo.read_as(commit, "commit"))
     data, documents = _files(repo, commit, parsed.tree)
-    return Stored(commit, decode_record(data), data, documents, parsed.signature, parsed.unsigned)
+    return StoredRecord(commit, decode_record(data), data, documents, parsed.signature, parsed.unsigned)
 
 
-def read_checked(repo: GitRepository, commit: Oid, ref: str) -> Stored:
+def read_checked(repo: GitRepository, commit: Oid, ref: str) -> StoredRecord:
     """Read a record commit with all checks that its own bytes allow, and that it lies under the ref it spells.
 
     Raises:
@@ -100,7 +100,7 @@ def read_checked(repo: GitRepository, commit: Oid, ref: str) -> Stored:
     record = check_record_commit(raw, data, documents)
     if record.id.ref != ref:
         raise Corrupt(f"{ref} holds the record of {record.id}")
-    return Stored(commit, record, data, documents, parsed.signature, parsed.unsigned)
+    return StoredRecord(commit, record, data, documents, parsed.signature, parsed.unsigned)
 
 
 def _files(repo: GitRepository, commit: Oid, tree: Oid) -> tuple[bytes, dict[str, bytes]]:
@@ -118,7 +118,7 @@ def _files(repo: GitRepository, commit: Oid, tree: Oid) -> tuple[bytes, dict[str
     return data, documents
 
 
-def read_version(repo: GitRepository, version: VersionId) -> Stored:
+def read_version(repo: GitRepository, version: VersionId) -> StoredRecord:
     """Read the record of a version by its ref.
 
     Raises:

@@ -102,8 +102,8 @@ KILLED = """
 import sys
 from pathlib import Path
 from pacha_git import Registry
-from pacha_git.registry import parts, payloads
-payloads.PART_BYTES = parts.PART_BYTES = int(sys.argv[3])
+from pacha_git.exchange import pull_payloads, push_payloads
+pull_payloads.PART_BYTES = push_payloads.PART_BYTES = int(sys.argv[3])
 registry = Registry.open(Path(sys.argv[1]))
 print("begun", flush=True)
 registry.push() if sys.argv[2] == "push" else registry.pull(specs=["m@1.0.0"])

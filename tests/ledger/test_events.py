@@ -4,7 +4,7 @@ import pytest
 
 from pacha_git.format.event import Event, Statement
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.ledger import Status
+from pacha_git.ledger import EventStatus
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.names import Alias
 from pacha_git.vocabulary.stages import Stage
@@ -26,7 +26,7 @@ from tests.ledger.samples import (
 CHAMPION = Alias("champion")
 
 
-def status_of(found: object, one: Event) -> Status:
+def status_of(found: object, one: Event) -> EventStatus:
     return next(entry.status for entry in found.history if entry.event == one)  # type: ignore[attr-defined]
 
 
@@ -77,7 +77,7 @@ def test_one_backdated_line_does_not_undo_two_honest_ones(forged_id: str) -> Non
     forged = altered(move("dev", "archived", 1, at="1999-01-01T00:00:00Z"), id=forged_id)
     found = ledger(*steps, forged)
     assert found.stage(commit(1)) is Stage.PRODUCTION
-    assert status_of(found, forged) is Status.OVERRIDDEN
+    assert status_of(found, forged) is EventStatus.OVERRIDDEN
 
 
 def test_alias_moves_do_not_outvote_stages() -> None:
@@ -123,7 +123,7 @@ def test_legality_is_judged_by_the_own_past() -> None:
     first = move("dev", "staging", 1, number=1)
     unaware = move("staging", "prod", 1, number=2)
     found = ledger(first, unaware)
-    assert status_of(found, unaware) is Status.ILLEGAL
+    assert status_of(found, unaware) is EventStatus.ILLEGAL
     assert found.stage(commit(1)) is Stage.STAGING
 
 
@@ -132,7 +132,11 @@ def test_an_illegal_event_sets_nothing_and_still_connects() -> None:
     wrong = move("prod", "archived", 1, first, number=2)
     after = move("staging", "prod", 1, wrong, number=3)
     found = ledger(first, wrong, after)
-    assert [entry.status for entry in found.history] == [Status.EFFECTIVE, Status.ILLEGAL, Status.EFFECTIVE]
+    assert [entry.status for entry in found.history] == [
+        EventStatus.EFFECTIVE,
+        EventStatus.ILLEGAL,
+        EventStatus.EFFECTIVE,
+    ]
     assert found.tips == (after.hash,)
 
 
@@ -151,7 +155,7 @@ def test_unknown_hashes_count_as_absent() -> None:
 
 def test_what_was_missing_may_come_later() -> None:
     steps = promoted()
-    assert status_of(ledger(steps[1]), steps[1]) is Status.ILLEGAL
+    assert status_of(ledger(steps[1]), steps[1]) is EventStatus.ILLEGAL
     assert ledger(*steps).stage(commit(1)) is Stage.PRODUCTION
 
 
@@ -173,7 +177,7 @@ def test_void(changes: dict[str, object]) -> None:
     void = altered(move("staging", "archived", 1, first, number=2), **changes)
     after = move("staging", "prod", 1, void, number=3)
     found = folded({commit(1): [first.line, void.line, after.line]})
-    assert [entry.status for entry in found.history] == [Status.EFFECTIVE, Status.VOID, Status.EFFECTIVE]
+    assert [entry.status for entry in found.history] == [EventStatus.EFFECTIVE, EventStatus.VOID, EventStatus.EFFECTIVE]
     assert found.stages == {commit(1): Stage.PRODUCTION}
     assert found.history[1].overridden
     assert found.tips == (after.hash,)
@@ -182,7 +186,7 @@ def test_void(changes: dict[str, object]) -> None:
 def test_void_if_the_line_has_another_id() -> None:
     line = move("dev", "staging", 1, number=1).line
     found = folded({commit(1): [event_id(2).encode() + line[36:]]})
-    assert (found.history[0].status, found.stages) == (Status.VOID, {})
+    assert (found.history[0].status, found.stages) == (EventStatus.VOID, {})
 
 
 @pytest.mark.parametrize(
@@ -200,20 +204,20 @@ def test_void_if_the_line_has_another_id() -> None:
 )
 def test_an_alias_event_that_cannot_be_read_is_void(fields: dict[str, object]) -> None:
     found = ledger(event(Statement("alias", fields), 1))
-    assert (found.history[0].status, found.aliases) == (Status.VOID, {})
+    assert (found.history[0].status, found.aliases) == (EventStatus.VOID, {})
 
 
 @pytest.mark.parametrize("fields", [{}, {"from": "dev", "to": "staging"}, {"from": "development", "to": ["staging"]}])
 def test_a_stage_event_of_other_words_is_illegal(fields: dict[str, object]) -> None:
     found = ledger(event(Statement("stage", fields), 1))
-    assert (found.history[0].status, found.stages) == (Status.ILLEGAL, {})
+    assert (found.history[0].status, found.stages) == (EventStatus.ILLEGAL, {})
 
 
 def test_a_line_on_two_records_is_one_node_and_counts_where_it_belongs() -> None:
     first = move("dev", "staging", 2, number=1)
     found = folded({commit(1): [first.line], commit(2): [first.line], commit(3): [first.line]})
     assert found.stages == {commit(2): Stage.STAGING}
-    assert [(entry.commit, entry.status) for entry in found.history] == [(commit(2), Status.EFFECTIVE)]
+    assert [(entry.commit, entry.status) for entry in found.history] == [(commit(2), EventStatus.EFFECTIVE)]
 
 
 def test_lines_that_do_not_parse_are_no_nodes() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pacha_git.format.event import Event, Statement, compose
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.ledger import Status, encode_note, merge_notes, parse_note, union
+from pacha_git.ledger import EventStatus, encode_note, merge_notes, parse_note, union
 from pacha_git.ledger.statements import alias_event, stage_event
 from pacha_git.vocabulary.names import Alias
 from pacha_git.vocabulary.stages import Stage
@@ -155,8 +155,8 @@ def test_what_holds_reads_as_a_story_without_gaps(events: list[Event]) -> None:
 @given(tangles())
 def test_crossing_is_legal_and_overridden(events: list[Event]) -> None:
     for entry in folded(_annotated(events)).history:
-        assert entry.overridden == (entry.status is not Status.EFFECTIVE)
-        assert not entry.crossing or entry.status is Status.OVERRIDDEN
+        assert entry.overridden == (entry.status is not EventStatus.EFFECTIVE)
+        assert not entry.crossing or entry.status is EventStatus.OVERRIDDEN
 
 
 @given(tangles(), tangles(most=6), st.data())
@@ -183,7 +183,7 @@ def test_legality_never_changes(events: list[Event], count: int) -> None:
     earlier = {entry.event.hash: entry.status for entry in folded(_annotated(events[:count])).history}
     for entry in folded(_annotated(events)).history:
         status = earlier.get(entry.event.hash)
-        for verdict in (Status.VOID, Status.ILLEGAL):
+        for verdict in (EventStatus.VOID, EventStatus.ILLEGAL):
             assert status is None or (status is verdict) == (entry.status is verdict)
 
 

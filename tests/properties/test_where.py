@@ -16,7 +16,7 @@ from pacha_git.query.fields import version_key
 from pacha_git.query.where import holds, parse_where
 from pacha_git.store.catalogue.database import Database
 from pacha_git.store.catalogue.search import Query, find, values_of
-from pacha_git.store.catalogue.search_item import Entry, enter, facts_of
+from pacha_git.store.catalogue.search_item import SearchEntry, enter, facts_of
 from pacha_git.vocabulary.versions import Version
 
 Thing = dict[str, Any]
@@ -122,13 +122,13 @@ def joined(inner: st.SearchStrategy[tuple[str, Test]]) -> st.SearchStrategy[tupl
 expressions = st.recursive(st.one_of(of_maps(), of_columns()), joined, max_leaves=5)
 
 
-def entry_of(at: int, thing: Thing) -> Entry:
+def entry_of(at: int, thing: Thing) -> SearchEntry:
     columns = {key: value for key, value in thing.items() if not isinstance(value, dict)} | {
         "ref": f"refs/pacha/models/m/{at}", "version_key": version_key(thing["version"]), "file_count": 1,
         "created_by": "A <a@example.org>", "oid": "0" * 40, "payload": "here", "state": "", "description": "",
     }  # fmt: skip
     facts = [fact for area in ("metrics", "params", "tags") for fact in facts_of(area, thing[area])]
-    return Entry(columns, facts, {})
+    return SearchEntry(columns, facts, {})
 
 
 @given(st.lists(things, min_size=1, max_size=6), st.lists(expressions, min_size=1, max_size=4))

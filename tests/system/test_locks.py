@@ -38,7 +38,7 @@ def test_who_waits_goes_on_when_the_holder_leaves(tmp_path: Path) -> None:
 
 def test_a_lock_dies_with_its_holder(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    script = "import sys, time; from pathlib import Path; from pacha_git.git import locks\n"
+    script = "import sys, time; from pathlib import Path; from pacha_git.system import locks\n"
     script += "with locks.exclusive(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     program = python(script, path)
     assert program.stdout is not None

@@ -14,7 +14,7 @@ from pacha_git.cli.showing.units import instant
 from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
-    from pacha_git.session.results.runs import BestRun, Comparison, RunInfo
+    from pacha_git.session.results.runs import BestRun, RunComparison, RunInfo
 
 _SHOWN_METRICS = 4
 _SHOWN_PARAMS = 4
@@ -111,7 +111,7 @@ def _hardware(found: Mapping[str, Any]) -> str:
     return ", ".join(word for word in words if word)
 
 
-def comparison(found: Comparison) -> str:
+def comparison(found: RunComparison) -> str:
     """Several runs: what differs first; a column each, or a line each if they are more than what is said of them."""
     many = len(found.runs) > 1 + len(found.differing) + len(found.metrics)
     parts = [_line_by_line(found)] if many else _side_by_side(found)
@@ -123,7 +123,7 @@ def comparison(found: Comparison) -> str:
     return "\n\n".join(parts)
 
 
-def _side_by_side(found: Comparison) -> list[str]:
+def _side_by_side(found: RunComparison) -> list[str]:
     ids = [run.id for run in found.runs]
     headings = ("", *_short(ids))
     parts = [table(headings, [("status", *(run.status for run in found.runs))])]
@@ -136,7 +136,7 @@ def _side_by_side(found: Comparison) -> list[str]:
     return parts
 
 
-def _line_by_line(found: Comparison) -> str:
+def _line_by_line(found: RunComparison) -> str:
     goals = [f"{name} ({found.goals[name]})" for name in found.metrics]
     rows = [
         (
@@ -156,12 +156,12 @@ def _short(ids: Sequence[str]) -> list[str]:
     return [each[:length] for each in ids]
 
 
-def _param(found: Comparison, name: str, run_id: str) -> str:
+def _param(found: RunComparison, name: str, run_id: str) -> str:
     values = found.params[name]
     return number(values[run_id]) if run_id in values else ""
 
 
-def _metric(found: Comparison, name: str, run: RunInfo) -> str:
+def _metric(found: RunComparison, name: str, run: RunInfo) -> str:
     summary = run.metrics.get(name)
     if summary is None:
         return ""

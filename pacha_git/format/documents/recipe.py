@@ -35,7 +35,7 @@ _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RecipeEdge:
     """An edge to a dataset that a recipe asks for: ``train_data`` is trained-on, ``validation_data`` evaluated-on.
 
     ``key`` and ``line`` say where it asks.
@@ -65,7 +65,7 @@ class Recipe:
     version: Version | None = None
     description: str = ""
     values: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    wishes: tuple[Wish, ...] = ()
+    wishes: tuple[RecipeEdge, ...] = ()
     goals: Mapping[str, str] = field(default_factory=dict, hash=False)
     problems: tuple[Problem, ...] = ()
 
@@ -219,12 +219,12 @@ def version_of_table(table: Mapping[str, Any]) -> str | None:
     return text + (f"-{prerelease}" if prerelease else "") + (f"+{build}" if build else "")
 
 
-def _read_wishes(values: Mapping[str, Any], findings: _Findings) -> Iterator[Wish]:
+def _read_wishes(values: Mapping[str, Any], findings: _Findings) -> Iterator[RecipeEdge]:
     for key, relation in DATA_RELATIONS.items():
         if key not in values:
             continue
         try:
-            yield Wish(relation, _dataset_spec(values[key]), key, line_of(findings.lines, (key,)))
+            yield RecipeEdge(relation, _dataset_spec(values[key]), key, line_of(findings.lines, (key,)))
         except InvalidInput as error:
             findings.add((key,), f'must be a dataset, as in "data:NAME@1.0.0": {error.message}')
 

@@ -32,7 +32,7 @@ _STORED_BLOCK: Final = 65_535
 _LONGEST_HEAD: Final = 10
 
 
-class Prepared(NamedTuple):
+class PreparedEntry(NamedTuple):
     """An object ready to be appended to a pack.
 
     Attributes:
@@ -50,7 +50,7 @@ class Prepared(NamedTuple):
     crc: int
 
 
-def prepare(kind: ObjectKind, body: Buffer) -> Prepared:
+def prepare(kind: ObjectKind, body: Buffer) -> PreparedEntry:
     """Hash an object, and compress it if that pays. ``body`` must stay as it is until the pieces are written.
 
     May run in any thread; the costly parts run without the interpreter lock.
@@ -62,7 +62,7 @@ def prepare(kind: ObjectKind, body: Buffer) -> Prepared:
     crc = 0
     for piece in pieces:
         crc = isal_zlib.crc32(piece, crc)
-    return Prepared(hashed.digest(), size, pieces, sum(map(len, pieces)), crc)
+    return PreparedEntry(hashed.digest(), size, pieces, sum(map(len, pieces)), crc)
 
 
 def _stream(body: Buffer) -> Sequence[Buffer]:

@@ -17,7 +17,7 @@ from queue import Queue
 from threading import Thread
 from typing import Final, TypeAlias
 
-from pacha_git.git.packs.entry import Prepared
+from pacha_git.git.packs.entry import PreparedEntry
 from pacha_git.git.packs.files import LockedFile, keep, temporary
 from pacha_git.git.packs.index import encode_index
 from pacha_git.system.disk import Buffer, WriteBack, sync_data, write_all
@@ -67,7 +67,7 @@ class PackPart:
         """Whether it has all objects that were declared."""
         return len(self) == self._declared > 0
 
-    def add(self, prepared: Prepared) -> None:
+    def add(self, prepared: PreparedEntry) -> None:
         """Append an object."""
         self._oids += prepared.oid
         self._crcs.append(prepared.crc)

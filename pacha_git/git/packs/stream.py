@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from blake3 import blake3
 
 from pacha_git.chunking.cutter import Window
-from pacha_git.git.packs.entry import Prepared, prepare
+from pacha_git.git.packs.entry import PreparedEntry, prepare
 from pacha_git.git.packs.key_table import KeyTable
 from pacha_git.git.packs.writer import PackWriter
 
@@ -32,7 +32,7 @@ _HASHED_AHEAD: Final = 3
 _PREPARED_AHEAD: Final = 3
 
 
-class Stored(NamedTuple):
+class StoredChunk(NamedTuple):
     """What became of one chunk.
 
     Attributes:
@@ -50,7 +50,7 @@ class Stored(NamedTuple):
     stored: int
 
 
-class _Batch:
+class _ChunkBatch:
     """A window on its way: its chunks, their digests once hashed, and those of them that are to be written."""
 
     def __init__(self, window: Window) -> None:
@@ -60,7 +60,7 @@ class _Batch:
         self.digests: list[bytes] = []
         self.known: Mapping[bytes, bytes] = {}
         self.fresh: list[bytes] = []
-        self.preparing: list[Future[list[Prepared]]] = []
+        self.preparing: list[Future[list[PreparedEntry]]] = []
 
 
 class PackStream:
@@ -100,15 +100,15 @@ class PackStream:
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def store(self, windows: Iterable[Window], tap: Tap | None = None) -> Iterator[Stored]:
+    def store(self, windows: Iterable[Window], tap: Tap | None = None) -> Iterator[StoredChunk]:
         """Store chunks; what became of each, in order. One window may hold the bytes of many small files.
 
         Args:
             windows: From ``chunking.cutter.chunks``; each is released when it is done with.
             tap: Sees all bytes, for a hash over the whole.
         """
-        hashing: deque[_Batch] = deque()
-        preparing: deque[_Batch] = deque()
+        hashing: deque[_ChunkBatch] = deque()
+        preparing: deque[_ChunkBatch] = deque()
         tapped: Future[object] | None = None
         for window in windows:
             batch = self._hash(window)
@@ -124,12 +124,12 @@ class PackStream:
         for batch in chain(preparing, map(self._prepare, hashing)):
             yield from self._write(batch)
 
-    def _hash(self, window: Window) -> _Batch:
-        batch = _Batch(window)
+    def _hash(self, window: Window) -> _ChunkBatch:
+        batch = _ChunkBatch(window)
         batch.hashing = [self._pool.submit(_digests, window.data, spans) for spans in self._shares(window.spans)]
         return batch
 
-    def _prepare(self, batch: _Batch) -> _Batch:
+    def _prepare(self, batch: _ChunkBatch) -> _ChunkBatch:
         """Ask what is known, and have the rest prepared, each digest once."""
         batch.digests = [digest for job in batch.hashing for digest in job.result()]
         asked = [d for d in dict.fromkeys(batch.digests) if d not in self._coming and d not in self._chunks]
@@ -145,7 +145,7 @@ class PackStream:
         batch.preparing = [self._pool.submit(_prepared, batch.window.data, share) for share in self._shares(spans)]
         return batch
 
-    def _write(self, batch: _Batch) -> Iterator[Stored]:
+    def _write(self, batch: _ChunkBatch) -> Iterator[StoredChunk]:
         prepared = [entry for job in batch.preparing for entry in job.result()]
         written = dict(zip(batch.fresh, prepared, strict=True))
         held = self._held({entry.oid: digest for digest, entry in written.items()}) if self._held is not None else ()
@@ -159,10 +159,10 @@ class PackStream:
         for digest, (start, end) in zip(batch.digests, batch.window.spans, strict=True):
             fresh = written.pop(digest, None)
             if fresh is not None and fresh.oid not in held:
-                yield Stored(digest, fresh.oid, end - start, True, fresh.stored)
+                yield StoredChunk(digest, fresh.oid, end - start, True, fresh.stored)
             else:
                 oid = self._chunks.get(digest) or batch.known[digest]
-                yield Stored(digest, oid, end - start, False, 0)
+                yield StoredChunk(digest, oid, end - start, False, 0)
 
     def _shares(self, spans: Sequence[Span]) -> Iterator[Sequence[Span]]:
         """Split work evenly among the threads."""
@@ -174,5 +174,5 @@ def _digests(data: memoryview, spans: Sequence[Span]) -> list[bytes]:
     return [blake3(data[start:end]).digest() for start, end in spans]
 
 
-def _prepared(data: memoryview, spans: Sequence[Span]) -> list[Prepared]:
+def _prepared(data: memoryview, spans: Sequence[Span]) -> list[PreparedEntry]:
     return [prepare("blob", data[start:end]) for start, end in spans]

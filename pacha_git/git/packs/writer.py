@@ -9,7 +9,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Final
 
-from pacha_git.git.packs.entry import ObjectKind, Prepared, prepare
+from pacha_git.git.packs.entry import ObjectKind, PreparedEntry, prepare
 from pacha_git.git.packs.files import storing, sync_folder
 from pacha_git.git.packs.key_table import KeyTable
 from pacha_git.git.packs.part import PackPart
@@ -81,7 +81,7 @@ class PackWriter:
         self.add_prepared(prepared)
         return Oid.of_raw(prepared.oid)
 
-    def add_prepared(self, *objects: Prepared, after: Callable[[], object] | None = None) -> None:
+    def add_prepared(self, *objects: PreparedEntry, after: Callable[[], object] | None = None) -> None:
         """Append objects in order, leaving out those that were added before.
 
         Args:
@@ -101,7 +101,7 @@ class PackWriter:
                     part.after(call)
                 part.write(everything=part.full)
 
-    def _append(self, prepared: Prepared) -> None:
+    def _append(self, prepared: PreparedEntry) -> None:
         part = self._parts[-1]
         part.add(prepared)
         if part.full:

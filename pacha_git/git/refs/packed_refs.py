@@ -26,9 +26,9 @@ class PackedRefs:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._name = str(path)
-        self._snapshot = Snapshot("", b"")
+        self._snapshot = PackedRefsSnapshot("", b"")
 
-    def now(self) -> Snapshot:
+    def now(self) -> PackedRefsSnapshot:
         """The file as it is now; the same value as long as it has not changed.
 
         Raises:
@@ -41,11 +41,11 @@ class PackedRefs:
         stamp = f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}" if status is not None else "none"
         if stamp != self._snapshot.stamp:
             # One assignment: another thread sees the old state or the new one, never half of each.
-            self._snapshot = Snapshot(stamp, _mapped(self._path) if status is not None else b"")
+            self._snapshot = PackedRefsSnapshot(stamp, _mapped(self._path) if status is not None else b"")
         return self._snapshot
 
 
-class Snapshot:
+class PackedRefsSnapshot:
     """One state of the file.
 
     Attributes:

@@ -16,7 +16,7 @@ from typing import Final
 
 from pacha_git.git.refs import packed_refs_file
 from pacha_git.git.refs.locks import folders_above
-from pacha_git.git.refs.packed_refs import Snapshot
+from pacha_git.git.refs.packed_refs import PackedRefsSnapshot
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import CommandFailed, run
 
@@ -69,7 +69,7 @@ def _plain(git_dir: Path, new: Mapping[str, Oid]) -> bool:
 
 def _merged(data: bytes, lines: Collection[tuple[bytes, bytes]]) -> list[bytes] | None:
     """The pieces of the file with lines (ref, oid) put in where they belong; None if that is for git to do."""
-    old = Snapshot("", data)
+    old = PackedRefsSnapshot("", data)
     if _clash(old, {ref for ref, _ in lines}):
         return None
     pieces: list[bytes] = []
@@ -82,7 +82,7 @@ def _merged(data: bytes, lines: Collection[tuple[bytes, bytes]]) -> list[bytes] 
     return [*pieces, data[at:]]
 
 
-def _places(old: Snapshot, lines: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[int, bytes, bytes]]:
+def _places(old: PackedRefsSnapshot, lines: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[int, bytes, bytes]]:
     """Where each line belongs: the offset of the first one after it. Most stand side by side, so one look will do."""
     start, following = -1, b""
     for ref, oid in lines:
@@ -92,7 +92,7 @@ def _places(old: Snapshot, lines: Iterable[tuple[bytes, bytes]]) -> Iterator[tup
         yield start, ref, oid
 
 
-def _clash(old: Snapshot, new: Collection[bytes]) -> bool:
+def _clash(old: PackedRefsSnapshot, new: Collection[bytes]) -> bool:
     """Whether one would be both a ref and a folder of refs."""
     above = folders_above(new)
     if not above.isdisjoint(new) or any(old.get(folder.decode("ascii")) is not None for folder in above):

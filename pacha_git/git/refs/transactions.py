@@ -184,7 +184,7 @@ def _end_all(idle: list[Conversation]) -> None:
 
 
 @contextmanager
-def prepared(argv: Sequence[str], commands: bytes) -> Iterator[Prepared]:
+def prepared(argv: Sequence[str], commands: bytes) -> Iterator[PreparedTransaction]:
     """A transaction that is checked and holds the locks of all its refs; it is taken back unless committed.
 
     Raises:
@@ -193,13 +193,13 @@ def prepared(argv: Sequence[str], commands: bytes) -> Iterator[Prepared]:
     conversation = Conversation(argv)
     try:
         conversation.tell(b"start\0" + commands + b"prepare\0", _START, _PREPARE)
-        yield Prepared(conversation)
+        yield PreparedTransaction(conversation)
     finally:
         if not conversation.ended.is_set():
             conversation.end()
 
 
-class Prepared:
+class PreparedTransaction:
     """What ``prepared`` gives."""
 
     def __init__(self, conversation: Conversation) -> None:

@@ -40,7 +40,7 @@ _GRACE_SECONDS: Final = 10
 _BACKED_UP: Final = 4 << 20
 
 
-class _Parser(HTTPRequestParser):
+class _RequestParser(HTTPRequestParser):
     """Reads a request; only who may push may send much."""
 
     path: str
@@ -111,7 +111,9 @@ class Server:
         try:
             adjustments = _adjustments(host, port)
             self._workers = ThreadedTaskDispatcher()
-            self._server = _Listener(backend, partial(_Parser, access, scratch), adjustments, self._map, self._workers)
+            self._server = _Listener(
+                backend, partial(_RequestParser, access, scratch), adjustments, self._map, self._workers
+            )
         except (OSError, ValueError, OverflowError) as error:
             wasyncore.close_all(self._map)
             reason = getattr(error, "strerror", None) or str(error)

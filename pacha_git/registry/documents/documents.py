@@ -69,7 +69,7 @@ def read_document(context: Context, spec: str, *, kind: Kind, version: str | Non
     )
 
 
-def newest_text(context: Context, stored: records.Stored) -> tuple[str | None, str | None]:
+def newest_text(context: Context, stored: records.StoredRecord) -> tuple[str | None, str | None]:
     """The document that holds now, and where it comes from; (None, None) if there is none."""
     version = stored.id
     about = read_attestations(context.repo, version.kind, version.name).about(stored.commit)

@@ -51,7 +51,7 @@ def _feature(column: Column, rows: int) -> Json:
     return {"dtype": column.dtype, "nullable": column.nulls > 0, "statistics": found}
 
 
-def features_of(context: Context, stored: records.Stored, progress: Progress | None = None) -> Features:
+def features_of(context: Context, stored: records.StoredRecord, progress: Progress | None = None) -> Features:
     """Read all tables of a version, from end to end.
 
     Raises:

@@ -43,7 +43,7 @@ class _Known:
     """A version, the run that made it if one did, and what it came from."""
 
     context: Context
-    stored: records.Stored
+    stored: records.StoredRecord
     shown: VersionDetail
     run: StoredRun | None
 
@@ -94,7 +94,7 @@ def skeleton(
     return write_skeleton(RULES[kind], f"{known.shown.name} {known.shown.version}", metadata, texts), notices
 
 
-def _own_metadata(context: Context, stored: records.Stored) -> dict[str, Any]:
+def _own_metadata(context: Context, stored: records.StoredRecord) -> dict[str, Any]:
     text, _ = newest_text(context, stored)
     return {} if text is None else check_document(stored.id.kind, text.encode("utf-8", "replace")).json_metadata
 

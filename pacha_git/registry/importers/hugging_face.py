@@ -17,7 +17,7 @@ from typing import Any, Final
 from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.format.documents.frontmatter import parse_front_matter
 from pacha_git.progress import Progress
-from pacha_git.registry.versions.register import Wanted, register
+from pacha_git.registry.versions.register import NewVersion, register
 from pacha_git.session.context import Context
 from pacha_git.session.results import Registered
 from pacha_git.vocabulary.kinds import Kind
@@ -32,7 +32,7 @@ _EXCLUDED: Final = ("/.cache/huggingface/", "/.huggingface/")
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class HubSnapshot:
     """A downloaded repository.
 
     Attributes:
@@ -67,7 +67,7 @@ def import_hf(
     found = {**_facts(snapshot, config, card), **tags}
     done = register(
         context,
-        Wanted(
+        NewVersion(
             kind=Kind.MODEL,
             name=name or snapshot.repository or snapshot.folder.resolve().name,
             version=version,
@@ -85,7 +85,7 @@ def import_hf(
     return replace(done, notices=(*done.notices, *notices, *notice))
 
 
-def snapshot_of(folder: Path) -> Snapshot:
+def snapshot_of(folder: Path) -> HubSnapshot:
     """Find the files that a folder means: a snapshot, a repository of the cache, or a folder of its own.
 
     Raises:
@@ -99,7 +99,7 @@ def snapshot_of(folder: Path) -> Snapshot:
         return _in_cache(whole, _chosen(whole))
     if whole.parent.name == "snapshots" and _kind_of(whole.parent.parent):
         return _in_cache(whole.parent.parent, whole)
-    return Snapshot(whole)
+    return HubSnapshot(whole)
 
 
 def _kind_of(folder: Path) -> str:
@@ -109,9 +109,9 @@ def _kind_of(folder: Path) -> str:
     return match[1] if match is not None and (folder / "snapshots").is_dir() else ""
 
 
-def _in_cache(repository: Path, snapshot: Path) -> Snapshot:
+def _in_cache(repository: Path, snapshot: Path) -> HubSnapshot:
     named = repository.name.removeprefix("models--").replace("--", "/", 1)
-    return Snapshot(snapshot, named, snapshot.name, repository / "blobs")
+    return HubSnapshot(snapshot, named, snapshot.name, repository / "blobs")
 
 
 def _chosen(repository: Path) -> Path:
@@ -130,7 +130,7 @@ def _chosen(repository: Path) -> Path:
     return found[0]
 
 
-def check_links(snapshot: Snapshot) -> None:
+def check_links(snapshot: HubSnapshot) -> None:
     """Check that every link in a snapshot leads to a file of its own, or of its cache.
 
     Raises:
@@ -156,7 +156,7 @@ def _links(folder: Path) -> Iterator[Path]:
                 yield here
 
 
-def _config(snapshot: Snapshot) -> tuple[Mapping[str, Any], list[str]]:
+def _config(snapshot: HubSnapshot) -> tuple[Mapping[str, Any], list[str]]:
     """What config.json says; and what a person should be told of it."""
     path = snapshot.folder / _CONFIG
     try:
@@ -173,7 +173,7 @@ def _config(snapshot: Snapshot) -> tuple[Mapping[str, Any], list[str]]:
     return config, [f"Warning: {_CONFIG} names code of the model's own (auto_map): loading may run it"] if own else []
 
 
-def _card(snapshot: Snapshot) -> tuple[str | None, list[str]]:
+def _card(snapshot: HubSnapshot) -> tuple[str | None, list[str]]:
     path = snapshot.folder / _CARD
     try:
         if not path.is_file():
@@ -185,7 +185,7 @@ def _card(snapshot: Snapshot) -> tuple[str | None, list[str]]:
         return None, [f"Warning: {_CARD} can't be the card: {error}"]
 
 
-def _facts(snapshot: Snapshot, config: Mapping[str, Any], card: str | None) -> dict[str, str]:
+def _facts(snapshot: HubSnapshot, config: Mapping[str, Any], card: str | None) -> dict[str, str]:
     """Tags, as far as somebody says them."""
     front = parse_front_matter(card).values if card is not None else {}
     said = {
@@ -207,7 +207,7 @@ def _is_short(value: str) -> bool:
     return 0 < len(value) <= _TAG_LENGTH and value.isprintable()
 
 
-def _description(snapshot: Snapshot, tags: Mapping[str, str]) -> str:
+def _description(snapshot: HubSnapshot, tags: Mapping[str, str]) -> str:
     what = ", ".join(tags[key] for key in ("architecture", "pipeline_tag") if key in tags)
     of = f"{snapshot.repository} of the Hugging Face Hub" if snapshot.repository else "From the Hugging Face Hub"
     return f"{of}: {what}" if what else of

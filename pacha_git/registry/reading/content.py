@@ -25,7 +25,7 @@ from pacha_git.vocabulary.specs import parse_spec
 _RANGE: Final = re.compile(r"(?:([0-9]+)-([0-9]*)|-([0-9]+))\Z")
 
 
-def payload_of(context: Context, stored: records.Stored) -> Payload:
+def payload_of(context: Context, stored: records.StoredRecord) -> Payload:
     """The payload of a version, which must be here.
 
     Raises:

@@ -72,7 +72,7 @@ def _flat(value: Any, above: str) -> Iterator[tuple[str, Any]]:
         yield above, value
 
 
-def _bytes(context: Context, stored: list[records.Stored]) -> tuple[int | None, int | None]:
+def _bytes(context: Context, stored: list[records.StoredRecord]) -> tuple[int | None, int | None]:
     """Bytes that the second version shares with the first by chunk, and the rest; None if a payload is not here."""
     contents = [each.record.content for each in stored]
     if contents[0] is None or contents[1] is None:

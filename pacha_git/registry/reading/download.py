@@ -55,7 +55,7 @@ def _disk(out: Path) -> Iterator[None]:
         raise PachaError(f"can't write {out}: {error.strerror or error}", hint=hint) from None
 
 
-def _download_document(stored: records.Stored, document: str, out: Path, *, force: bool) -> Path:
+def _download_document(stored: records.StoredRecord, document: str, out: Path, *, force: bool) -> Path:
     target = out / f"{stored.id.name.split('/')[-1]}.toml" if out.is_dir() else out
     with _disk(target), _in_place(target, force=force) as descriptor:
         write_durably(descriptor, [stored.documents[document]], None)

@@ -98,7 +98,7 @@ class SearchResult(Sequence[Found]):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SearchQuery:
     """What is searched for, as people say it; see ``Registry.search``."""
 
     words: Sequence[str] = ()
@@ -109,7 +109,7 @@ class Wanted:
     limit: int | None = DEFAULT_LIMIT
 
 
-def search(context: Context, wanted: Wanted) -> SearchResult:
+def search(context: Context, wanted: SearchQuery) -> SearchResult:
     """Search; see ``Registry.search``."""
     query = _query(context, wanted)
 
@@ -124,7 +124,7 @@ def search(context: Context, wanted: Wanted) -> SearchResult:
     return SearchResult(tuple(_found(context, hits)), total)
 
 
-def _query(context: Context, wanted: Wanted) -> Query:
+def _query(context: Context, wanted: SearchQuery) -> Query:
     words = [word for word in wanted.words if word]
     if len(words) > WORD_LIMIT:
         raise InvalidInput(f"more than {WORD_LIMIT} words to search for")

@@ -82,7 +82,7 @@ def verify_one(
     )
 
 
-def _lineage_problems(context: Context, stored: records.Stored) -> list[str]:
+def _lineage_problems(context: Context, stored: records.StoredRecord) -> list[str]:
     problems: list[str] = []
     for edge in stored.record.lineage:
         target = edge.target
@@ -98,7 +98,7 @@ def _lineage_problems(context: Context, stored: records.Stored) -> list[str]:
     return problems
 
 
-def _signer(context: Context, stored: records.Stored, problems: list[str]) -> str | None:
+def _signer(context: Context, stored: records.StoredRecord, problems: list[str]) -> str | None:
     """Who signed the record, else who endorsed it; bad signatures are problems."""
     version = stored.id
     signers: list[str] = []
@@ -137,7 +137,7 @@ def _checked(
 
 def _payload(
     context: Context,
-    stored: records.Stored,
+    stored: records.StoredRecord,
     problems: list[str],
     progress: Progress | None,
     sound: Container[FileKey],

@@ -22,7 +22,7 @@ from pacha_git.session.resolve import address_of
 from pacha_git.session.results import Json, VersionDetail, VersionInfo
 from pacha_git.session.signing import COMMIT_NAMESPACE, EVENT_NAMESPACE
 from pacha_git.store.events import read_attestations, read_ledger
-from pacha_git.store.records import Stored
+from pacha_git.store.records import StoredRecord
 from pacha_git.trust.publickey import parse_public
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.stages import Stage
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)
 
 
-def project(stored: Stored) -> Json:
+def project(stored: StoredRecord) -> Json:
     """What the catalogue keeps of a record beside the record itself.
 
     ``address``, ``size`` in bytes, ``signer_key``; ``shown`` and ``shown_last``: the JSON of a ``VersionInfo`` before
@@ -50,7 +50,7 @@ def project(stored: Stored) -> Json:
     }
 
 
-def size_of(stored: Stored) -> int:
+def size_of(stored: StoredRecord) -> int:
     """Bytes of the payload, or of the document that the version is."""
     if stored.record.content is not None:
         return stored.record.content.size
@@ -58,7 +58,7 @@ def size_of(stored: Stored) -> int:
     return len(stored.documents.get(document or "", b""))
 
 
-def _signer_key(stored: Stored) -> str | None:
+def _signer_key(stored: StoredRecord) -> str | None:
     """The public key whose good signature the record bears."""
     if stored.signature is None:
         return None
@@ -70,7 +70,7 @@ def _signer_key(stored: Stored) -> str | None:
         return None
 
 
-def info(context: Context, stored: Stored) -> VersionInfo:
+def info(context: Context, stored: StoredRecord) -> VersionInfo:
     """A version, by reading what is said of it."""
     version = stored.id
     ledger = read_ledger(context.repo, version.kind, version.name)
@@ -78,7 +78,7 @@ def info(context: Context, stored: Stored) -> VersionInfo:
     return VersionInfo(**common(context, stored, ledger, attested))
 
 
-def detail(context: Context, stored: Stored) -> VersionDetail:
+def detail(context: Context, stored: StoredRecord) -> VersionDetail:
     """A version with its files and its document."""
     version = stored.id
     ledger = read_ledger(context.repo, version.kind, version.name)
@@ -92,7 +92,7 @@ def detail(context: Context, stored: Stored) -> VersionDetail:
     )
 
 
-def common(context: Context, stored: Stored, ledger: Ledger, attested: Attestations) -> dict[str, Any]:
+def common(context: Context, stored: StoredRecord, ledger: Ledger, attested: Attestations) -> dict[str, Any]:
     """The fields of a ``VersionInfo``."""
     record, about = stored.record, attested.about(stored.commit)
     return {
@@ -106,7 +106,7 @@ def common(context: Context, stored: Stored, ledger: Ledger, attested: Attestati
     }
 
 
-def _registered(stored: Stored) -> dict[str, Any]:
+def _registered(stored: StoredRecord) -> dict[str, Any]:
     """The fields of a ``VersionInfo`` as they are while nothing else was said of it, in their order."""
     record = stored.record
     content = record.content
@@ -142,7 +142,7 @@ def edge_json(edge: Edge) -> Json:
     }
 
 
-def payload_state(context: Context, stored: Stored, *, removed: bool) -> str:
+def payload_state(context: Context, stored: StoredRecord, *, removed: bool) -> str:
     """Whether the bytes are here, thin, or removed."""
     if removed:
         return "removed"
@@ -151,7 +151,7 @@ def payload_state(context: Context, stored: Stored, *, removed: bool) -> str:
     return "thin"
 
 
-def signed_by(context: Context, stored: Stored, endorsements: Sequence[Event]) -> str | None:
+def signed_by(context: Context, stored: StoredRecord, endorsements: Sequence[Event]) -> str | None:
     """Who signed the record, else the newest endorsement: a principal, or the fingerprint of a key nobody trusts."""
     own = context.signing.shown(stored.signature, stored.unsigned, COMMIT_NAMESPACE, stored.record.created_at)
     if own is not None:
@@ -163,7 +163,7 @@ def signed_by(context: Context, stored: Stored, endorsements: Sequence[Event]) -
     return None
 
 
-def files_of(context: Context, stored: Stored) -> list[Json]:
+def files_of(context: Context, stored: StoredRecord) -> list[Json]:
     """Path, size, mode and BLAKE3 of every file; empty where only the payload has the list and is not here."""
     content = stored.record.content
     if content is None:
@@ -179,7 +179,7 @@ def files_of(context: Context, stored: Stored) -> list[Json]:
     return [{"path": line.path, "size": line.size, "mode": line.mode, "blake3": line.blake3} for line in lines]
 
 
-def _document(stored: Stored, attested: Attestations) -> Any:
+def _document(stored: StoredRecord, attested: Attestations) -> Any:
     """The newest card or datasheet as text, or the values of a recipe."""
     about = attested.about(stored.commit)
     if stored.id.kind is Kind.RECIPE:

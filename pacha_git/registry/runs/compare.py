@@ -13,7 +13,7 @@ from pacha_git.errors import InvalidInput, NotFound
 from pacha_git.format.documents.recipe import Recipe, parse_recipe
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
-from pacha_git.session.results.runs import BestRun, Comparison, RunInfo
+from pacha_git.session.results.runs import BestRun, RunComparison, RunInfo
 from pacha_git.store import records
 from pacha_git.store.catalogue.runs import RunRow
 from pacha_git.vocabulary.kinds import Kind
@@ -92,7 +92,7 @@ def _finite(run: RunInfo, metric: str) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def compare(runs: Sequence[RunInfo], goals: Mapping[str, str]) -> Comparison:
+def compare(runs: Sequence[RunInfo], goals: Mapping[str, str]) -> RunComparison:
     """Several runs side by side.
 
     Args:
@@ -106,7 +106,7 @@ def compare(runs: Sequence[RunInfo], goals: Mapping[str, str]) -> Comparison:
     metrics = _side_by_side(last)
     chosen = {name: goals.get(name, MAXIMIZE) for name in metrics}
     winners = {name: winner.id for name, goal in chosen.items() if (winner := _best(runs, name, goal)) is not None}
-    return Comparison(
+    return RunComparison(
         runs=tuple(runs),
         params={name: params[name] for name in order},
         differing=tuple(differing),

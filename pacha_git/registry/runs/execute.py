@@ -14,7 +14,7 @@ from pathlib import Path
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError
 from pacha_git.registry.runs.live import Run
 from pacha_git.registry.runs.seal import finish, journal_folder
-from pacha_git.registry.runs.start import RUN_ID_VARIABLE, Wanted, start
+from pacha_git.registry.runs.start import RUN_ID_VARIABLE, NewRun, start
 from pacha_git.session.context import Context
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.reader import read_journal
@@ -32,7 +32,7 @@ class Executed:
 def execute(
     context: Context,
     command: Sequence[str],
-    wanted: Wanted,
+    wanted: NewRun,
     *,
     diff: bool = False,
     stdout_to_stderr: bool = False,

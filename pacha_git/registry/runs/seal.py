@@ -21,7 +21,7 @@ from pacha_git.progress import Progress
 from pacha_git.session.context import Context
 from pacha_git.session.identity import acting_now
 from pacha_git.session.signing import COMMIT_NAMESPACE
-from pacha_git.store.payload.sources import SourceFile, source_file
+from pacha_git.store.payload.sources import FoundFile, source_file
 from pacha_git.store.payload.writer import PayloadWriter, WrittenPayload
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs import journal
@@ -133,7 +133,7 @@ def store_files(
     context: Context,
     changes: Changes,
     run_id: str,
-    files: Sequence[SourceFile],
+    files: Sequence[FoundFile],
     progress: Progress | None,
     *,
     use_known: bool,
@@ -149,8 +149,8 @@ def store_files(
     return written
 
 
-def _files(folder: Path, logged: Journal) -> list[SourceFile]:
-    found: list[SourceFile] = []
+def _files(folder: Path, logged: Journal) -> list[FoundFile]:
+    found: list[FoundFile] = []
     if logged.series:
         path = folder / SERIES_PATH
         try:
@@ -165,7 +165,7 @@ def _files(folder: Path, logged: Journal) -> list[SourceFile]:
     return found
 
 
-def _source(path: str, location: Path) -> SourceFile:
+def _source(path: str, location: Path) -> FoundFile:
     return source_file(path, str(location), location.stat())
 
 

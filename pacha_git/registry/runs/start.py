@@ -43,7 +43,7 @@ _joined: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NewRun:
     """What a run is begun with: SPECs of its inputs, parameters, tags, and the seed if one was named."""
 
     recipe: str | None = None
@@ -61,7 +61,7 @@ def as_list(words: str | Sequence[str]) -> Sequence[str]:
 
 def start(
     context: Context,
-    wanted: Wanted,
+    wanted: NewRun,
     *,
     own: bool = True,
     diff: bool = False,
@@ -91,7 +91,7 @@ def start(
 
 def _values(
     context: Context,
-    wanted: Wanted,
+    wanted: NewRun,
     inputs: Sequence[Edge],
     params: bytes,
     command: Sequence[str] | None,
@@ -130,7 +130,7 @@ def joinable(context: Context) -> str | None:
     return None if sealed else run_id
 
 
-def join(context: Context, run_id: str, wanted: Wanted) -> Run:
+def join(context: Context, run_id: str, wanted: NewRun) -> Run:
     """Take part in a run that the process around this one began, and will end.
 
     Raises:
@@ -151,7 +151,7 @@ def join(context: Context, run_id: str, wanted: Wanted) -> Run:
     return run
 
 
-def inputs_of(context: Context, wanted: Wanted) -> list[Edge]:
+def inputs_of(context: Context, wanted: NewRun) -> list[Edge]:
     """What a run works with, as edges.
 
     Raises:
@@ -171,7 +171,7 @@ def inputs_of(context: Context, wanted: Wanted) -> list[Edge]:
     return edges
 
 
-def _seed(context: Context, wanted: Wanted, inputs: Sequence[Edge]) -> int | float | str | None:
+def _seed(context: Context, wanted: NewRun, inputs: Sequence[Edge]) -> int | float | str | None:
     """The seed that was named, or is among the parameters, or in the recipe."""
     recipes = [Oid(edge.target.commit) for edge in inputs if edge.target.kind == Kind.RECIPE.value]
     said = [wanted.seed, *(wanted.params.get(key) for key in _SEEDS)]

@@ -29,7 +29,7 @@ from pacha_git.session.identity import acting_now
 from pacha_git.session.results.plain import Json
 from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.store.payload import sources
-from pacha_git.store.payload.sources import SourceFile, source_file
+from pacha_git.store.payload.sources import FoundFile, source_file
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.series import Series, encode_series, summaries
 from pacha_git.vocabulary.address import Address
@@ -181,7 +181,7 @@ def take_in(context: Context, run: Elsewhere, inputs: Sequence[Edge] = ()) -> bo
     raise AssertionError("unreachable")
 
 
-def _files(run: Elsewhere, folder: Path) -> Iterator[SourceFile]:
+def _files(run: Elsewhere, folder: Path) -> Iterator[FoundFile]:
     if run.series:
         path = folder / SERIES_PATH
         path.write_bytes(encode_series(run.series))
@@ -196,7 +196,7 @@ def _write(
     run: Elsewhere,
     inputs: Sequence[Edge],
     params: bytes,
-    files: Sequence[SourceFile],
+    files: Sequence[FoundFile],
     *,
     use_known: bool,
 ) -> None:

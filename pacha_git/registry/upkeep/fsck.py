@@ -12,7 +12,7 @@ from typing import Final
 from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.format.content import Content
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.ledger.registers import Status
+from pacha_git.ledger.registers import EventStatus
 from pacha_git.progress import Progress
 from pacha_git.registry.upkeep.fsck_runs import check_run, check_run_payload, target_problem
 from pacha_git.session.context import Context
@@ -51,8 +51,8 @@ class _Check:
         self.repo = context.repo
         self.checked = 0
         self.problems: list[str] = []
-        self.records: dict[VersionId, records.Stored] = {}
-        self.by_commit: dict[Oid, records.Stored] = {}
+        self.records: dict[VersionId, records.StoredRecord] = {}
+        self.by_commit: dict[Oid, records.StoredRecord] = {}
 
     @contextmanager
     def about(self, what: str) -> Iterator[None]:
@@ -124,7 +124,7 @@ def _check_record(check: _Check, ref: str, commit: Oid) -> None:
     check.by_commit[commit] = stored
 
 
-def _check_edges(check: _Check, stored: records.Stored) -> None:
+def _check_edges(check: _Check, stored: records.StoredRecord) -> None:
     """Closure: every version that a record comes from has its own ref, at that commit."""
     for edge in stored.record.lineage:
         target = edge.target
@@ -181,7 +181,7 @@ def _check_notes(check: _Check, ref: str, tip: Oid) -> None:
     if what == ATTESTATIONS:
         void = [event.id for _, event in attestations_at(check.repo, tip, kind, name).void]
     else:
-        bad = (Status.VOID, Status.ILLEGAL)
+        bad = (EventStatus.VOID, EventStatus.ILLEGAL)
         void = [e.event.id for e in ledger_at(check.repo, tip, kind, name).history if e.status in bad]
     for event_id in void:
         check.say(ref, f"event {event_id} sets nothing: it is void or illegal")

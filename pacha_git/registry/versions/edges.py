@@ -27,7 +27,7 @@ _WORDS: Final = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class EdgeRequest:
     """An edge that was asked for: what relates, to which SPEC, with which parameters."""
 
     relation: str
@@ -35,7 +35,7 @@ class Wish:
     params: dict[str, Any]
 
 
-def parse_wish(text: str) -> Wish:
+def parse_wish(text: str) -> EdgeRequest:
     """Read ``RELATION=SPEC[,KEY=VALUE]…``.
 
     Raises:
@@ -49,7 +49,7 @@ def parse_wish(text: str) -> Wish:
     if relation not in RELATIONS:
         raise InvalidInput(f"unknown relation {relation!r}", hint="one of " + ", ".join(RELATIONS))
     spec, *params = rest.split(",")
-    return Wish(relation, spec, dict(_parameter(param, text) for param in params))
+    return EdgeRequest(relation, spec, dict(_parameter(param, text) for param in params))
 
 
 def _parameter(text: str, whole: str) -> tuple[str, Any]:
@@ -71,15 +71,15 @@ def parse_value(text: str) -> Any:
         return text
 
 
-def wishes(lineage: Iterable[str], data: Sequence[str], recipe: str | None, run: str | None) -> list[Wish]:
+def wishes(lineage: Iterable[str], data: Sequence[str], recipe: str | None, run: str | None) -> list[EdgeRequest]:
     """All edges that the flags of ``register`` ask for, in the order data, recipe, run, lineage."""
-    wanted = [Wish("trained-on", spec, {}) for spec in data]
-    wanted += [Wish("generated-by", recipe, {})] if recipe else []
-    wanted += [Wish("generated-by", run if run.startswith("run:") else f"run:{run}", {})] if run else []
+    wanted = [EdgeRequest("trained-on", spec, {}) for spec in data]
+    wanted += [EdgeRequest("generated-by", recipe, {})] if recipe else []
+    wanted += [EdgeRequest("generated-by", run if run.startswith("run:") else f"run:{run}", {})] if run else []
     return wanted + [parse_wish(text) for text in lineage]
 
 
-def edges_of(context: Context, child: VersionId, wanted: Iterable[Wish]) -> list[Edge]:
+def edges_of(context: Context, child: VersionId, wanted: Iterable[EdgeRequest]) -> list[Edge]:
     """Find the targets.
 
     Raises:
@@ -96,7 +96,7 @@ def edges_of(context: Context, child: VersionId, wanted: Iterable[Wish]) -> list
     return list(edges.values())
 
 
-def _edge(context: Context, child: VersionId, wish: Wish) -> Edge:
+def _edge(context: Context, child: VersionId, wish: EdgeRequest) -> Edge:
     check_relation(child.kind, wish.relation)
     if says_run(wish.spec):
         return _run_edge(context, wish)
@@ -109,7 +109,7 @@ def _edge(context: Context, child: VersionId, wish: Wish) -> Edge:
     return Edge(relation=wish.relation, target=records.read(context.repo, commit).target, params=wish.params)
 
 
-def _run_edge(context: Context, wish: Wish) -> Edge:
+def _run_edge(context: Context, wish: EdgeRequest) -> Edge:
     """An edge to a run, at the commit where it stands now."""
     if wish.relation != "generated-by":
         raise InvalidInput(f"nothing is {wish.relation} a run", hint=f"generated-by={wish.spec}")

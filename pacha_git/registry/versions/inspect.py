@@ -13,14 +13,14 @@ from typing import Final
 from pacha_git.inspectors.facts import Facts
 from pacha_git.inspectors.sniff import SUFFIXES, inspect
 from pacha_git.session.results import Json
-from pacha_git.store.payload.sources import SourceFile
+from pacha_git.store.payload.sources import FoundFile
 
 _FEW: Final = 16
 _MOST_FILES: Final = 48
 _ROOM: Final = 96 << 10
 
 
-def inspect_files(files: Sequence[SourceFile]) -> tuple[list[Json], tuple[str, ...]]:
+def inspect_files(files: Sequence[FoundFile]) -> tuple[list[Json], tuple[str, ...]]:
     """Look at the heads of files.
 
     Args:
@@ -45,13 +45,13 @@ def inspect_files(files: Sequence[SourceFile]) -> tuple[list[Json], tuple[str, .
     return sorted(found, key=lambda value: str(value["path"])), tuple(notices)
 
 
-def _worth_a_look(files: Sequence[SourceFile]) -> list[SourceFile]:
+def _worth_a_look(files: Sequence[FoundFile]) -> list[FoundFile]:
     if len(files) > _FEW:
         files = [file for file in files if "." + file.path.rpartition(".")[2].lower() in SUFFIXES]
     return sorted(files, key=lambda file: -file.size)[:_MOST_FILES]
 
 
-def _facts_of(file: SourceFile) -> Facts | None:
+def _facts_of(file: FoundFile) -> Facts | None:
     try:
         descriptor = os.open(file.location, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -12,7 +12,7 @@ from pacha_git.errors import NotFound, PachaError
 from pacha_git.format.documents.recipe import RECIPE_LIMIT, Recipe, parse_recipe
 from pacha_git.format.record import FORMAT
 from pacha_git.git.changes import changing
-from pacha_git.registry.versions.edges import Wish
+from pacha_git.registry.versions.edges import EdgeRequest
 from pacha_git.registry.versions.register import check_free, create, registered
 from pacha_git.session.context import Context
 from pacha_git.session.identity import acting_now
@@ -59,8 +59,8 @@ def register_recipe(context: Context, path: Path, *, sign: bool | None = None) -
         return registered(context, stored, cost, (), dry_run=False)
 
 
-def _wishes(recipe: Recipe) -> list[Wish]:
-    return [Wish(wish.relation, str(wish.spec), {}) for wish in recipe.wishes]
+def _wishes(recipe: Recipe) -> list[EdgeRequest]:
+    return [EdgeRequest(wish.relation, str(wish.spec), {}) for wish in recipe.wishes]
 
 
 def read_file(path: Path) -> bytes:

@@ -20,7 +20,7 @@ from pacha_git.git.changes import Changes, SharedObjectGone, changing
 from pacha_git.progress import Progress
 from pacha_git.registry.reading.inspected import KEY
 from pacha_git.registry.reading.view import common
-from pacha_git.registry.versions.edges import Wish, edges_of, wishes
+from pacha_git.registry.versions.edges import EdgeRequest, edges_of, wishes
 from pacha_git.registry.versions.inspect import inspect_files
 from pacha_git.session.context import DECIDE_LOCK, Context
 from pacha_git.session.identity import Acting, acting_now
@@ -39,7 +39,7 @@ _ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NewVersion:
     """What is to be registered. Paths are files and folders on disk; see ``Collection.register`` for the rest."""
 
     kind: Kind
@@ -65,7 +65,7 @@ class _TakenBack(Exception):
     """Ends a dry run: all that was written is thrown away."""
 
 
-def register(context: Context, wanted: Wanted, progress: Progress | None = None) -> Registered:
+def register(context: Context, wanted: NewVersion, progress: Progress | None = None) -> Registered:
     """Register a version whose bytes are a payload.
 
     Raises:
@@ -94,12 +94,12 @@ def register(context: Context, wanted: Wanted, progress: Progress | None = None)
 
 def _attempt(
     context: Context,
-    wanted: Wanted,
+    wanted: NewVersion,
     version: VersionId,
     values: Mapping[str, Any],
     documents: Mapping[str, bytes],
     found: sources.Sources,
-    asked: Sequence[Wish],
+    asked: Sequence[EdgeRequest],
     progress: Progress | None,
     *,
     use_known: bool,
@@ -125,9 +125,9 @@ def create(
     version: VersionId,
     values: Mapping[str, Any],
     documents: Mapping[str, bytes],
-    asked: Sequence[Wish],
+    asked: Sequence[EdgeRequest],
     sign: bool | None,
-) -> records.Stored:
+) -> records.StoredRecord:
     """Write the record of a new version that was found to be free, with its lineage as it stands now.
 
     Raises:
@@ -140,7 +140,7 @@ def create(
     return records.write(changes, record, documents, context.signing.signer(sign, COMMIT_NAMESPACE))
 
 
-def _values(wanted: Wanted, version: VersionId, acting: Acting) -> dict[str, Any]:
+def _values(wanted: NewVersion, version: VersionId, acting: Acting) -> dict[str, Any]:
     values: dict[str, Any] = {
         "format": FORMAT,
         "kind": version.kind.value,
@@ -171,7 +171,7 @@ def _metric(key: str, value: Any) -> int | float | str:
 
 
 def registered(
-    context: Context, stored: records.Stored, cost: Cost, notices: tuple[str, ...], *, dry_run: bool
+    context: Context, stored: records.StoredRecord, cost: Cost, notices: tuple[str, ...], *, dry_run: bool
 ) -> Registered:
     """The new version as its caller sees it, with what it cost."""
     version = stored.id
@@ -211,7 +211,7 @@ def read_documents(kind: Kind, path: Path | None) -> dict[str, bytes]:
     return {what: data}
 
 
-def _document_notices(wanted: Wanted, documents: Mapping[str, bytes]) -> list[str]:
+def _document_notices(wanted: NewVersion, documents: Mapping[str, bytes]) -> list[str]:
     """What is wrong with a card or datasheet, and what it says nothing of; it is registered as it is."""
     if not documents:
         return []

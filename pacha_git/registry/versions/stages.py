@@ -10,7 +10,7 @@ from pacha_git.format.event import Statement, signed_part
 from pacha_git.format.record import Target
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger import stages as ways
-from pacha_git.ledger.events import Entry, Ledger
+from pacha_git.ledger.events import Ledger, LedgerEntry
 from pacha_git.ledger.statements import alias_event, stage_event
 from pacha_git.registry.reading.view import info
 from pacha_git.session.context import Context
@@ -181,7 +181,7 @@ def history(context: Context, name: str, *, kind: Kind) -> list[HistoryEntry]:
     return [_shown(context, entry) for entry in entries if only is None or entry.commit == only]
 
 
-def _shown(context: Context, entry: Entry) -> HistoryEntry:
+def _shown(context: Context, entry: LedgerEntry) -> HistoryEntry:
     event = entry.event
     signer = context.signing.shown(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at) if event.sig else None
     row = entry.row(signer)

@@ -66,7 +66,7 @@ class BestRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class RunComparison:
     """Several runs side by side.
 
     Attributes:

@@ -45,7 +45,7 @@ class VersionInfo:
         return json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False)
 
 
-class Source(Protocol):
+class FieldSource(Protocol):
     """Where the fields of listed versions can be had; what it knows each by, the source itself has said."""
 
     def glance(self, row: Any) -> Mapping[str, Any]:
@@ -63,10 +63,10 @@ class ListedVersion(VersionInfo):
 
     __slots__ = ("_row", "_source")
     _row: Any
-    _source: Source
+    _source: FieldSource
 
     @classmethod
-    def of(cls, source: Source, row: Any) -> ListedVersion:
+    def of(cls, source: FieldSource, row: Any) -> ListedVersion:
         """A version whose fields are to be had there by this row."""
         listed = cls.__new__(cls)
         object.__setattr__(listed, "_source", source)

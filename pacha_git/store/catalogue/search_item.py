@@ -47,7 +47,7 @@ NOTHING_SAID: Final = Said()
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SearchEntry:
     """A thing as it is entered: its columns by name, its facts, and its texts by name."""
 
     columns: Mapping[str, Any]
@@ -55,7 +55,7 @@ class Entry:
     texts: Mapping[str, str]
 
 
-def version_entry(repo: GitRepository, row: Mapping[str, Any], said: Said, state: str) -> Entry:
+def version_entry(repo: GitRepository, row: Mapping[str, Any], said: Said, state: str) -> SearchEntry:
     """A version, from its row in the catalogue and what was said since.
 
     Args:
@@ -89,10 +89,10 @@ def version_entry(repo: GitRepository, row: Mapping[str, Any], said: Said, state
         "author": record["created_by"],
     }
     facts = [*facts_of("metrics", metrics), *facts_of("params", params), *facts_of("tags", tags)]
-    return Entry(columns, [*facts, *(("alias", Value(alias)) for alias in said.aliases)], texts)
+    return SearchEntry(columns, [*facts, *(("alias", Value(alias)) for alias in said.aliases)], texts)
 
 
-def run_entry(row: RunRow, *, here: bool) -> Entry:
+def run_entry(row: RunRow, *, here: bool) -> SearchEntry:
     """A run, as its newest commit has it; ``here`` is whether its payload is."""
     said = row.said
     metrics = {name: summary["last"] for name, summary in said["metrics"].items()}
@@ -115,7 +115,7 @@ def run_entry(row: RunRow, *, here: bool) -> Entry:
         "author": said["by"],
     }
     facts = [*facts_of("metrics", metrics), *facts_of("params", params), *facts_of("tags", said["tags"])]
-    return Entry(columns, facts, texts)
+    return SearchEntry(columns, facts, texts)
 
 
 def _recipe_of(said: Mapping[str, Any]) -> str | None:
@@ -188,7 +188,7 @@ def value_of(value: Any) -> Value:
     return Value(text, number if number == number else None)
 
 
-def enter(connection: sqlite3.Connection, entry: Entry) -> None:
+def enter(connection: sqlite3.Connection, entry: SearchEntry) -> None:
     """Write a thing in place of what stood under its ref."""
     leave(connection, entry.columns["ref"])
     cells = [entry.columns.get(column) for column in _COLUMNS]

@@ -36,7 +36,7 @@ class Catalogue:
     """The projection of one registry. ``project`` says what a record's row has beyond the record (see ``refresh``)."""
 
     def __init__(
-        self, repo: GitRepository, database: Database, project: Callable[[records.Stored], dict[str, Any]]
+        self, repo: GitRepository, database: Database, project: Callable[[records.StoredRecord], dict[str, Any]]
     ) -> None:
         self._repo = repo
         self._database = database

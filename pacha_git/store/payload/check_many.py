@@ -48,17 +48,17 @@ def sound_files(
         The files that are what their manifests say. Why another is not, checking it by itself will tell.
     """
     sound: set[FileKey] = set()
-    batch, done = _Batch(repo), 0
+    batch, done = _ReadBatch(repo), 0
     for payload in payloads:
         batch.add(payload, sound)
         if batch.full:
             found, done = batch.hashed(done, progress)
             sound |= found
-            batch = _Batch(repo)
+            batch = _ReadBatch(repo)
     return sound | batch.hashed(done, progress)[0]
 
 
-class _Batch:
+class _ReadBatch:
     """Files that are hashed together, as numbers of their chunks."""
 
     def __init__(self, repo: GitRepository) -> None:
@@ -146,7 +146,7 @@ class _Batch:
         return hashing.sound, done
 
 
-class _State:
+class _CheckState:
     """The hash over what several files begin with, until they differ."""
 
     def __init__(self, hasher: blake3.blake3, files: int) -> None:
@@ -162,12 +162,12 @@ class _Hashing:
         self.sound: set[FileKey] = set()
         self._keys = keys
         self._left = [len(file) for file in files]
-        everybody = _State(blake3.blake3(), len(files))
+        everybody = _CheckState(blake3.blake3(), len(files))
         self._states = [everybody] * len(files)
 
     def take(self, blocks: Sequence[bytes], takes: Sequence[Take]) -> None:
         """Let files have these bytes next. A file that is passed over once never becomes sound."""
-        together: dict[tuple[_State, int], list[int]] = {}
+        together: dict[tuple[_CheckState, int], list[int]] = {}
         for file, times in takes:
             together.setdefault((self._states[file], times), []).append(file)
         work = [(self._apart(state, files), times) for (state, times), files in together.items()]
@@ -178,11 +178,11 @@ class _Hashing:
                 if not self._left[file] and self._states[file].hasher.hexdigest() == self._keys[file][0]:
                     self.sound.add(self._keys[file])
 
-    def _apart(self, state: _State, files: Sequence[int]) -> blake3.blake3:
+    def _apart(self, state: _CheckState, files: Sequence[int]) -> blake3.blake3:
         """The hasher of these files alone, who were in a state with others perhaps."""
         if len(files) < state.files:
             state.files -= len(files)
-            state = _State(state.hasher.copy(), len(files))
+            state = _CheckState(state.hasher.copy(), len(files))
             for file in files:
                 self._states[file] = state
         return state.hasher

@@ -15,7 +15,7 @@ import blake3
 
 from pacha_git.chunking.cutter import Window
 from pacha_git.errors import NotFound, PachaError
-from pacha_git.store.payload.sources import SourceFile, is_still
+from pacha_git.store.payload.sources import FoundFile, is_still
 
 _BATCH_BYTES: Final = 4 << 20
 _BATCH_FILES: Final = 2048
@@ -23,7 +23,7 @@ _HASH_BLOCK: Final = 4 << 20
 
 
 @contextmanager
-def reading(file: SourceFile) -> Iterator[int]:
+def reading(file: FoundFile) -> Iterator[int]:
     """Open a file; when the block ends without an error, check that it is what it was when it was found.
 
     Raises:
@@ -41,22 +41,22 @@ def reading(file: SourceFile) -> Iterator[int]:
         raise _unreadable(file, error) from None
 
 
-def _open(file: SourceFile) -> int:
+def _open(file: FoundFile) -> int:
     return os.open(file.location, os.O_RDONLY | os.O_CLOEXEC)
 
 
-def _check(file: SourceFile, descriptor: int) -> None:
+def _check(file: FoundFile, descriptor: int) -> None:
     if not is_still(file, os.fstat(descriptor)):
         raise _changed(file)
 
 
-def _changed(file: SourceFile) -> PachaError:
+def _changed(file: FoundFile) -> PachaError:
     return PachaError(
         f"{file.location} changed while it was read", hint="nothing was changed; try again when it is still"
     )
 
 
-def _unreadable(file: SourceFile, error: OSError) -> PachaError:
+def _unreadable(file: FoundFile, error: OSError) -> PachaError:
     if isinstance(error, FileNotFoundError):
         return NotFound(f"{file.location} vanished while it was registered", hint="nothing was changed; try again")
     return PachaError(f"can't read {file.location}: {error.strerror}", hint="nothing was changed")
@@ -72,7 +72,7 @@ def filler(descriptor: int) -> Callable[[memoryview], int]:
     return lambda view: os.readv(descriptor, [view])
 
 
-def digest_of(file: SourceFile) -> bytes:
+def digest_of(file: FoundFile) -> bytes:
     """BLAKE3 of a whole file, by all cores, in bounded memory."""
     digest = blake3.blake3(max_threads=blake3.blake3.AUTO)
     buffer = bytearray(_HASH_BLOCK)
@@ -83,7 +83,7 @@ def digest_of(file: SourceFile) -> bytes:
     return digest.digest()
 
 
-def windows(files: Sequence[SourceFile]) -> Iterator[Window]:
+def windows(files: Sequence[FoundFile]) -> Iterator[Window]:
     """Many small files in one window each; empty ones are no chunk."""
     blocks: list[bytes] = []
     size = 0
@@ -103,7 +103,7 @@ def _window(blocks: Sequence[bytes]) -> Window:
     return Window(0, memoryview(b"".join(blocks)), list(zip([0, *ends], ends, strict=False)))
 
 
-def contents(file: SourceFile) -> bytes:
+def contents(file: FoundFile) -> bytes:
     """All bytes of a file, in memory; errors as ``reading``."""
     # As ``reading`` does it, which takes a third longer: there may be hundreds of thousands.
     try:

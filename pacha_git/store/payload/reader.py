@@ -17,7 +17,7 @@ from pacha_git.format.manifest import FileLine, decode_manifest
 from pacha_git.format.record import Content
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.gitobjects.trees import FILE_MODE, Entry, parse_tree
+from pacha_git.gitobjects.trees import FILE_MODE, TreeEntry, parse_tree
 from pacha_git.inspectors.seekable import SeekableFile
 
 _HEX_DIGITS: Final = 12
@@ -149,7 +149,7 @@ def _checked(line: FileLine, stream: Iterator[bytes]) -> Iterator[bytes]:
         )
 
 
-def group_pieces(entries: Iterable[Entry], oid: Oid) -> tuple[Piece, ...]:
+def group_pieces(entries: Iterable[TreeEntry], oid: Oid) -> tuple[Piece, ...]:
     """Read a group's tree.
 
     Raises:

@@ -33,7 +33,7 @@ class NotRegular(PachaError):
     """A link, or a device or pipe, where only regular files are stored."""
 
 
-class SourceFile(NamedTuple):
+class FoundFile(NamedTuple):
     """A regular file to be stored; small, for there may be hundreds of thousands.
 
     Attributes:
@@ -51,14 +51,14 @@ class SourceFile(NamedTuple):
     mark: bytes
 
 
-def source_file(path: str, location: str, status: os.stat_result) -> SourceFile:
+def source_file(path: str, location: str, status: os.stat_result) -> FoundFile:
     """A file by its stat."""
     size, mtime, ctime = status.st_size, status.st_mtime_ns & _WORD, status.st_ctime_ns & _WORD
     mark = _MARK.pack(status.st_dev, status.st_ino, size, mtime, ctime)
-    return SourceFile(path, location, "755" if status.st_mode & stat.S_IXUSR else "644", size, mark)
+    return FoundFile(path, location, "755" if status.st_mode & stat.S_IXUSR else "644", size, mark)
 
 
-def is_still(file: SourceFile, now: os.stat_result) -> bool:
+def is_still(file: FoundFile, now: os.stat_result) -> bool:
     """Whether an open file is, by its stat, the one that was found; its mode or number of links may be another."""
     _, inode, size, mtime, _ = _MARK.unpack(file.mark)
     return bool((now.st_size, now.st_mtime_ns & _WORD, now.st_ino) == (size, mtime, inode))
@@ -74,7 +74,7 @@ def touched_ns(mark: bytes) -> int:
 class Sources:
     """What was found, sorted by path, and what a person should be told about what was left out."""
 
-    files: tuple[SourceFile, ...]
+    files: tuple[FoundFile, ...]
     notices: tuple[str, ...] = ()
 
 
@@ -88,13 +88,13 @@ class _Folder:
 
 
 @dataclass(slots=True)
-class _Walk:
+class _FolderWalk:
     """One of the paths that were given, and what was found there so far."""
 
     prefix: str
     follow: bool
     specs: list[GitIgnoreSpec]
-    files: list[SourceFile]
+    files: list[FoundFile]
     notices: list[str] = field(default_factory=list)
     pending: deque[_Folder] = field(default_factory=deque)
 
@@ -119,10 +119,10 @@ def find(paths: Sequence[Path], *, exclude: Sequence[str] = (), follow_symlinks:
     if not paths:
         raise InvalidInput("no file or folder given", hint="name what to register after the name")
     excluded = [_spec(exclude)] if exclude else []
-    files: list[SourceFile] = []
+    files: list[FoundFile] = []
     notices: list[str] = []
     for path in paths:
-        walk = _Walk(_own_name(path) + "/" if len(paths) > 1 else "", follow_symlinks, excluded[:], files)
+        walk = _FolderWalk(_own_name(path) + "/" if len(paths) > 1 else "", follow_symlinks, excluded[:], files)
         _find_at(path, walk)
         notices.extend(walk.notices)
     if not files:
@@ -136,7 +136,7 @@ def _own_name(path: Path) -> str:
     return path.name or path.resolve().name
 
 
-def _find_at(path: Path, walk: _Walk) -> None:
+def _find_at(path: Path, walk: _FolderWalk) -> None:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: no file system could have such a name
@@ -155,7 +155,7 @@ def _find_at(path: Path, walk: _Walk) -> None:
         raise PachaError(f"{path} is neither a file nor a folder", hint="only regular files can be stored")
 
 
-def _take(path: str, location: str, status: os.stat_result, walk: _Walk) -> None:
+def _take(path: str, location: str, status: os.stat_result, walk: _FolderWalk) -> None:
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
@@ -163,7 +163,7 @@ def _take(path: str, location: str, status: os.stat_result, walk: _Walk) -> None
     walk.files.append(source_file(path, location, status))
 
 
-def _look_into(folder: _Folder, walk: _Walk) -> None:
+def _look_into(folder: _Folder, walk: _FolderWalk) -> None:
     try:
         entries = sorted(os.scandir(folder.location), key=attrgetter("name"))
     except OSError as error:
@@ -185,7 +185,7 @@ def _look_into(folder: _Folder, walk: _Walk) -> None:
 
 
 def _look_at(
-    entry: os.DirEntry[str], status: os.stat_result, path: str, walk: _Walk, above: tuple[tuple[int, int], ...]
+    entry: os.DirEntry[str], status: os.stat_result, path: str, walk: _FolderWalk, above: tuple[tuple[int, int], ...]
 ) -> None:
     if stat.S_ISLNK(status.st_mode) and walk.follow:
         status = entry.stat()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import blake3
 
@@ -22,13 +22,14 @@ from pacha_git.format.content import Content, make_content
 from pacha_git.format.manifest import FileLine, encode_manifest
 from pacha_git.git.changes import Changes
 from pacha_git.git.packs.key_table import KeyTable
-from pacha_git.git.packs.stream import PackStream, Stored
+from pacha_git.git.packs.stream import PackStream, StoredChunk
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid, git_oid
+from pacha_git.progress import Progress
 from pacha_git.store.payload.files import contents, digest_of, filler, reader, reading, windows
 from pacha_git.store.payload.index import DedupIndex
 from pacha_git.store.payload.soundness import Soundness
-from pacha_git.store.payload.sources import SourceFile
+from pacha_git.store.payload.sources import FoundFile
 from pacha_git.store.payload.tree import Groups, payload_tree
 from pacha_git.vocabulary.address import Address
 from pacha_git.vocabulary.ids import PAYLOAD_ROOT
@@ -38,13 +39,6 @@ from pacha_git.vocabulary.ids import PAYLOAD_ROOT
 _BYTES_AN_OBJECT: Final = 77_500
 _STRAYING: Final = 1.5
 _LOOKED_UP: Final = 10_000
-
-
-class Progress(Protocol):
-    """Is told how many of how many bytes are done."""
-
-    def __call__(self, what: str, done: int, total: int | None, unit: str = "bytes") -> None:
-        """Report one step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +57,21 @@ class _Tally:
     pairs: KeyTable = field(default_factory=lambda: KeyTable(32, 20))
     files: list[FileLine] = field(default_factory=list)
     lines: dict[str, FileLine] = field(default_factory=dict)
-    seen: list[SourceFile] = field(default_factory=list)
+    seen: list[FoundFile] = field(default_factory=list)
     since: int = field(default_factory=time.time_ns)
     here: str = field(default_factory=os.getcwd)
 
-    def place(self, file: SourceFile) -> str:
+    def place(self, file: FoundFile) -> str:
         """Where a file lies, as the index knows it; links in the path may stay, for the mark tells files apart."""
         return file.location if file.location.startswith("/") else f"{self.here}/{file.location}"
 
-    def as_seen(self, file: SourceFile) -> tuple[str, bytes, bytes, bytes | None]:
+    def as_seen(self, file: FoundFile) -> tuple[str, bytes, bytes, bytes | None]:
         """What the index remembers of a file that was read."""
         line = self.lines[file.path]
         whole = line.parts[0][0].raw if line.parts and line.stored == "blob" else None
         return self.place(file), file.mark, bytes.fromhex(line.blake3), whole
 
-    def count(self, stored: Stored) -> None:
+    def count(self, stored: StoredChunk) -> None:
         """Take note of a chunk; those that are new the stream has put among the pairs."""
         if stored.new:
             self.new += stored.size
@@ -140,7 +134,7 @@ class PayloadWriter:
         self._held: dict[tuple[str, str], bool] = {}
         self._done = 0
 
-    def write(self, files: Sequence[SourceFile], progress: Progress | None = None) -> WrittenPayload:
+    def write(self, files: Sequence[FoundFile], progress: Progress | None = None) -> WrittenPayload:
         """Store files, and write their manifest, trees and payload commit.
 
         Raises:
@@ -198,7 +192,7 @@ class PayloadWriter:
 
         return held
 
-    def _take_known(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> list[SourceFile]:
+    def _take_known(self, files: Sequence[FoundFile], advance: Callable[[int], None]) -> list[FoundFile]:
         """Take files whose bytes a payload here has as a whole, without cutting them; returns the others."""
         if not self._use_known or not self._sound.all_packs:
             return list(files)
@@ -210,7 +204,7 @@ class PayloadWriter:
             advance(sum(file.size for file in few if file.path in self._lines))
         return [file for file in files if file.path not in self._lines]
 
-    def _take_known_of(self, files: Sequence[SourceFile], known_sizes: Set[int]) -> None:
+    def _take_known_of(self, files: Sequence[FoundFile], known_sizes: Set[int]) -> None:
         places = {file.path: self._tally.place(file) for file in files}
         seen = self._index.seen({places[file.path]: file.mark for file in files})
         digests: dict[str, bytes] = {}
@@ -244,7 +238,7 @@ class PayloadWriter:
 
     # What is not ----------------------------------------------------------------------------------------------------
 
-    def _write_few(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
+    def _write_few(self, files: Sequence[FoundFile], advance: Callable[[int], None]) -> None:
         """Store little at once: starting threads would take longer than the work."""
         for file in files:
             body = contents(file)
@@ -253,12 +247,12 @@ class PayloadWriter:
             before = self._changes.stored_bytes
             oid = Oid.of_raw(known) if known is not None else self._add("blob", body)
             new = self._changes.stored_bytes > before
-            self._tally.count(Stored(digest, oid.raw, file.size, new, 0))
+            self._tally.count(StoredChunk(digest, oid.raw, file.size, new, 0))
             self._tally.pairs.add(digest, oid.raw)
             self._keep_whole(file, digest, oid.raw)
             advance(file.size)
 
-    def _write_many(self, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
+    def _write_many(self, files: Sequence[FoundFile], advance: Callable[[int], None]) -> None:
         small = [file for file in files if file.size <= self._layout.whole_file_limit]
         large = [file for file in files if file.size > self._layout.whole_file_limit]
         self._changes.writer.expect(_fewest_objects(sum(file.size for file in large)))
@@ -268,7 +262,7 @@ class PayloadWriter:
                 self._write_large(stream, file, advance)
             self._write_small(stream, small, advance)
 
-    def _write_large(self, stream: PackStream, file: SourceFile, advance: Callable[[int], None]) -> None:
+    def _write_large(self, stream: PackStream, file: FoundFile, advance: Callable[[int], None]) -> None:
         digest = blake3.blake3()
         groups = Groups(self._layout, self._add)
         with reading(file) as descriptor:
@@ -282,7 +276,7 @@ class PayloadWriter:
         self._tally.files.append(line)
         self._tally.seen.append(file)
 
-    def _write_small(self, stream: PackStream, files: Sequence[SourceFile], advance: Callable[[int], None]) -> None:
+    def _write_small(self, stream: PackStream, files: Sequence[FoundFile], advance: Callable[[int], None]) -> None:
         results = stream.store(windows(files))
         for file in files:
             if file.size:
@@ -294,7 +288,7 @@ class PayloadWriter:
                 self._keep_whole(file, blake3.blake3(b"").digest(), self._add("blob", b"").raw)
             advance(file.size)
 
-    def _keep_whole(self, file: SourceFile, digest: bytes, oid: bytes) -> None:
+    def _keep_whole(self, file: FoundFile, digest: bytes, oid: bytes) -> None:
         self._lines[file.path] = _whole(file, digest, oid)
         self._tally.seen.append(file)
 
@@ -305,6 +299,6 @@ def _fewest_objects(size: int) -> int:
     return int(likely - _STRAYING * likely**0.5)
 
 
-def _whole(file: SourceFile, digest: bytes, oid: bytes) -> FileLine:
+def _whole(file: FoundFile, digest: bytes, oid: bytes) -> FileLine:
     """The line of a file that is stored as one blob."""
     return FileLine(file.path, file.size, file.mode, digest.hex(), "blob", ((Oid.of_raw(oid), file.size),))

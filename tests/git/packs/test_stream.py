@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pacha_git.chunking.cutter import Window, chunks
 from pacha_git.git.packs.reader import PackSet
-from pacha_git.git.packs.stream import PackStream, Stored
+from pacha_git.git.packs.stream import PackStream, StoredChunk
 from pacha_git.git.packs.writer import PackWriter
 from pacha_git.gitobjects.oid import Oid
 from tests.chunking.samples import bytes_of, chunks_of
@@ -65,7 +65,7 @@ def test_chunks_are_stored_in_order_and_read_back(repo: Path) -> None:
         (pack,) = writer.finish()
     parts = chunks_of(data)
     assert [chunk[:4] for chunk in stored] == [
-        Stored(blake3.blake3(part).digest(), oid_of(part), len(part), True, 0)[:4] for part in parts
+        StoredChunk(blake3.blake3(part).digest(), oid_of(part), len(part), True, 0)[:4] for part in parts
     ]
     assert sum(chunk.stored for chunk in stored) == writer.bytes_stored
     assert digest == blake3.blake3(data).digest()

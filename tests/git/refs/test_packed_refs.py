@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacha_git.errors import Corrupt
-from pacha_git.git.refs.packed_refs import PackedRefs, Snapshot
+from pacha_git.git.refs.packed_refs import PackedRefs, PackedRefsSnapshot
 from pacha_git.vocabulary.names import gist
 
 SEGMENTS = st.text("abAB.-_019~", min_size=1, max_size=4)
@@ -29,7 +29,7 @@ def packed(names: set[str], *, header: bool = True) -> bytes:
 
 @given(NAMES, NAMES, st.booleans())
 def test_look_ups_and_listings_agree_with_the_lines(names: set[str], others: set[str], header: bool) -> None:
-    snapshot = Snapshot("x", packed(names, header=header))
+    snapshot = PackedRefsSnapshot("x", packed(names, header=header))
     for name in names | others:
         assert snapshot.get(name) == (oid_of(name) if name in names else None)
     for prefix in {"refs/p/", *(name.rpartition("/")[0] + "/" for name in names | others)}:
@@ -70,4 +70,4 @@ def test_a_change_of_the_file_is_seen_and_a_missing_file_has_no_refs(tmp_path: P
 
 def test_noise_is_damage_and_no_answer() -> None:
     with pytest.raises(Corrupt):
-        Snapshot("x", b"# pack-refs with: sorted\n" + b"z" * 40 + b" refs/p/a\n").below("refs/p/")
+        PackedRefsSnapshot("x", b"# pack-refs with: sorted\n" + b"z" * 40 + b" refs/p/a\n").below("refs/p/")

@@ -265,14 +265,15 @@ def test_of_two_that_create_one_ref_exactly_one_succeeds(repo: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pacha_git.git import newrefs, packedfile
+from pacha_git.git.refs import packed_refs_file, packed_refs_new
 from pacha_git.git.refs.refs import Refs, RefUpdate
 at = sys.argv[3]
 
 def killed(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
-setattr(*{"locked": (newrefs, "add"), "packed": (Path, "rename"), "done": (packedfile, "sync_folder")}[at], killed)
+where = {"locked": (packed_refs_new, "add"), "packed": (Path, "rename"), "done": (packed_refs_file, "sync_folder")}
+setattr(*where[at], killed)
 Refs(Path(sys.argv[1])).update([RefUpdate(f"refs/x/n{number}/v", sys.argv[2], None) for number in range(40)])
 """
 

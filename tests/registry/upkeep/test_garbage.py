@@ -158,11 +158,11 @@ exec "$REAL_GIT" "$@"
 """
 
 
-@pytest.mark.parametrize("call", ["registry.gc()", "tidying.MOST_PACKS = 0; registry.models.tag('m@1.0.0', ['a=b'])"])
+@pytest.mark.parametrize("call", ["registry.gc()", "upkeep.MOST_PACKS = 0; registry.models.tag('m@1.0.0', ['a=b'])"])
 def test_git_that_outlives_a_killed_gc_keeps_writers_waiting(registry: Registry, tmp_path: Path, call: str) -> None:
     two_versions(registry, tmp_path)
     put(tmp_path / "bin" / "git", SLOW_GIT.encode()).chmod(0o755)
-    begin = "import sys; from pacha_git import Registry; from pacha_git.store import tidying"
+    begin = "import sys; from pacha_git import Registry; from pacha_git.store import upkeep"
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
     program = python(
         f"{begin}; registry = Registry.open(sys.argv[1]); {call}",

@@ -36,7 +36,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     opened: list[str] = []
     really = store_files._open
 
-    def note(file: sources.SourceFile) -> int:
+    def note(file: sources.FoundFile) -> int:
         opened.append(file.location)
         return really(file)
 

@@ -54,7 +54,7 @@ def forge(
 def stored(registry: Registry, run_id: str) -> tuple[run_commits.StoredRun, run_commits.StoredRun]:
     """The sealed commit and the first one."""
     last = run_commits.read_run(registry._context.repo, run_id)
-    return last, run_commits.read(registry._context.repo, last.parents[1])
+    return last, run_commits.read(registry._context.repo, last.parents[0])
 
 
 def test_a_run_is_two_commits_whose_first_comes_from_its_inputs(registry: Registry, run_id: str) -> None:
