@@ -26,12 +26,13 @@ from pacha_git.git.wire.bundles import Header
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.session.context import Context
-from pacha_git.session.items import Item, is_item, is_removed, read_item, ref_of_target
+from pacha_git.session.items import Item, is_item, is_removed, read_item
 from pacha_git.session.results import Bundled, RefResult, Transfer
 from pacha_git.store.readme import MAIN, write_readme
 from pacha_git.store.settings import settings_at, write_root
+from pacha_git.store.targets import target_ref
 from pacha_git.system.process import CommandFailed
-from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, REGISTRY_REF, ROOT_REF
+from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, REGISTRY_REF, ROOT_REF, record_ref_of
 
 _HEAD: Final = "HEAD"
 
@@ -205,7 +206,7 @@ def _without_conflicts(
     while more:
         more = False
         for item in items:
-            target = next((each for each in item.targets if ref_of_target(each) in apart), None)
+            target = next((each for each in item.targets if target_ref(each) in apart), None)
             if target is not None and item.ref not in apart:
                 arrival.results.append(RefResult(item.ref, "skipped", f"it comes from {target}, which is another here"))
                 apart.add(item.ref)
@@ -245,7 +246,7 @@ def _with_payloads(context: Context, header: Header, arrival: Arrival) -> list[I
     """Things whose bytes come with the bundle and are not here."""
     found: list[Item] = []
     for ref, oid in sorted(header.refs.items()):
-        record = ref.replace(PAYLOAD_ROOT, REF_ROOT, 1)
+        record = record_ref_of(ref)
         if not ref.startswith(PAYLOAD_ROOT) or not is_item(record) or context.repo.ref(ref) == oid:
             continue
         item = arrival.checked.get(record) or _item_here(context, header.refs, record)

@@ -15,7 +15,6 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.items import (
     Item,
-    Where,
     broken_edge,
     differing,
     is_item,
@@ -30,6 +29,7 @@ from pacha_git.store.notes import merge_tips
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.commits import RUNS_ROOT
 from pacha_git.store.settings import settings_at
+from pacha_git.store.targets import Tips
 from pacha_git.vocabulary.ids import NOTES_ROOT, REGISTRY_REF, VersionId, parse_notes_ref
 
 
@@ -63,7 +63,7 @@ def inspect(
 
     Args:
         context: The registry.
-        objects: Where what came can be read, apart from ours.
+        objects: Tips what came can be read, apart from ours.
         fresh: The remote's refs that are new or moved.
         seen: Those that were found sound before.
         arrival: Is told what is wrong.
@@ -119,7 +119,7 @@ def _sound_items(
     return sound
 
 
-def _closed(objects: GitRepository, items: Mapping[str, Item], here: Where, arrival: Arrival) -> dict[str, Item]:
+def _closed(objects: GitRepository, items: Mapping[str, Item], here: Tips, arrival: Arrival) -> dict[str, Item]:
     """Those whose lineage is whole: each thing that they come from is there too, with the record that the edge says."""
     kept = dict(items)
     while True:

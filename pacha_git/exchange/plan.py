@@ -21,12 +21,12 @@ from pacha_git.store.runs.commits import RUNS_ROOT
 from pacha_git.vocabulary.ids import (
     NOTES_ROOT,
     PAYLOAD_ROOT,
-    REF_ROOT,
     REGISTRY_REF,
     ROOT_REF,
     VersionId,
     parse_notes_ref,
     parse_payload_ref,
+    record_ref_of,
 )
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.names import Name
@@ -83,10 +83,10 @@ def plan(context: Context, selection: Selection, there: Mapping[str, Oid]) -> Pl
     _plan_notes(context, selection, there, made)
     removed = _removed(context, selection, there)
     for ref, commit in differing(selection.payloads, there).items():
-        if ref in removed or ref.replace(PAYLOAD_ROOT, REF_ROOT, 1) in left_out:
+        if ref in removed or record_ref_of(ref) in left_out:
             continue
         if ref in there:
-            record = ref.replace(PAYLOAD_ROOT, REF_ROOT, 1)
+            record = record_ref_of(ref)
             if record not in made.refs and there.get(record) != selection.items.get(record):
                 continue  # a run that went on there has later bytes than ours
             if not _as_recorded(context, record, commit):

@@ -26,11 +26,12 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.gitobjects.trees import parse_tree
 from pacha_git.progress import Progress
 from pacha_git.session.context import Context
-from pacha_git.session.items import Item, payload_ref_of_target
+from pacha_git.session.items import Item
 from pacha_git.session.results import RefResult
 from pacha_git.store.payload.check import MANIFEST_LIMIT, check_payload
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.payload.tree import payload_tree
+from pacha_git.store.targets import target_payload_ref
 from pacha_git.vocabulary.address import Address
 from pacha_git.vocabulary.ids import PAYLOAD_ROOT
 
@@ -200,7 +201,7 @@ def _haves(context: Context, items: Iterable[Item]) -> list[Oid]:
         folder = item.payload_ref.rpartition("/")[0] + "/"
         near.update({oid: None for ref, oid in refs.items() if ref.startswith(folder)})
         for target in item.targets:
-            ref = payload_ref_of_target(target)
+            ref = target_payload_ref(target)
             if ref in refs:
                 near[refs[ref]] = None
     near.update(dict.fromkeys(refs.values()))

@@ -22,9 +22,10 @@ from pacha_git.git.wire.transport import Moved, OnProgress
 from pacha_git.gitobjects.oid import Oid, git_oid
 from pacha_git.gitobjects.trees import FILE_MODE, TREE_MODE, tree_bytes
 from pacha_git.session.context import Context
-from pacha_git.session.items import Item, payload_ref_of_target, read_item
+from pacha_git.session.items import Item, read_item
 from pacha_git.store.payload.reader import Payload
-from pacha_git.vocabulary.ids import PAYLOAD_ROOT, REF_ROOT, TMP_ROOT
+from pacha_git.store.targets import target_payload_ref
+from pacha_git.vocabulary.ids import TMP_ROOT, record_ref_of
 
 # Cut off, a push loses at most a part and the little of the next one that went beside its end: 64 MiB.
 PART_BYTES: Final = 56 << 20
@@ -193,7 +194,7 @@ def _trees(parts: Iterable[Mapping[tuple[str, Oid], int]]) -> Iterable[tuple[Oid
 
 
 def _item(context: Context, payload_ref: str) -> Item | None:
-    ref = payload_ref.replace(PAYLOAD_ROOT, REF_ROOT, 1)
+    ref = record_ref_of(payload_ref)
     commit = context.repo.ref(ref)
     return read_item(context.repo, ref, commit) if commit is not None else None
 
@@ -203,7 +204,7 @@ def _missing(context: Context, item: Item, there: Mapping[str, Oid]) -> dict[tup
     missing = _parts(context, item)
     folder = item.payload_ref.rpartition("/")[0] + "/"
     related = [ref for ref in context.repo.refs_below(folder) if ref != item.payload_ref][-_RELATED:]
-    for ref in dict.fromkeys([*map(payload_ref_of_target, item.targets), *related]):
+    for ref in dict.fromkeys([*map(target_payload_ref, item.targets), *related]):
         if ref in there and there[ref] == context.repo.ref(ref) and (other := _item(context, ref)) is not None:
             for part in _parts(context, other):
                 missing.pop(part, None)

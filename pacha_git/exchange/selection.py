@@ -14,11 +14,12 @@ from pacha_git.errors import InvalidInput, NotFound
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.events import Ledger
 from pacha_git.session.context import Context
-from pacha_git.session.items import ITEM_ROOTS, Item, read_item, ref_of_target
+from pacha_git.session.items import ITEM_ROOTS, Item, read_item
 from pacha_git.session.resolve import find, resolve
 from pacha_git.store import records
 from pacha_git.store.events import read_ledger
 from pacha_git.store.runs import commits as run_commits
+from pacha_git.store.targets import target_ref
 from pacha_git.vocabulary.ids import VersionId, parse_record_ref
 from pacha_git.vocabulary.kinds import KIND_WORDS, VERSIONED_KINDS, Kind
 from pacha_git.vocabulary.names import Name
@@ -159,5 +160,5 @@ def with_lineage(context: Context, chosen: dict[str, Oid]) -> dict[str, Item]:
         if ref in found or commit is None:
             continue
         found[ref] = read_item(context.repo, ref, commit)
-        queue += [ref_of_target(target) for target in found[ref].targets]
+        queue += [target_ref(target) for target in found[ref].targets]
     return found

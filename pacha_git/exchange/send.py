@@ -25,7 +25,7 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.session.context import Context
 from pacha_git.session.results import RefResult, Transfer
-from pacha_git.vocabulary.ids import PAYLOAD_ROOT, ROOT_REF
+from pacha_git.vocabulary.ids import PAYLOAD_ROOT, ROOT_REF, record_ref_of
 
 _TRIES: Final = 8
 _WAIT: Final = 0.1
@@ -117,7 +117,7 @@ def _send_once(
         sent.wire.add(moved)
         sent.payloads += sum(each.ok for each in pushed)
         _note(context, remote, pushed, sent)
-    missing = {ref.replace(PAYLOAD_ROOT, "refs/pacha/", 1) for ref in (each.ref for each in sent.refused)}
+    missing = {record_ref_of(ref) for ref in (each.ref for each in sent.refused)}
     refs = {ref: oid for ref, oid in todo.refs.items() if ref not in missing}
     if refs:
         pushed, moved = pushing.push(context.repo, remote, refs, atomic=True, on_progress=report)

@@ -190,6 +190,11 @@ class GitRepository:
             return self.overlay.moved[ref]
         return self.refs.get(ref)
 
+    def tips(self, ref: str) -> tuple[Oid, ...]:
+        """Where a ref stands, as a sequence: none, or one."""
+        commit = self.ref(ref)
+        return () if commit is None else (commit,)
+
     def refs_below(self, prefix: str) -> dict[str, Oid]:
         """All refs below a prefix that ends in ``/``, counting what this thread is about to change."""
         found = self.refs.below(prefix)

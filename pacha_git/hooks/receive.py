@@ -28,6 +28,7 @@ from pacha_git.vocabulary.ids import (
     ROOT_REF,
     TMP_ROOT,
     parse_notes_ref,
+    record_ref_of,
 )
 
 PRE_RECEIVE: Final = "pre-receive"
@@ -146,7 +147,7 @@ def _settings(objects: GitRepository, move: Move) -> str:
 
 def _payload(host: GitRepository, objects: GitRepository, move: Move) -> str:
     """Bytes come once, go when they were removed, and are replaced if they are not what their record says."""
-    ref = move.ref.replace(PAYLOAD_ROOT, REF_ROOT, 1)
+    ref = record_ref_of(move.ref)
     if not is_item(ref):
         return "no ref of the format"
     parse_item_ref(ref)

@@ -5,7 +5,7 @@ It knows refs, targets and content; how anything moves, and what it is good for,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,15 +18,13 @@ from pacha_git.store.events import read_attestations
 from pacha_git.store.payload.tree import payload_commit_oid
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.commits import RUNS_ROOT, StoredRun, parse_run_ref, run_payload_ref, run_ref
+from pacha_git.store.targets import Tips, target_problem
 from pacha_git.vocabulary.address import Address
-from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, VersionId, parse_record_ref
-from pacha_git.vocabulary.kinds import VERSIONED_KINDS, Kind
+from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, VersionId, parse_record_ref
+from pacha_git.vocabulary.kinds import VERSIONED_KINDS
 
 RECORD_ROOTS: Final = tuple(f"{REF_ROOT}{kind.plural}/" for kind in VERSIONED_KINDS)
 ITEM_ROOTS: Final = (*RECORD_ROOTS, RUNS_ROOT)
-
-Where = Callable[[str], Iterable[Oid]]
-"""Where a ref stands, as far as is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +129,7 @@ def is_removed(repo: GitRepository, item: Item) -> bool:
     return version is not None and item.commit in read_attestations(repo, version.kind, version.name).removed
 
 
-def ref_of_target(target: Target) -> str:
-    """The ref that an edge's target lies under.
-
-    Raises:
-        InvalidInput: its name or version breaks the grammar.
-    """
-    if target.kind == Kind.RUN.value or target.version is None:
-        return run_ref(target.name)
-    return VersionId.parse(Kind(target.kind), target.name, target.version).ref
-
-
-def payload_ref_of_target(target: Target) -> str:
-    """The ref that the bytes of an edge's target lie under."""
-    return ref_of_target(target).replace(REF_ROOT, PAYLOAD_ROOT, 1)
-
-
-def broken_edge(repo: GitRepository, item: Item, coming: Mapping[str, Item], here: Where) -> str:
+def broken_edge(repo: GitRepository, item: Item, coming: Mapping[str, Item], here: Tips) -> str:
     """What is wrong with the lineage of an item; empty if each target is at hand with the record that the edge says.
 
     Args:
@@ -156,21 +138,14 @@ def broken_edge(repo: GitRepository, item: Item, coming: Mapping[str, Item], her
         coming: Sound items that would be there with it, by ref.
         here: Where a ref stands already.
     """
-    for target in item.targets:
-        ref = ref_of_target(target)
-        wanted = Oid(target.commit)
-        commits = coming[ref].chain if ref in coming else ()
-        if wanted not in commits and not any(_leads_to(repo, ref, tip, wanted) for tip in here(ref)):
-            return f"it comes from {target}, which is not at {wanted[:12]} there"
-        own = coming[ref].own if ref in coming and coming[ref].commit == wanted else read_item(repo, ref, wanted).own
-        if own != target:
-            return f"it comes from {target}, whose record is another"
-    return ""
 
+    def tips(ref: str) -> Iterable[Oid]:
+        return (*(coming[ref].chain if ref in coming else ()), *here(ref))
 
-def _leads_to(repo: GitRepository, ref: str, tip: Oid, wanted: Oid) -> bool:
-    """Whether a ref that stands at ``tip`` stands at a commit or, for a run, at a later one."""
-    return tip == wanted or (ref.startswith(RUNS_ROOT) and wanted in run_commits.history(repo, tip))
+    def known(ref: str, commit: Oid) -> Target | None:
+        return coming[ref].own if ref in coming and coming[ref].commit == commit else None
+
+    return next((why for target in item.targets if (why := target_problem(repo, target, tips, known))), "")
 
 
 def differing(refs: Mapping[str, Oid], others: Mapping[str, Oid]) -> dict[str, Oid]:

@@ -57,6 +57,18 @@ def _version_id(kind: Kind, name: str, version: str) -> VersionId:
     return VersionId(kind, Name.parse(name), Version.parse(version))
 
 
+def payload_ref_of(record_ref: str) -> str:
+    """The ref of the bytes of what lies under a record's or a run's ref."""
+    return PAYLOAD_ROOT + record_ref.removeprefix(REF_ROOT)
+
+
+def record_ref_of(payload_ref: str) -> str:
+    """The ref of the record or run whose bytes lie under a payload ref; any other ref is handed back."""
+    if not payload_ref.startswith(PAYLOAD_ROOT):
+        return payload_ref
+    return REF_ROOT + payload_ref.removeprefix(PAYLOAD_ROOT)
+
+
 def name_prefix(kind: Kind, name: str) -> str:
     """The prefix of all record refs of a name (those of ``name/more`` too: check with ``parse_record_ref``)."""
     return f"{REF_ROOT}{kind.plural}/{name}/"

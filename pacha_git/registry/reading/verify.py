@@ -22,6 +22,7 @@ from pacha_git.store.events import read_attestations, read_ledger
 from pacha_git.store.payload.check import FileKey, check_payload
 from pacha_git.store.payload.check_many import sound_files
 from pacha_git.store.payload.reader import Payload
+from pacha_git.store.targets import target_problem
 from pacha_git.vocabulary.ids import VersionId
 
 UNSIGNED_POLICY: Final = "require_signatures"
@@ -85,16 +86,11 @@ def verify_one(
 def _lineage_problems(context: Context, stored: records.StoredRecord) -> list[str]:
     problems: list[str] = []
     for edge in stored.record.lineage:
-        target = edge.target
-        if target.kind == "run":
-            continue
         try:
-            found = records.read(context.repo, Oid(target.commit)).target
+            problem = target_problem(context.repo, edge.target, context.repo.tips)
         except PachaError as error:
-            problems.append(f"{target}: {error.message}")
-            continue
-        if found != target:
-            problems.append(f"{target} is not the version that it came from")
+            problem = f"{edge.target}: {error.message}"
+        problems += [problem] if problem else []
     return problems
 
 

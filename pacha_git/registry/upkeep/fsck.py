@@ -11,10 +11,11 @@ from typing import Final
 
 from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.format.content import Content
+from pacha_git.format.record import Target
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.registers import EventStatus
 from pacha_git.progress import Progress
-from pacha_git.registry.upkeep.fsck_runs import check_run, check_run_payload, target_problem
+from pacha_git.registry.upkeep.fsck_runs import check_run, check_run_payload
 from pacha_git.session.context import Context
 from pacha_git.session.results import FsckReport
 from pacha_git.store import records
@@ -24,6 +25,7 @@ from pacha_git.store.payload.check_many import sound_files
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.payload.soundness import mark_read, pack_marks
 from pacha_git.store.runs.commits import RUN_PAYLOADS_ROOT, RUNS_ROOT
+from pacha_git.store.targets import target_problem
 from pacha_git.system.process import CommandFailed
 from pacha_git.vocabulary.ids import (
     NOTES_ROOT,
@@ -126,18 +128,15 @@ def _check_record(check: _Check, ref: str, commit: Oid) -> None:
 
 def _check_edges(check: _Check, stored: records.StoredRecord) -> None:
     """Closure: every version that a record comes from has its own ref, at that commit."""
+
+    def known(ref: str, commit: Oid) -> Target | None:
+        found = check.by_commit.get(commit)
+        return None if found is None else found.target
+
     for edge in stored.record.lineage:
-        target = edge.target
-        if target.kind == Kind.RUN.value:
-            with check.about(stored.id.ref):
-                if problem := target_problem(check.repo, target):
-                    raise Corrupt(problem)
-            continue
-        found = check.by_commit.get(Oid(target.commit))
-        if found is None:
-            check.say(stored.id.ref, f"comes from {target}, which has no ref here at {target.commit}")
-        elif found.target != target:
-            check.say(stored.id.ref, f"comes from {target}, and its record there is another")
+        with check.about(stored.id.ref):
+            if problem := target_problem(check.repo, edge.target, check.repo.tips, known):
+                raise Corrupt(problem)
 
 
 def _check_names(check: _Check) -> None:

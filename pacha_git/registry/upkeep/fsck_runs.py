@@ -5,20 +5,15 @@ It reports through the caller and repairs nothing. The list it works through is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pacha_git.errors import Corrupt, InvalidInput
-from pacha_git.format.record import Target
 from pacha_git.format.run import SERIES_PATH, RunRecord
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.store import records
 from pacha_git.store.payload.check import check_payload
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.series import decode_series, summaries
-from pacha_git.vocabulary.ids import VersionId
-from pacha_git.vocabulary.kinds import Kind
+from pacha_git.store.targets import target_problem
 
 
 def check_run(repo: GitRepository, ref: str, commit: Oid) -> run_commits.StoredRun:
@@ -31,39 +26,10 @@ def check_run(repo: GitRepository, ref: str, commit: Oid) -> run_commits.StoredR
         raise InvalidInput("no ref of the format")
     stored = run_commits.read_checked(repo, commit, ref)
     for edge in stored.record.inputs:
-        problem = target_problem(repo, edge.target)
+        problem = target_problem(repo, edge.target, repo.tips)
         if problem:
             raise Corrupt(problem)
     return stored
-
-
-def target_problem(repo: GitRepository, target: Target, coming: Mapping[str, Oid] | None = None) -> str:
-    """What is wrong with the target of an edge, by the refs that are here; empty if it is as the edge says.
-
-    Args:
-        repo: Where.
-        target: What the edge names: a version, or a run at one of its commits.
-        coming: Refs that are about to be here, over those that are.
-    """
-    ref = _target_ref(target)
-    stands = (coming or {}).get(ref) or repo.ref(ref)
-    if stands is None:
-        return f"it comes from {target}, which is not here"
-    if target.kind == Kind.RUN.value:
-        if Oid(target.commit) not in run_commits.history(repo, stands):
-            return f"it comes from {target} at {target.commit[:12]}, which is no commit of that run"
-        found = run_commits.read(repo, Oid(target.commit)).target
-    else:
-        if stands != target.commit:
-            return f"it comes from {target}, which is not here at {target.commit[:12]}"
-        found = records.read(repo, stands).target
-    return "" if found == target else f"it comes from {target}, whose record is another"
-
-
-def _target_ref(target: Target) -> str:
-    if target.kind == Kind.RUN.value:
-        return run_commits.run_ref(target.name)
-    return VersionId.parse(Kind(target.kind), target.name, target.version or "").ref
 
 
 def check_run_payload(repo: GitRepository, ref: str, commit: Oid, *, fast: bool = False) -> None:
