@@ -43,7 +43,7 @@ def _run(program: str, words: list[str]) -> int:
     from pacha_git.cli.invocation import Invocation
     from pacha_git.cli.program import completion, failure, root
     from pacha_git.cli.showing import output
-    from pacha_git.system.process import LOCAL_ENV_VARS
+    from pacha_git.system.environment import LOCAL_ENV_VARS
 
     output.settle_streams()
     inherited = {name: os.environ.pop(name) for name in LOCAL_ENV_VARS if name in os.environ}

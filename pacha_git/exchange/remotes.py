@@ -25,6 +25,7 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.identity import acting_now
 from pacha_git.store.settings import StoredSettings, settings_at, write_settings
+from pacha_git.system.environment import expanded
 from pacha_git.trust.signers import Signers
 from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, REGISTRY_REF
 
@@ -49,7 +50,7 @@ def located(url: str) -> str:
     """A URL as it is; a folder, there already or not, by its whole path: git reads it from wherever one stands."""
     before = url.partition("/")[0]
     is_folder = url and not url.startswith("-") and (":" not in before or Path(url).is_dir())
-    return str(Path(url).expanduser().absolute()) if is_folder else url
+    return str(expanded(url).absolute()) if is_folder else url
 
 
 def remove(context: Context, name: str) -> None:

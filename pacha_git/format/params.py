@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date, time
 from numbers import Integral, Real
+from operator import index
 from typing import Any, Final
 
 from pacha_git.errors import Corrupt, InvalidInput
@@ -184,16 +185,19 @@ def _is_utf8(text: str) -> bool:
 
 
 def step_value(step: Any) -> int:
-    """A step as an integer.
+    """A step as an integer; a float that is whole, as numerical libraries give it, is one.
 
     Raises:
         InvalidInput: it is no whole number, or beyond ±(2^53-1).
     """
+    number = step if isinstance(step, Real) else _unwrapped(step)
     try:
-        if isinstance(step, bool):
+        if isinstance(number, bool):
             raise TypeError
-        found = int(step) if isinstance(step, Integral) else int(step.__index__())
-    except (TypeError, AttributeError):
+        found = int(float(number)) if isinstance(number, Real) and not isinstance(number, Integral) else index(number)
+        if found != number:
+            raise ValueError
+    except (TypeError, AttributeError, ValueError, OverflowError):
         raise InvalidInput(f"a step is a whole number, not {str(step)[:40]!r}", hint="as in step=100") from None
     if abs(found) > MAX_STEP:
         raise InvalidInput(f"the step {found} is beyond ±(2^53-1)")

@@ -82,12 +82,16 @@ AnyPath = str | PathLike[str]
 class Registry:
     """One registry. Values it returns don't change; it may be used by several threads and many processes.
 
-    Open one with ``Registry.open``, make one with ``Registry.init`` or ``Registry.clone``.
+    Open one with ``Registry.open``, make one with ``Registry.init`` or ``Registry.clone``. It is pickled as its path,
+    so that workers that are spawned open it where it lies; one that is forked goes on with it.
     """
 
     def __init__(self, context: Context, *, created: bool = False) -> None:
         self._context = context
         self.created = created
+
+    def __reduce__(self) -> tuple[type[Registry], tuple[Context]]:
+        return type(self), (self._context,)
 
     @classmethod
     def init(cls, path: AnyPath | None = None, *, shared: bool = False) -> Registry:

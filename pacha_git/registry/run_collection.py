@@ -94,6 +94,7 @@ class Runs:
         diff: bool = False,
         stdout_to_stderr: bool = False,
         begun: Callable[[str], None] | None = None,
+        told: Callable[[str], None] | None = None,
     ) -> Executed:
         """Run a command as a run: completed if it ends with 0, cancelled if an interrupt ended it, else failed.
 
@@ -110,13 +111,16 @@ class Runs:
             diff: Keep how the code differs from its commit.
             stdout_to_stderr: Whether what it writes to standard output goes to standard error.
             begun: Is told the id before the command starts.
+            told: Is told what a person should know, such as why the run has no commit.
 
         Raises:
             NotFound: there is no such command, or an input is not here.
             InvalidInput: no command, or a parameter that can't be kept.
         """
         wanted = NewRun(recipe, as_list(data), as_list(model), params or {}, tags or {})
-        return execute(self._context, command, wanted, diff=diff, stdout_to_stderr=stdout_to_stderr, begun=begun)
+        return execute(
+            self._context, command, wanted, diff=diff, stdout_to_stderr=stdout_to_stderr, begun=begun, told=told
+        )
 
     def resume(self, run_id: WhichRun, *, own: bool = True) -> Run:
         """Go on with a run that has not ended, such as an interrupted one.

@@ -49,6 +49,10 @@ class Context:
         # Reading them is what finds a folder that is no registry, or one of a newer format.
         self._settings = read_settings(self.repo)
 
+    def __reduce__(self) -> tuple[type[Context], tuple[Path, Callable[[StoredRecord], dict[str, Any]]]]:
+        # Another process opens it anew: locks, connections and what is about to change are this one's.
+        return Context, (self.path.absolute(), self._project)
+
     @property
     def path(self) -> Path:
         """The registry's folder."""

@@ -9,15 +9,18 @@ import os
 import time
 from typing import Final
 
+from pacha_git.errors import PachaError
+from pacha_git.system.environment import settings_given
 from pacha_git.system.process import CommandFailed, run
 
 _MOMENT_SECONDS: Final = 1.0
-_PATTERN: Final = r"^(user\.(name|email)|pacha\..*)$"
+_PATTERN: Final = r"^((user|author)\.(name|email)|pacha\..*)$"
+_UNSET: Final = 1
 _remembered: dict[tuple[str, ...], tuple[float, dict[str, str]]] = {}
 
 
 def value(key: str) -> str:
-    """The last value of a key (``user.name``, ``user.email``, ``pacha.*``, in lower case); empty if there is none."""
+    """The last value of a key (``user.*``, ``author.*``, ``pacha.*``, in lower case); empty if there is none."""
     return _values().get(key, "")
 
 
@@ -42,7 +45,8 @@ def _where() -> tuple[str, ...]:
     names = ("HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL")
     home, xdg, said = (os.environ.get(name, "") for name in names)
     files = (f"{home}/.gitconfig", f"{xdg or home + '/.config'}/git/config", said, ".git/config")
-    return (os.getcwd(), home, xdg, said, *map(_stamp, files))  # noqa: PTH109 — a loop asks here again and again
+    here = os.getcwd()  # noqa: PTH109 — a loop asks here again and again
+    return (here, home, xdg, said, *map(_stamp, files), *settings_given())
 
 
 def _stamp(path: str) -> str:
@@ -54,13 +58,47 @@ def _stamp(path: str) -> str:
 
 
 def _asked() -> dict[str, str]:
-    try:
-        listed = run(["git", "config", "-z", "--get-regexp", _PATTERN]).stdout.decode("utf-8", "replace")
-    except CommandFailed:
-        return {}
+    listed = asked("-z", "--get-regexp", _PATTERN) or ""
     found: dict[str, str] = {}
     for entry in listed.split("\0"):
         key, _, text = entry.partition("\n")
         if key:
             found[key] = text
     return found
+
+
+def asked(*words: str) -> str | None:
+    """What ``git config`` answers here; None if the key is not set.
+
+    Where the folder one stands in belongs to no repository that Git can open (a ``.git`` file that leads nowhere), the
+    settings of the person count all the same.
+
+    Raises:
+        PachaError: Git can't read a file of settings, or make sense of the value.
+    """
+    try:
+        return _config(words, {})
+    except CommandFailed as error:
+        if "not a git repository" not in error.stderr:
+            raise _unreadable(error) from None
+    try:
+        return _config(words, {"GIT_DIR": os.devnull})
+    except CommandFailed as error:
+        raise _unreadable(error) from None
+
+
+def _config(words: tuple[str, ...], env: dict[str, str]) -> str | None:
+    try:
+        return run(["git", "config", *words], env=env).stdout.decode("utf-8", "surrogateescape")
+    except CommandFailed as error:
+        if error.status == _UNSET:
+            return None
+        raise
+
+
+def _unreadable(error: CommandFailed) -> PachaError:
+    said = error.stderr.strip().splitlines() or [error.message]
+    return PachaError(
+        f"Git can't read its settings: {said[0].removeprefix('fatal: ').removeprefix('error: ')}",
+        hint="git config --list --show-origin says where each of them stands",
+    )

@@ -36,13 +36,12 @@ def acting_now() -> Acting:
 
 
 def git_identity() -> str:
-    """``Name <email>`` as Git would write it: from ``GIT_AUTHOR_*``, else ``user.name`` and ``user.email``.
+    """``Name <email>`` as Git would write it: from ``GIT_AUTHOR_*``, else ``author.*``, ``user.*``, ``EMAIL``.
 
     Raises:
         PachaError: there is none, or it can't stand in a commit.
     """
-    name = os.environ.get("GIT_AUTHOR_NAME") or os.environ.get("GIT_COMMITTER_NAME") or gitconfig.value("user.name")
-    email = os.environ.get("GIT_AUTHOR_EMAIL") or os.environ.get("GIT_COMMITTER_EMAIL") or gitconfig.value("user.email")
+    name, email = _said("name"), _said("email") or os.environ.get("EMAIL")
     if not name or not email:
         raise PachaError(
             "Git does not know who you are",
@@ -52,3 +51,11 @@ def git_identity() -> str:
         return check_identity(f"{name.strip()} <{email.strip()}>")
     except InvalidInput as error:
         raise PachaError(error.message, hint=error.hint) from None
+
+
+def _said(what: str) -> str | None:
+    """The ``name`` or ``email`` of the author, in Git's order; that of the committer before the settings of both."""
+    for role in ("AUTHOR", "COMMITTER"):
+        if said := os.environ.get(f"GIT_{role}_{what.upper()}"):
+            return said
+    return gitconfig.value(f"author.{what}") or gitconfig.value(f"user.{what}")

@@ -9,7 +9,9 @@ import os
 from pathlib import Path
 from typing import Final
 
-from pacha_git.errors import NotFound
+from pacha_git.errors import NotFound, PachaError
+from pacha_git.session import gitconfig
+from pacha_git.system.environment import expanded, home_folder
 from pacha_git.system.process import CommandFailed, run
 
 ENVIRONMENT: Final = "PACHA_REGISTRY"
@@ -18,16 +20,16 @@ CONFIG_KEY: Final = "pacha.registry"
 
 def default_path() -> Path:
     """The registry at home."""
-    return Path.home() / ".pacha" / "registry.git"
+    return home_folder() / ".pacha" / "registry.git"
 
 
 def wanted_path(said: Path | None = None) -> Path:
     """Where the registry is, or would be made, in the order of the contract."""
     if said is not None:
-        return said.expanduser().absolute()
+        return expanded(said).absolute()
     from_environment = os.environ.get(ENVIRONMENT)
     if from_environment:
-        return Path(from_environment).expanduser().absolute()
+        return expanded(from_environment).absolute()
     return _from_config() or _stood_in() or default_path()
 
 
@@ -39,18 +41,27 @@ def existing_path(said: Path | None = None) -> Path:
     """
     path = wanted_path(said)
     if not path.exists():
-        hint = "git pacha init" if path == default_path() else f"git pacha init {path}"
+        hint = "git pacha init" if _is_default(path) else f"git pacha init {path}"
         raise NotFound(f"no registry at {path}", hint=f"make one with: {hint}")
     return path
 
 
+def _is_default(path: Path) -> bool:
+    try:
+        return path == default_path()
+    except NotFound:
+        return False  # nobody's home: any path was named
+
+
 def _from_config() -> Path | None:
     try:
-        said = (
-            run(["git", "config", "--type=path", "--get", CONFIG_KEY]).stdout.decode("utf-8", "surrogateescape").strip()
-        )
-    except (CommandFailed, NotFound):
-        return None
+        said = gitconfig.asked("--type=path", "--get", CONFIG_KEY)
+    except NotFound:
+        return None  # git itself is not there; who needs it says so
+    except PachaError as error:
+        hint = f"git config --show-origin --get-all {CONFIG_KEY} says where it stands; --registry PATH goes past it"
+        raise PachaError(f"can't tell which registry {CONFIG_KEY} means: {error.message}", hint=hint) from None
+    said = (said or "").strip("\n")
     if not said:
         return None
     return Path(os.path.normpath(_repository_root() / said))

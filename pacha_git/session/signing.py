@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from pacha_git.errors import InvalidInput, NotFound, PachaError, VerificationFailed
 from pacha_git.session import gitconfig
+from pacha_git.system.environment import expanded, home_folder
 
 if TYPE_CHECKING:
     from pacha_git.trust.keypair import KeyPair
@@ -42,14 +43,14 @@ class SignedBy:
 
 def keys_folder() -> Path:
     """Where ``key generate`` puts keys."""
-    return Path.home() / ".pacha" / "keys"
+    return home_folder() / ".pacha" / "keys"
 
 
 def default_key_path() -> Path | None:
     """The key that signs: ``pacha.sign.key`` of the Git configuration, else the default one if it is there."""
     said = gitconfig.value(_SIGN_KEY)
     if said:
-        path = Path(said).expanduser()
+        path = expanded(said)
         return path if path.is_absolute() or path.exists() else keys_folder() / said
     path = keys_folder() / DEFAULT_KEY
     return path if path.exists() else None

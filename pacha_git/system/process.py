@@ -6,6 +6,7 @@ The sole home of ``subprocess``. It knows how a child is started, fed and ended,
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,19 +18,11 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 from pacha_git.errors import NotFound, PachaError
-
-# What `git rev-parse --local-env-vars` prints: set for hooks and aliases, and wrong for any other repository.
-LOCAL_ENV_VARS: Final = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS", "GIT_CONFIG_COUNT",
-    "GIT_OBJECT_DIRECTORY", "GIT_DIR", "GIT_WORK_TREE", "GIT_IMPLICIT_WORK_TREE", "GIT_GRAFT_FILE", "GIT_INDEX_FILE",
-    "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE", "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_COMMON_DIR",
-    "GIT_INTERNAL_SUPER_PREFIX",
-    # Beyond that list, as wrong: a hook of a push may move no refs in the repository pushed to, nor out of a namespace.
-    "GIT_QUARANTINE_PATH", "GIT_NAMESPACE",
-)  # fmt: skip
+from pacha_git.system.environment import clean_environment
 
 Child = subprocess.Popen[bytes]
 
+_FOREIGN: Final = re.compile(r"detected dubious ownership in repository at '(.+)'")
 _KEPT_LINES: Final = 40
 _LONGEST_LINE: Final = 1 << 16
 _GUARD_SECONDS: Final = 0.1
@@ -42,11 +35,28 @@ class CommandFailed(PachaError):
 
     def __init__(self, argv: Sequence[str], status: int, stderr: str, stdout: bytes = b"") -> None:
         said = stderr.strip().splitlines()
-        super().__init__(f"{' '.join(argv[:3])} … ended with {status}" + (f": {said[-1]}" if said else ""))
+        foreign = foreign_folder(stderr)
+        if foreign is not None:
+            super().__init__(f"Git refuses {foreign}: its owner is another user", hint=trust_line(foreign))
+        else:
+            super().__init__(f"{' '.join(argv[:3])} … ended with {status}" + (f": {said[-1]}" if said else ""))
         self.argv = tuple(argv)
         self.status = status
         self.stderr = stderr
         self.stdout = stdout
+
+
+def foreign_folder(stderr: str) -> str | None:
+    """The folder that git refuses because somebody else owns it; None if it says no such thing."""
+    match = _FOREIGN.search(stderr)
+    return match[1] if match is not None else None
+
+
+def trust_line(folder: str) -> str:
+    """The command that lets Git work in a folder that somebody else owns."""
+    import shlex  # seldom needed
+
+    return f"git config --global --add safe.directory {shlex.quote(folder)}"
 
 
 class Completed(NamedTuple):
@@ -54,15 +64,6 @@ class Completed(NamedTuple):
 
     stdout: bytes
     stderr: str
-
-
-def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for a git that works on a registry: ours, less what names another one, in plain English."""
-    env = {key: value for key, value in os.environ.items() if key not in LOCAL_ENV_VARS}
-    env.update(LC_ALL="C", GIT_NO_REPLACE_OBJECTS="1", GIT_OPTIONAL_LOCKS="0")
-    if extra:
-        env.update(extra)
-    return env
 
 
 def run(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pacha_git.errors import NotFound
-from pacha_git.system.process import LOCAL_ENV_VARS, CommandFailed, clean_environment, run, run_watched, started
+from pacha_git.system.environment import COUNT, LOCAL_ENV_VARS, PARAMETERS, clean_environment
+from pacha_git.system.process import CommandFailed, run, run_watched, started
 
 
 def test_a_program_that_ends_well_gives_what_it_wrote() -> None:
@@ -43,7 +44,7 @@ def test_a_program_that_takes_too_long_is_ended() -> None:
 
 def test_nothing_inherited_names_another_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = subprocess.run(["git", "rev-parse", "--local-env-vars"], capture_output=True, check=True, text=True)
-    assert set(listed.stdout.split()) <= set(LOCAL_ENV_VARS)
+    assert set(listed.stdout.split()) - set(LOCAL_ENV_VARS) == {COUNT, PARAMETERS}  # a person's settings, as they are
     for name in LOCAL_ENV_VARS:
         monkeypatch.setenv(name, "elsewhere")
     left = clean_environment({"EXTRA": "1"})

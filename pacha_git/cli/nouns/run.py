@@ -54,6 +54,8 @@ def start(
         tags=flags.pairs(tag, "--tag"), diff=diff, own=False, command=(), folder=".",
     )  # fmt: skip
     run.close()
+    for line in run.notices:
+        output.notice(ctx, line)
     output.show(ctx, {"id": run.id}, run.id)
 
 
@@ -123,7 +125,7 @@ def exec_(
     done = runs.exec(
         command, recipe=recipe, data=data or (), model=model or (), params=flags.values(param, "--param"),
         tags=flags.pairs(tag, "--tag"), diff=diff, stdout_to_stderr=invocation(ctx).json,
-        begun=lambda run_id: output.notice(ctx, f"Run {run_id}"),
+        begun=lambda run_id: output.notice(ctx, f"Run {run_id}"), told=lambda line: output.notice(ctx, line),
     )  # fmt: skip
     ended = runs.get(done.run_id)
     if invocation(ctx).json:

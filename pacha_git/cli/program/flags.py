@@ -122,15 +122,27 @@ def _value(text: str) -> Any:
 
 
 def whole(text: str | None, flag: str) -> int | None:
-    """Read a whole number.
+    """Read a whole number, which may be written as a float: ``4096.0``.
 
     Raises:
         InvalidInput: it is none.
     """
+    if text is None:
+        return None
     try:
-        return None if text is None else int(text)
+        return int(text)
     except ValueError:
-        raise InvalidInput(f"{flag} takes a whole number, not {text!r}", hint=f"as in {flag} 100") from None
+        number = _float(text)
+    if number is None or not number.is_integer():
+        raise InvalidInput(f"{flag} takes a whole number, not {text!r}", hint=f"as in {flag} 100")
+    return int(number)
+
+
+def _float(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def numbers(words: Sequence[str] | None, flag: str) -> dict[str, int | float]:
@@ -150,8 +162,7 @@ def _number(text: str, flag: str) -> int | float:
     try:
         return int(text)
     except ValueError:
-        pass
-    try:
-        return float(text)
-    except ValueError:
-        raise InvalidInput(f"{flag} takes a number, not {text!r}", hint=f"as in {flag} accuracy=0.93") from None
+        number = _float(text)
+    if number is None:
+        raise InvalidInput(f"{flag} takes a number, not {text!r}", hint=f"as in {flag} accuracy=0.93")
+    return number

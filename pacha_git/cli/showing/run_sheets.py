@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pacha_git.cli.showing import output
-from pacha_git.cli.showing.tables import sheet, strong, table
+from pacha_git.cli.showing.tables import EMPTY_TEXT, sheet, strong, table
 from pacha_git.cli.showing.units import instant
 from pacha_git.vocabulary.kinds import Kind
 
@@ -43,6 +43,8 @@ def _few(values: Mapping[str, Any], count: int) -> str:
 
 def number(value: Any) -> str:
     """Write a value: numbers to six digits, booleans as TOML does."""
+    if value == "":
+        return EMPTY_TEXT
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

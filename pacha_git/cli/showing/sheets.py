@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pacha_git.cli.showing.output import clean
-from pacha_git.cli.showing.tables import sheet, strong, table
+from pacha_git.cli.showing.tables import EMPTY_TEXT, sheet, strong, table
 from pacha_git.cli.showing.units import counted, instant, size
 from pacha_git.session.results import NameInfo
 from pacha_git.vocabulary.kinds import Kind
@@ -147,6 +147,8 @@ def _differing(key: str, value: Any) -> str:
 def _value(value: Any) -> str:
     if value is None:
         return ""
+    if value == "":
+        return EMPTY_TEXT
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping):

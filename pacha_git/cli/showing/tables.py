@@ -15,6 +15,9 @@ from pacha_git.cli.showing import output
 Row: TypeAlias = Sequence[object]
 _Column: TypeAlias = tuple[str, list[str]]
 
+EMPTY_TEXT: Final = '""'
+"""How a value that is an empty text is shown, for what shows nothing looks as if it were not there."""
+
 # What draws for a terminal takes a second for a thousand rows.
 _DRAWN: Final = 2_000
 

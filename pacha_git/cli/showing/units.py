@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -42,7 +43,7 @@ def instant(text: str) -> str:
 def place(path: Path | str) -> str:
     """A path as short as it can be typed again: from here, or from home."""
     whole = Path(path)
-    for root, shown in ((Path.cwd(), ""), (Path.home(), "~/")):
+    for root, shown in ((Path.cwd(), ""), (Path(os.path.expanduser("~")), "~/")):  # noqa: PTH111 — there may be none
         if root.is_absolute() and whole.is_relative_to(root) and whole != root:
             return shown + whole.relative_to(root).as_posix()
     return str(whole)

@@ -41,6 +41,10 @@ class OpenFiles:
         self._lock = Lock()
         self._files: OrderedDict[tuple[Path, int], Descriptor] = OrderedDict()
 
+    def begin_anew(self) -> None:
+        """In a process that was forked off: a lock that another thread held is never let go here."""
+        self._lock = Lock()
+
     def get(self, pack: Pack) -> Descriptor:
         """The file of a pack, as ``Pack.open`` opens it, in place of one not used for longer."""
         with self._lock:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Lock
 from typing import Final, TypeVar
+from weakref import WeakSet
 
 from pacha_git.errors import Corrupt, NotFound
 from pacha_git.git.packs.files import TEMPORARY
@@ -50,6 +51,12 @@ class PackSet:
         self._folders: tuple[Path, ...] = ()
         self._watched: tuple[Path, ...] = ()
         self._marks: tuple[int, ...] | None = None
+        _alive.add(self)
+
+    def begin_anew(self) -> None:
+        """In a process that was forked off: as ``OpenFiles.begin_anew``."""
+        self._lock = Lock()
+        self._files.begin_anew()
 
     # Finding -----------------------------------------------------------------------------------------------------
 
@@ -221,6 +228,17 @@ class PackSet:
                 names = _names(folder / fan)
                 found |= {oid: folder / fan / oid.hex()[2:] for oid in wanted[fan] if oid.hex()[2:] in names}
         return found
+
+
+_alive: WeakSet[PackSet] = WeakSet()
+
+
+def _in_child() -> None:
+    for packs in list(_alive):
+        packs.begin_anew()
+
+
+os.register_at_fork(after_in_child=_in_child)
 
 
 def _with_alternates(objects: Path, depth: int = 0) -> Iterator[Path]:

@@ -24,6 +24,7 @@ from pacha_git.session.resolve import address_of
 from pacha_git.store import records
 from pacha_git.store.payload.checkout import Report, fill, write_durably
 from pacha_git.store.payload.reader import Payload
+from pacha_git.system.environment import home_folder
 
 _TEMPORARY: Final = ".pacha-"
 
@@ -170,7 +171,7 @@ def _new_folder(out: Path) -> Iterator[Path]:
 def cache_folder() -> Path:
     """Where ``path`` keeps payloads."""
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "pacha" / "payloads"
+    return (Path(base) if base else home_folder() / ".cache") / "pacha" / "payloads"
 
 
 def cached(context: Context, commit: Oid, progress: Progress | None) -> Path:

@@ -10,13 +10,13 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from pacha_git.errors import PachaError
-from pacha_git.system.process import run
+from pacha_git.system.process import CommandFailed, foreign_folder, run, trust_line
 
 _INSTALLED: Final = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info\Z")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40,64}\Z")
@@ -24,6 +24,14 @@ _GPU_SECONDS: Final = 10
 _WORDS: Final = 1000
 _WORD_LENGTH: Final = 2000
 _DIFF_LIMIT: Final = 64 << 20
+# Whatever a person's settings and attributes say of how a difference is shown, ``git apply`` must read this one.
+_DIFF: Final = (
+    "diff", "--binary", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-relative",
+    "--unified=3", "--inter-hunk-context=0", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short",
+    "--ignore-submodules=dirty", "--diff-algorithm=myers", "--output-indicator-new=+", "--output-indicator-old=-",
+    "--output-indicator-context= ", "--ws-error-highlight=none",
+)  # fmt: skip
+_NO_OPTIONS: Final = {"GIT_DIFF_OPTS": "--unified=3", "GIT_EXTERNAL_DIFF": ""}
 
 
 def environment(command: Sequence[str] | None = None) -> dict[str, Any]:
@@ -37,7 +45,7 @@ def environment(command: Sequence[str] | None = None) -> dict[str, Any]:
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "platform": platform.platform(),
-        "packages": dict(sorted(_packages())),
+        "packages": dict(sorted(_packages().items())),
     }
 
 
@@ -47,17 +55,47 @@ def _word(word: str) -> str:
     return text if len(text) <= _WORD_LENGTH else text[:_WORD_LENGTH] + "…"
 
 
-def _packages() -> Iterator[tuple[str, str]]:
-    """Name and version of what is installed, by the names of folders: reading all metadata would take a second."""
-    for place in sys.path:
-        try:
-            entries = list(Path(place or ".").iterdir())
-        except OSError:
-            continue
-        for entry in entries:
-            match = _INSTALLED.match(entry.name)
-            if match is not None:
-                yield match["name"].replace("_", "-").lower(), match["version"]
+def _packages() -> dict[str, str]:
+    """Version by name of what is installed, as ``import`` gives it.
+
+    By the names of folders: reading all metadata would take a second. Of what is there twice the place that comes first
+    on the path counts, and in one place the newer, whose files replaced the other's; a module that is loaded from
+    elsewhere says its version itself.
+    """
+    found: dict[str, str] = {}
+    for place in dict.fromkeys(sys.path):
+        for name, version in _installed_in(Path(place or ".")):
+            if name not in found:
+                found[name] = _loaded_version(name, place or ".") or version
+    return found
+
+
+def _installed_in(place: Path) -> list[tuple[str, str]]:
+    try:
+        entries = [(match, entry) for entry in place.iterdir() if (match := _INSTALLED.match(entry.name)) is not None]
+    except OSError:
+        return []
+    named = [(match["name"].replace("_", "-").lower(), match["version"], entry) for match, entry in entries]
+    if len({name for name, _, _ in named}) < len(named):
+        named.sort(key=lambda each: -_written(each[2]))
+    return [(name, version) for name, version, _ in named]
+
+
+def _written(entry: Path) -> float:
+    try:
+        return entry.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _loaded_version(name: str, place: str) -> str | None:
+    """What the module of a package's name says of itself, if it is loaded and does not lie where the package does."""
+    module = sys.modules.get(name.replace("-", "_"))
+    said = getattr(module, "__dict__", {})  # what is there: to ask a lazy module could load it, or fail
+    file, version = said.get("__file__"), said.get("__version__")
+    if not isinstance(file, str) or not isinstance(version, str) or not version:
+        return None
+    return None if Path(file).is_relative_to(Path(place).absolute()) else version
 
 
 def code_folder() -> Path:
@@ -74,7 +112,8 @@ def code_state(folder: Path) -> dict[str, Any] | None:
         folder: Somewhere in the work tree.
 
     Returns:
-        ``commit``, ``branch`` (None: detached) and ``dirty``; None if it is no work tree, or has no commit yet.
+        ``commit``, ``branch`` (None: detached) and ``dirty``; None if it is no work tree, has no commit yet, or Git
+        refuses it (``refusal`` says so).
     """
     try:
         lines = _git(folder, "status", "--porcelain=v2", "--branch", "--ignore-submodules=none").splitlines()
@@ -88,20 +127,35 @@ def code_state(folder: Path) -> dict[str, Any] | None:
     return {"commit": commit, "branch": None if branch == "(detached)" else branch, "dirty": dirty}
 
 
+def refusal(folder: Path) -> PachaError | None:
+    """Why Git won't look at the work tree that code lies in, though there is one: it belongs to somebody else."""
+    try:
+        _git(folder, "rev-parse", "--git-dir")
+    except CommandFailed as error:
+        place = foreign_folder(error.stderr)
+        if place is not None:
+            return PachaError(
+                f"Git refuses {place}, whose owner is another user: the run has no commit", hint=trust_line(place)
+            )
+    except PachaError:
+        pass  # no git: nothing can be said of code
+    return None
+
+
 def code_diff(folder: Path) -> bytes:
     """How the tracked files of the code's work tree differ from its commit, as ``git apply`` reads it.
 
     Raises:
-        PachaError: it is no work tree, has no commit yet, or the difference is over 64 MiB.
+        PachaError: it is no work tree, Git refuses it, it has no commit yet, or the difference is over 64 MiB.
     """
     try:
         top = Path(_git(folder, "rev-parse", "--show-toplevel", "--verify", "HEAD").rsplit("\n", 2)[0])
     except PachaError:
-        raise PachaError(
+        raise refusal(folder) or PachaError(
             f"--diff says how code differs from its commit, and there is none in {folder}",
             hint="commit the code there with Git, or leave --diff",
         ) from None
-    diff = run(["git", "diff", "--binary", "--no-color", "--no-ext-diff", "HEAD"], cwd=top).stdout
+    diff = run(["git", *_DIFF, "HEAD"], cwd=top, env=_NO_OPTIONS).stdout
     if len(diff) > _DIFF_LIMIT:
         raise PachaError(
             f"the code differs from its commit by {len(diff) >> 20} MiB", hint="commit it, or leave --diff"

@@ -37,6 +37,7 @@ def execute(
     diff: bool = False,
     stdout_to_stderr: bool = False,
     begun: Callable[[str], None] | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> Executed:
     """Run a command as a run; see ``Runs.exec``."""
     if not command:
@@ -46,6 +47,9 @@ def execute(
     run = start(context, wanted, diff=diff, command=command, code=Path.cwd())
     if begun is not None:
         begun(run.id)
+    for notice in run.notices:
+        if told is not None:
+            told(notice)
     around = {RUN_ID_VARIABLE: run.id, "PACHA_REGISTRY": str(context.path.resolve())}
     try:
         status = run_attached(command, env=around, stdout_to_stderr=stdout_to_stderr)

@@ -39,10 +39,12 @@ class Run:
 
     Attributes:
         id: Its id, a UUIDv7.
+        notices: What a person should know who began it, such as why it has no commit.
     """
 
     def __init__(self, context: Context, run_id: str, writer: JournalWriter, *, joined: bool = False) -> None:
         self.id = run_id
+        self.notices: tuple[str, ...] = ()
         self._context = context
         self._writer = writer
         self._points = writer.points

@@ -83,7 +83,9 @@ def start(
                 version = VersionId.parse(Kind(target.kind), target.name, target.version or "")
                 changes.hold(version.ref, Oid(target.commit))
             run_commits.write(changes, make_run(values), params, None, context.signing.signer(None, COMMIT_NAMESPACE))
-            return attach(context, values["id"], own=own, background=own)
+            run = attach(context, values["id"], own=own, background=own)
+        run.notices = _notices(values, code)
+        return run
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -116,6 +118,11 @@ def _values(
         "error": None,
         "content": None,
     }
+
+
+def _notices(values: Mapping[str, Any], code: Path) -> tuple[str, ...]:
+    refusal = capture.refusal(code) if values["git"] is None else None
+    return () if refusal is None else (f"Warning: {refusal.message}", f"Hint: {refusal.hint}")
 
 
 def joinable(context: Context) -> str | None:

@@ -14,6 +14,7 @@ from pacha_git.session.identity import acting_now, git_identity
 from pacha_git.session.results import KeyInfo
 from pacha_git.session.signing import DEFAULT_KEY, default_key_path, keys_folder
 from pacha_git.store.settings import write_settings
+from pacha_git.system.environment import expanded
 from pacha_git.trust.publickey import PublicKey, parse_public
 from pacha_git.vocabulary.names import Name
 
@@ -121,7 +122,7 @@ def read_public(text_or_path: str) -> PublicKey:
     """
     if text_or_path.split(" ")[0].startswith(("ssh-", "ecdsa-", "sk-")) and " " in text_or_path.strip():
         return parse_public(text_or_path)
-    path = Path(text_or_path).expanduser()
+    path = expanded(text_or_path)
     try:
         return parse_public(path.read_text("utf-8"))
     except FileNotFoundError:

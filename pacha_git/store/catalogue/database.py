@@ -9,6 +9,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,6 +81,8 @@ class Database:
         self._name = str(self._path)
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self._inherited: list[sqlite3.Connection] = []
+        _alive.add(self)
 
     def __del__(self) -> None:
         # A connection refers to itself, so it would stay open until the collector comes by.
@@ -106,7 +109,23 @@ class Database:
         except OSError:
             return None
 
+    def let_go(self) -> None:
+        """Before a fork: close this thread's connection, which SQLite allows to no child to share."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and not connection.in_transaction:
+            self._opened.remove(connection)
+            self._local.connection = None
+            connection.close()
+
+    def begin_anew(self) -> None:
+        """In a process that was forked off: leave what is still open to the parent, and don't close it either."""
+        self._inherited += self._opened
+        self._opened = []
+        self._local = threading.local()
+
     def _open(self) -> sqlite3.Connection:
+        if self._inherited:
+            return _connect(":memory:")  # SQLite here takes the parent's locks for its own: the file would be damaged
         with contextlib.suppress(OSError, sqlite3.DatabaseError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -155,6 +174,25 @@ class Database:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+
+
+# Whatever is open when a process forks. What a child inherited stays in memory to its end: to close it is the parent's.
+_alive: weakref.WeakSet[Database] = weakref.WeakSet()
+_parents: Final[list[sqlite3.Connection]] = []
+
+
+def _before_fork() -> None:
+    for database in list(_alive):
+        database.let_go()
+
+
+def _in_child() -> None:
+    for database in list(_alive):
+        database.begin_anew()
+        _parents.extend(database._inherited)
+
+
+os.register_at_fork(before=_before_fork, after_in_child=_in_child)
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
