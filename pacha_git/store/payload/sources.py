@@ -14,13 +14,11 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 from struct import Struct
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.format.paths import check_paths
-
-if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+from pacha_git.store.payload.gitignore import Patterns, lines_of
 
 IGNORE_FILE: Final = ".pachaignore"
 _GIT: Final = ".git"
@@ -78,13 +76,21 @@ class Sources:
     notices: tuple[str, ...] = ()
 
 
+_Rules = tuple[tuple[int, Patterns], ...]
+"""Patterns, those that decide first before others, each with how much of a path lies above the folder they are of."""
+
+
 @dataclass(slots=True)
 class _Folder:
-    """A folder to be looked into: where it lies, its path from the root of the walk, the folders that it lies in."""
+    """A folder to be looked into: where it lies, its path from the root of the walk, the folders that it lies in.
+
+    ``rules`` are those of the ``.pachaignore`` files of these folders, the lowest first.
+    """
 
     location: str
     path: str
     above: tuple[tuple[int, int], ...]
+    rules: _Rules = ()
 
 
 @dataclass(slots=True)
@@ -93,14 +99,18 @@ class _FolderWalk:
 
     prefix: str
     follow: bool
-    specs: list[GitIgnoreSpec]
+    excluded: _Rules
     files: list[FoundFile]
     notices: list[str] = field(default_factory=list)
     pending: deque[_Folder] = field(default_factory=deque)
 
-    def leaves_out(self, path: str, is_folder: bool) -> bool:
-        shown = path + "/" if is_folder else path
-        return any(spec.match_file(shown) for spec in self.specs)
+    def leaves_out(self, path: str, is_folder: bool, rules: _Rules) -> bool:
+        shown = os.fsencode(path)
+        for base, patterns in (*self.excluded, *rules):
+            decided = patterns.decide(shown[base:], is_folder=is_folder)
+            if decided is not None:
+                return decided
+        return False
 
 
 def find(paths: Sequence[Path], *, exclude: Sequence[str] = (), follow_symlinks: bool = False) -> Sources:
@@ -108,7 +118,7 @@ def find(paths: Sequence[Path], *, exclude: Sequence[str] = (), follow_symlinks:
 
     Args:
         paths: Files and folders as given.
-        exclude: gitignore patterns, beside those of ``.pachaignore`` in a folder.
+        exclude: gitignore patterns, which go before those of the ``.pachaignore`` files in folders.
         follow_symlinks: Whether a link inside a folder stands for what it points to.
 
     Raises:
@@ -118,11 +128,11 @@ def find(paths: Sequence[Path], *, exclude: Sequence[str] = (), follow_symlinks:
     """
     if not paths:
         raise InvalidInput("no file or folder given", hint="name what to register after the name")
-    excluded = [_spec(exclude)] if exclude else []
+    excluded = ((0, Patterns(map(os.fsencode, exclude))),) if exclude else ()
     files: list[FoundFile] = []
     notices: list[str] = []
     for path in paths:
-        walk = _FolderWalk(_own_name(path) + "/" if len(paths) > 1 else "", follow_symlinks, excluded[:], files)
+        walk = _FolderWalk(_own_name(path) + "/" if len(paths) > 1 else "", follow_symlinks, excluded, files)
         _find_at(path, walk)
         notices.extend(walk.notices)
     if not files:
@@ -146,8 +156,6 @@ def _find_at(path: Path, walk: _FolderWalk) -> None:
     if stat.S_ISREG(status.st_mode):
         _take(_own_name(path), str(path), status, walk)
     elif stat.S_ISDIR(status.st_mode):
-        ignored = _ignore_file(path)
-        walk.specs += [ignored] if ignored is not None else []
         walk.pending.append(_Folder(str(path), "", (_identity(status),)))
         while walk.pending:
             _look_into(walk.pending.popleft(), walk)
@@ -168,14 +176,18 @@ def _look_into(folder: _Folder, walk: _FolderWalk) -> None:
         entries = sorted(os.scandir(folder.location), key=attrgetter("name"))
     except OSError as error:
         raise PachaError(f"can't read the folder {folder.location}: {error.strerror}") from None
+    rules = folder.rules
+    if any(entry.name == IGNORE_FILE for entry in entries):
+        rules = ((len(os.fsencode(folder.path)), _ignore_file(Path(folder.location))), *rules)
+    takes_all = not rules and not walk.excluded
     for entry in entries:
         path = folder.path + entry.name
         try:
             status = entry.stat(follow_symlinks=False)
-            if stat.S_ISREG(status.st_mode) and not walk.specs and entry.name != _GIT:
+            if takes_all and stat.S_ISREG(status.st_mode) and entry.name != _GIT:
                 _take(walk.prefix + path, entry.path, status, walk)  # nearly all are such
             else:
-                _look_at(entry, status, path, walk, folder.above)
+                _look_at(entry, status, folder, rules, walk)
         except FileNotFoundError:
             raise PachaError(
                 f"{entry.path} vanished while it was looked at", hint="try again when nothing writes there"
@@ -185,14 +197,15 @@ def _look_into(folder: _Folder, walk: _FolderWalk) -> None:
 
 
 def _look_at(
-    entry: os.DirEntry[str], status: os.stat_result, path: str, walk: _FolderWalk, above: tuple[tuple[int, int], ...]
+    entry: os.DirEntry[str], status: os.stat_result, folder: _Folder, rules: _Rules, walk: _FolderWalk
 ) -> None:
+    path = folder.path + entry.name
     if stat.S_ISLNK(status.st_mode) and walk.follow:
         status = entry.stat()
     is_folder = stat.S_ISDIR(status.st_mode)
     if entry.name == _GIT:
         walk.notices.append(f"left out {walk.prefix}{path}: Git's own")
-    elif walk.leaves_out(path, is_folder):
+    elif walk.leaves_out(path, is_folder, rules):
         pass
     elif stat.S_ISLNK(status.st_mode):
         raise NotRegular(
@@ -200,9 +213,9 @@ def _look_at(
             hint="--follow-symlinks stores what it points to; --exclude leaves it out",
         )
     elif is_folder:
-        if _identity(status) in above:
+        if _identity(status) in folder.above:
             raise NotRegular(f"{entry.path} leads back to a folder that it lies in", hint="--exclude leaves it out")
-        walk.pending.append(_Folder(entry.path, path + "/", (*above, _identity(status))))
+        walk.pending.append(_Folder(entry.path, path + "/", (*folder.above, _identity(status)), rules))
     elif stat.S_ISREG(status.st_mode):
         _take(walk.prefix + path, entry.path, status, walk)
     else:
@@ -213,20 +226,9 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _ignore_file(folder: Path) -> GitIgnoreSpec | None:
+def _ignore_file(folder: Path) -> Patterns:
+    file = folder / IGNORE_FILE
     try:
-        lines = (folder / IGNORE_FILE).read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise PachaError(f"can't read {folder / IGNORE_FILE}: {error}") from None
-    return _spec(lines)
-
-
-def _spec(patterns: Sequence[str]) -> GitIgnoreSpec:
-    from pathspec import GitIgnoreSpec  # 9 ms to load, and seldom needed
-
-    try:
-        return GitIgnoreSpec.from_lines(patterns)
-    except ValueError as error:
-        raise InvalidInput(f"bad exclude pattern: {error}", hint="patterns are those of gitignore") from None
+        return Patterns(lines_of(file.read_bytes()) if file.is_file() else ())
+    except OSError as error:
+        raise PachaError(f"can't read {file}: {error.strerror}") from None
