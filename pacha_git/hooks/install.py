@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pacha_git.errors import Conflict, NotFound, PachaError
+from pacha_git.system.disk import whole_file, write_all
 from pacha_git.system.process import CommandFailed, run
 
 SHIMS: Final = ("pre-commit",)
@@ -86,10 +87,9 @@ def _install(target: Path, *, shared: bool, force: bool) -> Installed:
     former = None
     if os.path.lexists(target) and (there is None or _OURS not in there):
         former = _put_aside(target, force=force)
-    temporary = target.with_name(f".{target.name}.new")
-    temporary.write_bytes(shim)
-    temporary.chmod(0o755)
-    temporary.replace(target)
+    with whole_file(target) as descriptor:
+        os.fchmod(descriptor, 0o755)  # whatever the umask: everybody who pushes runs it
+        write_all(descriptor, [shim])
     return Installed(target, changed=True, former=former, shared=shared)
 
 

@@ -1,17 +1,29 @@
-"""Bytes on their way to a disk: written whole, and synced while more still come. It has never heard of Git."""
+"""Bytes on their way to a disk: written whole or not at all, durable, synced while more still come.
+
+Whoever writes a file that others may read goes through ``whole_file`` or ``whole_folder``: what stands under the final
+name is complete, whatever was killed.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Thread
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    pass
+
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 # Sizes and bytes are enough: that a file has its name is what syncing the folder is for.
 sync_data: Final = getattr(os, "fdatasync", os.fsync)
 
+TEMPORARY: Final = ".pacha-"
 _MOST_PIECES: Final = 512
 _WRITE_BACK_BYTES: Final = 64 << 20
 
@@ -26,6 +38,97 @@ def write_all(fd: int, pieces: Sequence[Buffer]) -> None:
                 count -= len(views.pop(0))
             if count:
                 views[0] = views[0][count:]
+
+
+@contextmanager
+def whole_file(target: Path, *, mode: int = 0o666, replace: bool = True, room: Path | None = None) -> Iterator[int]:
+    """Yield a file to write; it takes its name, durable, when the block ends well, and is gone when it does not.
+
+    Args:
+        target: Its name.
+        mode: Less the umask.
+        replace: Whether it may take the place of another.
+        room: The folder that it is written in; that of ``target`` unless said otherwise.
+
+    Yields:
+        Its descriptor.
+
+    Raises:
+        FileExistsError: something else has the name, and ``replace`` is false.
+        OSError: it can't be written.
+    """
+    temporary = _beside(target, room)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            os.fchmod(descriptor, mode & ~umask())
+            yield descriptor
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if replace:
+            temporary.replace(target)
+        else:
+            _link(temporary, target)
+        sync_folder(target.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_whole(target: Path, data: Buffer, *, mode: int = 0o666) -> None:
+    """Write a file whole, durable, and in the place of what has its name; raises OSError."""
+    with whole_file(target, mode=mode) as descriptor:
+        write_all(descriptor, [data])
+
+
+def _link(temporary: Path, target: Path) -> None:
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the look before is then all there is
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        temporary.replace(target)
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Yield a new folder to fill; it takes its name when the block ends well, and is gone when it does not.
+
+    An empty folder of that name gives way. What is in it is synced by whoever writes it.
+
+    Raises:
+        OSError: it can't be made, or another has the name.
+    """
+    import shutil  # most commands write no folder
+
+    folder = _beside(target)
+    folder.mkdir(0o700)
+    try:
+        folder.chmod(0o777 & ~umask())
+        yield folder
+        if target.is_dir() and not target.is_symlink():
+            target.rmdir()
+        folder.rename(target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _beside(target: Path, room: Path | None = None) -> Path:
+    # Not by ``tempfile``, which takes longer to load than most commands take.
+    return (room or target.parent) / f"{TEMPORARY}{target.name[:80]}-{os.urandom(6).hex()}"
+
+
+def umask() -> int:
+    """Tell the umask of this process, unchanged where the system tells it: to set it would be seen by other threads."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_bytes().splitlines():
+            if line.startswith(b"Umask:"):
+                return int(line.split()[1], 8)
+    current = os.umask(0o077)
+    os.umask(current)
+    return current
 
 
 class WriteBack:
@@ -81,3 +184,30 @@ class WriteBack:
             sync_data(self._fd)
         except OSError as error:
             self._error = error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that sync no folders
+            raise
+    finally:
+        os.close(fd)
+
+
+def sync_file_system(path: Path) -> None:
+    """Make everything that was written to the file system of ``path`` durable."""
+    import ctypes
+
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0:
+            return
+    except AttributeError:
+        pass  # a system without syncfs
+    finally:
+        os.close(descriptor)
+    os.sync()

@@ -54,3 +54,53 @@ def test_the_disk_begins_while_bytes_come_and_its_failure_is_told_at_the_end(
         with pytest.raises(OSError, match="Input/output"):
             back.finish()
     assert synced == [70 << 20, 70 << 20]
+
+
+def written(target: Path, data: bytes, *, replace: bool = True, meanwhile: bytes | None = None) -> None:
+    with disk.whole_file(target, mode=0o600, replace=replace) as descriptor:
+        os.write(descriptor, data)
+        assert not target.exists()
+        if meanwhile is not None:
+            target.write_bytes(meanwhile)
+
+
+def interrupted(target: Path, *, replace: bool) -> None:
+    with disk.whole_file(target, replace=replace) as descriptor:
+        os.write(descriptor, b"half")
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path, replace: bool) -> None:
+    target = tmp_path / "card.md"
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(target, replace=replace)
+    assert list(tmp_path.iterdir()) == []
+    written(target, b"whole", replace=replace)
+    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (b"whole", 0o600)
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_that_may_not_replace_leaves_what_came_meanwhile(tmp_path: Path) -> None:
+    target = tmp_path / "model.bin"
+    with pytest.raises(FileExistsError):
+        written(target, b"ours", replace=False, meanwhile=b"theirs")
+    assert target.read_bytes() == b"theirs"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def filled(target: Path, *, interrupted: bool) -> None:
+    with disk.whole_folder(target) as folder:
+        (folder / "weights").touch()
+        if interrupted:
+            raise KeyboardInterrupt
+
+
+def test_a_folder_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    with pytest.raises(KeyboardInterrupt):
+        filled(target, interrupted=True)
+    assert list(tmp_path.iterdir()) == []
+    target.mkdir()
+    filled(target, interrupted=False)
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == ["model", "model/weights"]

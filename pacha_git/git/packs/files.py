@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import PachaError
+from pacha_git.system.disk import sync_folder
 
 TEMPORARY: Final = "tmp_pacha_"
 _KEEP_MARK: Final = b"pacha writes: "
@@ -99,18 +100,6 @@ def adopt(pack: Path, objects: Path, reason: str) -> LockedFile:
         source.rename(target.with_suffix(source.suffix))
     sync_folder(folder)
     return kept
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that sync no folders
-            raise
-    finally:
-        os.close(fd)
 
 
 def sweep(objects: Path) -> list[Path]:

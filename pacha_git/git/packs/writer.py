@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Final
 
 from pacha_git.git.packs.entry import ObjectKind, PreparedEntry, prepare
-from pacha_git.git.packs.files import storing, sync_folder
+from pacha_git.git.packs.files import storing
 from pacha_git.git.packs.key_table import KeyTable
 from pacha_git.git.packs.part import PackPart
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.system.disk import Buffer
+from pacha_git.system.disk import Buffer, sync_folder
 
 _FEW: Final = 512
 

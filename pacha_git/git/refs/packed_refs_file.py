@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from pacha_git.errors import PachaError
-from pacha_git.git.packs.files import LockedFile, storing, sync_folder
+from pacha_git.git.packs.files import LockedFile, storing
 from pacha_git.git.refs.locks import PACKED
+from pacha_git.system.disk import sync_folder
 
 HEADER: Final = b"# pack-refs with: peeled fully-peeled sorted \n"
 

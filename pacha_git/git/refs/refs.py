@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pacha_git.errors import Conflict, Corrupt, PachaError
 from pacha_git.git.refs.packed_refs import PackedRefs
 from pacha_git.gitobjects.oid import Oid
+from pacha_git.system.disk import sync_file_system
 from pacha_git.system.process import CommandFailed, run
 from pacha_git.vocabulary.names import gist
 
@@ -266,21 +267,6 @@ def _count_files(folder: str) -> int:
             return sum(_count_files(entry.path) if entry.is_dir(follow_symlinks=False) else 1 for entry in entries)
     except FileNotFoundError:
         return 0  # emptied and removed meanwhile
-
-
-def sync_file_system(path: Path) -> None:
-    """Make everything that was written to the file system of ``path`` durable."""
-    import ctypes
-
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) == 0:
-            return
-    except AttributeError:
-        pass  # a system without syncfs
-    finally:
-        os.close(descriptor)
-    os.sync()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from pacha_git.errors import Corrupt, NotFound, PachaError
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import Side
 from pacha_git.gitobjects.oid import Oid
+from pacha_git.system.disk import whole_file
 from pacha_git.system.process import CommandFailed, run
 
 _SIGNATURE: Final = b"# v2 git bundle\n"
@@ -117,19 +117,14 @@ def write(
         PachaError: it can't be written.
     """
     there = sorted(set(known) - set(repo.missing(known := list(known))))
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with temporary.open("xb", buffering=0) as file:
+        with whole_file(path) as descriptor, os.fdopen(descriptor, "wb", buffering=0, closefd=False) as file:
             file.write(_header(refs, there))
             with _reporting(file, report):
                 _write_pack(repo, file, refs.values(), there)
-            os.fsync(file.fileno())
             size = file.tell()
-        temporary.replace(path)
     except OSError as error:
         raise PachaError(f"{path} can't be written: {error.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
     return size
 
 

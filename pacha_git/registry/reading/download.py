@@ -9,9 +9,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from pacha_git.errors import Conflict, NotFound, PachaError
 from pacha_git.format.kinds import KINDS
@@ -24,9 +23,8 @@ from pacha_git.session.resolve import address_of
 from pacha_git.store import records
 from pacha_git.store.payload.checkout import Report, fill, write_durably
 from pacha_git.store.payload.reader import Payload
+from pacha_git.system.disk import TEMPORARY, whole_file, whole_folder
 from pacha_git.system.environment import home_folder
-
-_TEMPORARY: Final = ".pacha-"
 
 
 def download(context: Context, commit: Oid, out: Path, *, force: bool, progress: Progress | None) -> Path:
@@ -64,39 +62,19 @@ def _download_document(stored: records.StoredRecord, document: str, out: Path, *
 
 
 def _write_file(payload: Payload, line: FileLine, target: Path, *, force: bool, report: Report) -> None:
-    with _in_place(target, force=force) as descriptor:
-        os.fchmod(descriptor, _mode(line))
+    with _in_place(target, force=force, mode=0o777 if line.mode == "755" else 0o666) as descriptor:
         write_durably(descriptor, payload.blocks(line), report)
 
 
 @contextmanager
-def _in_place(target: Path, *, force: bool) -> Iterator[int]:
+def _in_place(target: Path, *, force: bool, mode: int = 0o666) -> Iterator[int]:
     """A file, open to be written durably, that takes its final name when it is."""
     _refuse(target, force=force)
-    descriptor, temporary = tempfile.mkstemp(prefix=f"{_TEMPORARY}{target.name[:80]}-", dir=target.parent)
     try:
-        try:
-            os.fchmod(descriptor, 0o666 & ~_umask())
+        with whole_file(target, mode=mode, replace=force) as descriptor:
             yield descriptor
-        finally:
-            os.close(descriptor)
-        if force:
-            Path(temporary).replace(target)
-        else:
-            _link(Path(temporary), target)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _link(temporary: Path, target: Path) -> None:
-    """Give the file its name unless something took it meanwhile."""
-    try:
-        os.link(temporary, target)
     except FileExistsError:
         raise _exists(target) from None
-    except OSError:
-        # A file system without hard links; the look at the top is then all there is.
-        temporary.replace(target)
 
 
 def _refuse(target: Path, *, force: bool) -> None:
@@ -112,21 +90,6 @@ def _exists(target: Path) -> Conflict:
     return Conflict(f"{target} exists already", hint="--force overwrites it")
 
 
-def _umask() -> int:
-    """The umask of this process, where the system tells it unchanged: to set it would be seen by other threads."""
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_bytes().splitlines():
-            if line.startswith(b"Umask:"):
-                return int(line.split()[1], 8)
-    current = os.umask(0o077)
-    os.umask(current)
-    return current
-
-
-def _mode(line: FileLine) -> int:
-    return (0o777 if line.mode == "755" else 0o666) & ~_umask()
-
-
 def _write_folder(payload: Payload, out: Path, *, force: bool, report: Report) -> None:
     """Write a folder beside its final place and rename it; into one that exists (``force``) file by file."""
     if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
@@ -139,7 +102,7 @@ def _write_folder(payload: Payload, out: Path, *, force: bool, report: Report) -
         return
     if not out.parent.is_dir():
         raise NotFound(f"no such folder: {out.parent}", hint=f"mkdir -p {out.parent}")
-    with _new_folder(out) as folder:
+    with whole_folder(out) as folder:
         fill(payload, folder, report)
 
 
@@ -150,19 +113,6 @@ def _make_folders(out: Path, folder: Path) -> None:
         if place.is_symlink() or not place.is_dir():
             place.unlink(missing_ok=True)
             place.mkdir()
-
-
-@contextmanager
-def _new_folder(out: Path) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{out.name[:80]}-", dir=out.parent))
-    try:
-        folder.chmod(0o777 & ~_umask())
-        yield folder
-        if out.is_dir():
-            out.rmdir()
-        folder.rename(out)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 # The cache ------------------------------------------------------------------------------------------------------------
@@ -197,7 +147,7 @@ def cached(context: Context, commit: Oid, progress: Progress | None) -> Path:
 
 @contextmanager
 def _new_cached(folder: Path) -> Iterator[Path]:
-    temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=folder.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder.parent))
     try:
         yield temporary
         try:

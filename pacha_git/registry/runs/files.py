@@ -6,8 +6,6 @@ It knows where points are to be found, in a journal or in a payload, and what mu
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from pacha_git.store.payload.reader import Payload
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.reader import read_journal
 from pacha_git.store.runs.series import Series, decode_series
+from pacha_git.system.disk import whole_folder, write_whole
 
 _LABEL_PARAMS = 4
 
@@ -61,14 +60,8 @@ def download(context: Context, run_id: str, out: Path, *, progress: Progress | N
     if not out.parent.is_dir():
         raise NotFound(f"no such folder: {out.parent}", hint=f"mkdir -p {out.parent}")
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".pacha-{out.name[:80]}-", dir=out.parent))
-        try:
-            inner = folder / "files"
-            inner.mkdir()
-            fill(payload, inner)
-            inner.rename(out)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with whole_folder(out) as folder:
+            fill(payload, folder)
     except OSError as error:
         raise PachaError(f"can't write {out}: {error.strerror or error}") from None
     if progress is not None:
@@ -127,16 +120,6 @@ def _write(out: Path, text: str) -> None:
     if not out.parent.is_dir():
         raise NotFound(f"no such folder: {out.parent}", hint=f"mkdir -p {out.parent}")
     try:
-        fd, temporary = tempfile.mkstemp(prefix=".pacha-", dir=out.parent)
-        try:
-            with os.fdopen(fd, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(out)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(out, text.encode("utf-8"))
     except OSError as error:
         raise PachaError(f"can't write {out}: {error.strerror or error}") from None

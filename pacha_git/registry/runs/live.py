@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -25,6 +24,7 @@ from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs import journal
 from pacha_git.store.runs.journal import JournalWriter
 from pacha_git.store.runs.reader import read_journal, staged
+from pacha_git.system.disk import whole_file
 
 _TAGS_LIMIT: Final = 256 << 10
 _SURELY_FITS: Final = 128 << 10
@@ -204,26 +204,12 @@ def _copy(source: Path, target: Path, room: Path) -> None:
     """Copy a file to where it stays until the run ends, whole or not at all, and durable."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        fd, temporary = tempfile.mkstemp(prefix=".pacha-", dir=room)
-        try:
-            os.close(fd)
-            shutil.copyfile(source, temporary)
-            shutil.copymode(source, temporary)
-            _sync(temporary)
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with source.open("rb") as there, whole_file(target, room=room) as descriptor:
+            os.fchmod(descriptor, source.stat().st_mode & 0o777)
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
+                shutil.copyfileobj(there, file, 1 << 20)
     except OSError as error:
         raise PachaError(f"can't copy {source} to the run: {error.strerror or error}") from None
-
-
-def _sync(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def attach(context: Context, run_id: str, *, own: bool, joined: bool = False, background: bool = True) -> Run:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import os
 import platform
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 
 from pacha_git.errors import PachaError
+from pacha_git.system.disk import write_whole
 
 FILE: Final = "owner.json"
 
@@ -60,12 +60,7 @@ def own(folder: Path) -> None:
         PachaError: the file can't be written.
     """
     try:
-        fd, temporary = tempfile.mkstemp(dir=folder, prefix=".pacha-")
-        with os.fdopen(fd, "w", encoding="ascii") as file:
-            json.dump(this_process(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(folder / FILE)
+        write_whole(folder / FILE, json.dumps(this_process()).encode("ascii"), mode=0o600)
     except OSError as error:
         raise PachaError(f"can't write to {folder}: {error.strerror}") from None
 

@@ -14,7 +14,6 @@ from typing import Final
 from pacha_git.format.commits import SYSTEM_IDENTITY
 from pacha_git.format.settings import encode_settings, new_settings
 from pacha_git.git.changes import changing
-from pacha_git.git.refs.refs import sync_file_system
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.weak import weakly
 from pacha_git.store.catalogue.database import Database
@@ -22,6 +21,7 @@ from pacha_git.store.payload.index import DedupIndex
 from pacha_git.store.payload.soundness import Soundness
 from pacha_git.store.readme import write_readme
 from pacha_git.store.settings import read_settings, write_root, write_settings
+from pacha_git.system.disk import sync_file_system
 from pacha_git.vocabulary.ids import REGISTRY_REF
 
 _SERVER: Final = {

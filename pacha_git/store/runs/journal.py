@@ -21,9 +21,9 @@ from typing import Any, Final
 
 from pacha_git.errors import Conflict, PachaError
 from pacha_git.format.params import metric_name, metric_value, step_value
-from pacha_git.git.packs.files import sync_folder
 from pacha_git.store.runs.frames import NAME, NO_STEP, NOTE, ONE, POINT, POINTS, SESSION, VALUES, framed, frames
 from pacha_git.system import locks
+from pacha_git.system.disk import sync_folder
 
 OPEN: Final = "open"
 LOCK: Final = "lock"
