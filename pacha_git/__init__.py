@@ -1,11 +1,13 @@
 """pacha-git: a registry for models, datasets, recipes and runs that is a Git repository.
 
-``Registry`` opens one; everything that ``git pacha`` does is a method. Errors are below ``PachaError``.
+``Registry`` opens one; everything that ``git pacha`` does is a method. All that a program needs is exported here:
+results, errors, kinds, ids. To export one more, name it three times below; a test compares the three.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from pacha_git.errors import (
     Ambiguous,
@@ -19,39 +21,136 @@ from pacha_git.errors import (
 )
 
 if TYPE_CHECKING:
+    from pacha_git.progress import Progress
     from pacha_git.registry.collections import Collection
+    from pacha_git.registry.reading.search import Found, FoundRun, FoundVersion, Matched, SearchResult
     from pacha_git.registry.registry import Registry
+    from pacha_git.registry.run_collection import Runs
+    from pacha_git.registry.runs.execute import Executed
     from pacha_git.registry.runs.live import Run
+    from pacha_git.registry.runs.take_in import Imported
+    from pacha_git.registry.upkeep.serve import Serving
+    from pacha_git.session.results.decisions import Difference, HistoryEntry, StageChange
+    from pacha_git.session.results.documents import DocumentDetail
+    from pacha_git.session.results.graphs import LineageEdge, LineageGraph, LineageNode
+    from pacha_git.session.results.runs import BestRun, RunComparison, RunInfo
+    from pacha_git.session.results.transfers import Bundled, RefResult, RemoteStatus, Status, Transfer
+    from pacha_git.session.results.upkeep import (
+        Evicted,
+        Finding,
+        FsckReport,
+        GcReport,
+        KeyInfo,
+        RecipeProblem,
+        Stats,
+        Verification,
+    )
+    from pacha_git.session.results.versions import NameInfo, Registered, VersionDetail, VersionInfo
+    from pacha_git.store.runs.series import Series
+    from pacha_git.vocabulary.address import Address
+    from pacha_git.vocabulary.ids import VersionId
+    from pacha_git.vocabulary.kinds import Kind
+    from pacha_git.vocabulary.names import Alias, Name
+    from pacha_git.vocabulary.stages import Stage
+    from pacha_git.vocabulary.versions import Version
 
 __version__ = "0.1.0"
+
+# What each module gives. It is loaded when one of its names is first used (PEP 562): `git pacha version` needs none.
+_HOME: Final = {
+    "progress": "Progress",
+    "registry.collections": "Collection",
+    "registry.reading.search": "Found FoundRun FoundVersion Matched SearchResult",
+    "registry.registry": "Registry",
+    "registry.run_collection": "Runs",
+    "registry.runs.execute": "Executed",
+    "registry.runs.live": "Run",
+    "registry.runs.take_in": "Imported",
+    "registry.upkeep.serve": "Serving",
+    "session.results.decisions": "Difference HistoryEntry StageChange",
+    "session.results.documents": "DocumentDetail",
+    "session.results.graphs": "LineageEdge LineageGraph LineageNode",
+    "session.results.runs": "BestRun RunComparison RunInfo",
+    "session.results.transfers": "Bundled RefResult RemoteStatus Status Transfer",
+    "session.results.upkeep": "Evicted Finding FsckReport GcReport KeyInfo RecipeProblem Stats Verification",
+    "session.results.versions": "NameInfo Registered VersionDetail VersionInfo",
+    "store.runs.series": "Series",
+    "vocabulary.address": "Address",
+    "vocabulary.ids": "VersionId",
+    "vocabulary.kinds": "Kind",
+    "vocabulary.names": "Alias Name",
+    "vocabulary.stages": "Stage",
+    "vocabulary.versions": "Version",
+}
+
 __all__ = [
+    "Address",
+    "Alias",
     "Ambiguous",
+    "BestRun",
+    "Bundled",
     "Collection",
     "Conflict",
     "Corrupt",
+    "Difference",
+    "DocumentDetail",
+    "Evicted",
+    "Executed",
+    "Finding",
+    "Found",
+    "FoundRun",
+    "FoundVersion",
+    "FsckReport",
+    "GcReport",
+    "HistoryEntry",
+    "Imported",
     "InvalidInput",
+    "KeyInfo",
+    "Kind",
+    "LineageEdge",
+    "LineageGraph",
+    "LineageNode",
+    "Matched",
+    "Name",
+    "NameInfo",
     "NotFound",
     "PachaError",
+    "Progress",
+    "RecipeProblem",
+    "RefResult",
+    "Registered",
     "Registry",
     "RemoteError",
+    "RemoteStatus",
     "Run",
+    "RunComparison",
+    "RunInfo",
+    "Runs",
+    "SearchResult",
+    "Series",
+    "Serving",
+    "Stage",
+    "StageChange",
+    "Stats",
+    "Status",
+    "Transfer",
+    "Verification",
     "VerificationFailed",
+    "Version",
+    "VersionDetail",
+    "VersionId",
+    "VersionInfo",
     "__version__",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is heavy only when it is used (PEP 562): ``git pacha version`` needs none of it."""
-    if name == "Registry":
-        from pacha_git.registry.registry import Registry
+    home = next((module for module, names in _HOME.items() if name in names.split()), None)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+    return found
 
-        return Registry
-    if name == "Run":
-        from pacha_git.registry.runs.live import Run
 
-        return Run
-    if name == "Collection":
-        from pacha_git.registry.collections import Collection
-
-        return Collection
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -10,16 +10,19 @@
     └── RemoteError            failed         1   the other machine refused, vanished or answered nonsense
 
 ``code`` is the word scripts see under ``--json``; ``hint`` says what to try next.
-It knows nothing of Git and imports nothing.
+It knows nothing of Git and imports nothing of ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class PachaError(Exception):
-    """Something can't be carried out; the message says what, ``hint`` what to do next.
+    """Something can't be carried out; the message says what, ``hint`` what to do next, and ``str`` gives both.
+
+    Errors can be pickled, so that a worker's reach whoever waits for it.
 
     Args:
         message: One line, naming the ref, path or oid it concerns.
@@ -33,6 +36,13 @@ class PachaError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nHint: {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Each class takes other arguments; what they came to is all in its attributes.
+        return _restored, (type(self), self.message), self.__dict__
 
 
 class InvalidInput(PachaError):
@@ -77,3 +87,8 @@ class Corrupt(VerificationFailed):
 
 class RemoteError(PachaError):
     """The other machine refused, vanished, or answered nonsense (exit 1)."""
+
+
+def _restored(kind: type[PachaError], message: str) -> PachaError:
+    """Make an error of a pickled one, whose attributes the pickle sets next."""
+    return kind.__new__(kind, message)

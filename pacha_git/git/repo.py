@@ -106,6 +106,11 @@ class GitRepository:
         _write_settings(path)
         return cls(path)
 
+    def close(self) -> None:
+        """Let go of the files of packs and refs, and of the programs that wait for work; the next use opens anew."""
+        self.__dict__.pop("packs", None)
+        self.refs.close()
+
     @property
     def objects(self) -> Path:
         """The ``objects`` folder."""

@@ -82,16 +82,29 @@ AnyPath = str | PathLike[str]
 class Registry:
     """One registry. Values it returns don't change; it may be used by several threads and many processes.
 
-    Open one with ``Registry.open``, make one with ``Registry.init`` or ``Registry.clone``. It is pickled as its path,
-    so that workers that are spawned open it where it lies; one that is forked goes on with it.
+    Open one with ``Registry.open``, make one with ``Registry.init`` or ``Registry.clone``. It pickles as its path,
+    which a spawned worker opens; a forked one goes on with it. As a context manager it is closed with its block.
     """
 
     def __init__(self, context: Context, *, created: bool = False) -> None:
         self._context = context
         self.created = created
 
-    def __reduce__(self) -> tuple[type[Registry], tuple[Context]]:
-        return type(self), (self._context,)
+    def __repr__(self) -> str:
+        return f"Registry({str(self.path)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).open, (self.path.absolute(),)
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of every file and process; whatever is asked of it from now on is refused."""
+        self._context.close()
 
     @classmethod
     def init(cls, path: AnyPath | None = None, *, shared: bool = False) -> Registry:

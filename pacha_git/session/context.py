@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pacha_git.errors import PachaError
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.weak import weakly
 from pacha_git.session.identity import Acting, acting_now
@@ -32,6 +33,9 @@ DECIDE_LOCK: Final = "pacha/decide.lock"
 class Context:
     """One registry, opened.
 
+    Attributes:
+        path: Its folder.
+
     Args:
         path: Its folder.
         project: What the catalogue keeps of a record beside the record itself.
@@ -42,6 +46,7 @@ class Context:
     """
 
     def __init__(self, path: Path, project: Callable[[StoredRecord], dict[str, Any]]) -> None:
+        self.path = path
         self._project = project
         self.repo = GitRepository(path)
         self.repo.settle = weakly(self._settle)
@@ -49,14 +54,28 @@ class Context:
         # Reading them is what finds a folder that is no registry, or one of a newer format.
         self._settings = read_settings(self.repo)
 
-    def __reduce__(self) -> tuple[type[Context], tuple[Path, Callable[[StoredRecord], dict[str, Any]]]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         # Another process opens it anew: locks, connections and what is about to change are this one's.
         return Context, (self.path.absolute(), self._project)
 
-    @property
-    def path(self) -> Path:
-        """The registry's folder."""
-        return self.repo.path
+    def close(self) -> None:
+        """Let go of every file and process; whatever is asked of it from now on is refused."""
+        opened = self.__dict__
+        if "database" in opened:
+            self.database.close()
+        if "repo" in opened:
+            self.repo.close()
+        path = self.path
+        opened.clear()
+        self.path = path
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Python asks here for what is not there: all but the path once it is closed.
+            if "repo" in self.__dict__ or name == "path" or name.startswith("__"):
+                raise AttributeError(name)
+            raise PachaError(f"the registry {self.path} was closed", hint="open it again: Registry.open(path)")
 
     def _vouch(self) -> Callable[[Iterable[Path]], None]:
         from pacha_git.store.payload.soundness import Soundness

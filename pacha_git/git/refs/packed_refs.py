@@ -28,6 +28,10 @@ class PackedRefs:
         self._name = str(path)
         self._snapshot = PackedRefsSnapshot("", b"")
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._snapshot = PackedRefsSnapshot("", b"")
+
     def now(self) -> PackedRefsSnapshot:
         """The file as it is now; the same value as long as it has not changed.
 

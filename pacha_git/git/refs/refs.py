@@ -74,6 +74,13 @@ class Refs:
 
         return Transactions(self._git(*_SYNC_EACH, *_UPDATE))
 
+    def close(self) -> None:
+        """Let go of files and programs; the next use opens anew."""
+        self._packed.close()
+        transactions: Transactions | None = self.__dict__.pop("_transactions", None)
+        if transactions is not None:
+            transactions.close()
+
     def get(self, ref: str) -> Oid | None:
         """Where a ref stands; None if it does not exist."""
         # Loose first: pack-refs writes the packed file before it unlinks a loose one, so nothing can fall between.

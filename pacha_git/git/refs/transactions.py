@@ -149,6 +149,10 @@ class Transactions:
                 self._keep(conversation)
                 return
 
+    def close(self) -> None:
+        """End the programs that wait for work."""
+        _end_all(self._idle)
+
     def _take(self) -> Conversation:
         # No lock, which a process that is forked off might find taken for ever: a list's own steps are whole.
         with suppress(IndexError):

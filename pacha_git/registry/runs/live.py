@@ -166,7 +166,7 @@ def _how_it_ended(error: BaseException | None) -> tuple[str, str | None]:
         return "completed", None
     if isinstance(error, KeyboardInterrupt):
         return "cancelled", None
-    text = str(error)
+    text = error.message if isinstance(error, PachaError) else str(error)
     return "failed", f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -86,8 +86,13 @@ class Database:
 
     def __del__(self) -> None:
         # A connection refers to itself, so it would stay open until the collector comes by.
-        for connection in self._opened:
-            connection.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections of all threads; the next use opens anew."""
+        self._local = threading.local()
+        while self._opened:
+            self._opened.pop().close()
 
     @property
     def connection(self) -> sqlite3.Connection:
