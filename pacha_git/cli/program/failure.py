@@ -127,7 +127,7 @@ def _keep(trace: str, asked: Invocation) -> Path | None:
         folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "pacha"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         log = folder / f"bug-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}.log"
-        text = _USERINFO.sub("//***@", "\n".join([*facts, "", trace]))
+        text = output.clean(_USERINFO.sub("//***@", "\n".join([*facts, "", trace])))
         log.write_text(text, encoding="utf-8", errors="backslashreplace")
     except (OSError, RuntimeError):
         return None

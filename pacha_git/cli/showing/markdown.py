@@ -40,7 +40,7 @@ def _drawn(body: str) -> str:
     console = Console(file=io.StringIO(), force_terminal=True, highlight=False, width=_width())
     with console.capture() as caught:
         console.print(document)
-    return caught.get()
+    return output.styled(caught.get())
 
 
 def _width() -> int:

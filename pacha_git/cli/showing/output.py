@@ -1,14 +1,15 @@
 """Writes to the two streams: one JSON document or text for people on stdout, sentences and notices on stderr.
 
-It refuses to know what it writes. Everything the program prints passes through here.
+Everything the program prints passes through here, and is made harmless here (``vocabulary.printable`` says what that
+is), whether a caller thought of it or not. It refuses to know what it writes.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, time
@@ -19,10 +20,16 @@ from typer import Context
 
 from pacha_git.cli.invocation import invocation
 from pacha_git.errors import PachaError
+from pacha_git.vocabulary.printable import clean, clean_json, one_line
 
-# What could move a terminal's cursor, hide text or turn it around: C0, DEL, C1, bidirectional marks, surrogates.
-_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_UNPRINTABLE_OR_BREAK: Final = re.compile(f"{_UNPRINTABLE.pattern}|[\t\n]")
+# Stands for the ESC of a style that we chose, until text is written. Nobody else's text can hold it: each process draws
+# its own.
+_STYLE: Final = f"\ufdd0{os.urandom(8).hex()}\ufdd0"
+__all__ = [
+    "ReaderGone", "abandon_stdout", "clean", "document", "flush", "notice", "one_line", "settle_streams", "show",
+    "show_all", "styled", "tell", "to_terminal", "write", "write_bytes", "write_content", "write_error", "write_json",
+]  # fmt: skip
+
 _AT_ONCE: Final = 1000
 
 
@@ -39,8 +46,7 @@ def settle_streams() -> None:
 
 def document(value: Any) -> None:
     """Write one JSON document."""
-    text = json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False)
-    write_bytes(text.encode("utf-8", "backslashreplace") + b"\n")
+    write_json(json.dumps(_jsonable(value), ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def show(ctx: Context, value: Any, people: str | Callable[[], str]) -> None:
@@ -57,9 +63,9 @@ def show_all(ctx: Context, texts: Iterable[str], people: Callable[[], str]) -> N
     if invocation(ctx).json:
         rest, before = iter(texts), "["
         while few := ", ".join(islice(rest, _AT_ONCE)):
-            write_bytes((before + few).encode("utf-8", "backslashreplace"))
+            write_json(before + few)
             before = ", "
-        write_bytes(b"]\n" if before == ", " else b"[]\n")
+        write_json("]\n" if before == ", " else "[]\n")
     else:
         show(ctx, None, people)
 
@@ -73,12 +79,30 @@ def tell(ctx: Context, value: Any, people: str | Callable[[], str]) -> None:
 def notice(ctx: Context, text: str) -> None:
     """Write a sentence beside the answer to stderr; ``--json`` and ``--quiet`` leave it out."""
     if not invocation(ctx).json and not invocation(ctx).quiet:
-        write_error(text)
+        write_error(one_line(text))
 
 
 def write(text: str) -> None:
-    """Write text to stdout as it is."""
-    _to_stdout(lambda stream: stream.write(text))
+    """Write text to stdout; of what a terminal acts upon, only our own styles stay."""
+    shown = clean(text).replace(_STYLE, "\x1b")
+    _to_stdout(lambda stream: stream.write(shown))
+
+
+def write_json(text: str) -> None:
+    """Write a part of a JSON document to stdout, with what a terminal acts upon as JSON's escapes."""
+    write_bytes(clean_json(text).encode())
+
+
+def write_content(pieces: Iterable[bytes]) -> None:
+    """Write the bytes of a file to stdout: as they are, but to a terminal as text, with what it acts upon escaped."""
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    for piece in pieces:
+        if to_terminal():
+            write(decoder.decode(piece))
+        else:
+            write_bytes(piece)
+    if to_terminal():
+        write(decoder.decode(b"", final=True))
 
 
 def write_bytes(data: bytes | memoryview) -> None:
@@ -101,7 +125,7 @@ def write_error(text: str) -> None:
     """Write a line to stderr, whose loss is no error."""
     if sys.stderr is not None:
         try:
-            sys.stderr.write(text + "\n")
+            sys.stderr.write(clean(text) + "\n")
             sys.stderr.flush()
         except (OSError, ValueError):
             pass
@@ -136,18 +160,9 @@ def to_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def clean(text: str) -> str:
-    """Escape what a terminal would act upon; line ends (of Windows too, as ours) and tabs stay."""
-    return _UNPRINTABLE.sub(_escaped, text.replace("\r\n", "\n"))
-
-
-def one_line(text: str) -> str:
-    """Escape what a terminal would act upon, line ends and tabs too."""
-    return _UNPRINTABLE_OR_BREAK.sub(_escaped, text)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    return match.group().encode("unicode_escape", "surrogatepass").decode("ascii")
+def styled(text: str) -> str:
+    """Mark the styles in a text as ours, so that they are written; all else in it must be ``clean``."""
+    return text.replace("\x1b", _STYLE)
 
 
 def _jsonable(value: Any) -> Any:

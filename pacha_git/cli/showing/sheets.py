@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pacha_git.cli.showing.output import clean
+from pacha_git.cli.showing.output import clean, one_line
 from pacha_git.cli.showing.tables import EMPTY_TEXT, sheet, strong, table
 from pacha_git.cli.showing.units import counted, instant, size
 from pacha_git.session.results import NameInfo
@@ -183,7 +183,7 @@ def difference(found: Difference) -> str:
             rows = [(key, *(_differing(key, side) for side in sides)) for key, sides in values.items()]
             parts.append(strong(title) + "\n" + _indented(table(("", found.a.version, found.b.version), rows)))
     paths = [("+", found.added), ("-", found.removed), ("~", found.changed)]
-    lines = [f"{mark} {path}" for mark, each in paths for path in each]
+    lines = [one_line(f"{mark} {path}") for mark, each in paths for path in each]
     if found.unchanged:
         lines.append(f"  {counted(found.unchanged, 'file')} unchanged")
     if lines:

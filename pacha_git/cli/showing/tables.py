@@ -67,7 +67,7 @@ def _for_terminal(columns: Sequence[_Column], right: Sequence[str]) -> str:
     console = Console(highlight=False)
     with console.capture() as caught:
         console.print(drawn)
-    return caught.get().rstrip("\n")
+    return output.styled(caught.get().rstrip("\n"))
 
 
 def sheet(pairs: Sequence[tuple[str, object]], *, indent: str = "") -> str:
@@ -82,5 +82,5 @@ def sheet(pairs: Sequence[tuple[str, object]], *, indent: str = "") -> str:
 def strong(text: str) -> str:
     """Make text bold, if it goes to a terminal that wants it."""
     if output.to_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb":
-        return f"\x1b[1m{text}\x1b[0m"
+        return output.styled(f"\x1b[1m{output.clean(text)}\x1b[0m")
     return text

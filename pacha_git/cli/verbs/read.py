@@ -117,8 +117,7 @@ def cat_any(ctx: typer.Context, spec: flags.Spec, byte_range: _Range = None, ver
 def _pour(ctx: typer.Context, pieces: Iterable[bytes]) -> None:
     if invocation(ctx).json:
         raise InvalidInput("cat writes the bytes themselves, which are no JSON document", hint="leave out --json")
-    for piece in pieces:
-        output.write_bytes(piece)
+    output.write_content(pieces)
 
 
 def history(ctx: typer.Context, name: flags.Name) -> None:

@@ -5,14 +5,11 @@ It refuses to know where the facts come from.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from pacha_git.format.documents.document import DocumentRules
-
-# Controls, and the marks that turn text around.
-_ACTED_UPON: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+from pacha_git.vocabulary.printable import clean, one_line
 
 
 def write_skeleton(
@@ -36,12 +33,12 @@ def write_skeleton(
         lines += ["", f"## {rule.title}", ""]
         said = list(texts.get(rule.title, ()))
         lines += [*said, *([""] if said else []), f"<!-- {rule.asks} -->"]
-    return "\n".join(lines) + "\n"
+    return clean("\n".join(lines) + "\n")
 
 
 def bullets(pairs: Sequence[tuple[str, object]]) -> list[str]:
     """A list of names and values; what is None or empty is left out."""
-    return [f"- **{name}:** {_inline(value)}" for name, value in pairs if value not in (None, "", [], {})]
+    return [f"- **{inline(name)}:** {inline(value)}" for name, value in pairs if value not in (None, "", [], {})]
 
 
 def grid(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
@@ -49,10 +46,9 @@ def grid(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]
     if not rows:
         return []
     lines = [headings, ["---"] * len(headings), *rows]
-    return ["| " + " | ".join("" if cell is None else _inline(cell) for cell in line) + " |" for line in lines]
+    return ["| " + " | ".join("" if cell is None else inline(cell) for cell in line) + " |" for line in lines]
 
 
-def _inline(value: object) -> str:
+def inline(value: object) -> str:
     """A value within a line: it breaks neither line nor table, opens no tag, and no terminal acts upon it."""
-    text = " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;")
-    return _ACTED_UPON.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+    return one_line(" ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;"))

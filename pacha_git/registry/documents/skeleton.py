@@ -13,7 +13,7 @@ from pacha_git.errors import NotFound
 from pacha_git.format.documents.document import as_json
 from pacha_git.format.documents.kinds import RULES, check_document
 from pacha_git.format.documents.recipe import parse_recipe
-from pacha_git.format.documents.skeleton import bullets, grid, write_skeleton
+from pacha_git.format.documents.skeleton import bullets, grid, inline, write_skeleton
 from pacha_git.format.record import Edge
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
@@ -178,9 +178,9 @@ def _model_texts(known: _Known) -> _Texts:
         details += ["", *grid(["setting", "value"], settings)]
     return {
         "Model Details": details,
-        "Metrics": [f"- {name}" for name in sorted(_measured(known))],
-        "Evaluation Data": [f"- {name}" for name in known.targets("evaluated-on")],
-        "Training Data": [f"- {name}" for name in known.targets("trained-on")],
+        "Metrics": [f"- {inline(name)}" for name in sorted(_measured(known))],
+        "Evaluation Data": [f"- {inline(name)}" for name in known.targets("evaluated-on")],
+        "Training Data": [f"- {inline(name)}" for name in known.targets("trained-on")],
         "Quantitative Analyses": _results(known),
     }
 
@@ -273,7 +273,7 @@ def _data_texts(known: _Known, found: Features) -> _Texts:
     return {
         "Motivation": _lines(shown.purpose),
         "Composition": composition,
-        "Preprocessing/cleaning/labeling": [f"- derived from {name}" for name in known.targets("derived-from")],
+        "Preprocessing/cleaning/labeling": [f"- derived from {inline(name)}" for name in known.targets("derived-from")],
         "Maintenance": bullets([("Registered by", shown.created_by.partition(" <")[0])]),
     }
 

@@ -20,6 +20,7 @@ from pacha_git.store import records
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.vocabulary.ids import VersionId
 from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.printable import one_line
 
 FORMATS: Final = ("tree", "dot", "mermaid", "json", "prov")
 
@@ -138,9 +139,10 @@ def render(graph: LineageGraph, form: str) -> str:
 
 
 def _label(edge: LineageEdge) -> str:
+    """A relation and its parameters, in one line whatever these hold: nobody's text can draw a branch of its own."""
     if not edge.params:
         return edge.relation
-    return f"{edge.relation} ({', '.join(f'{key}={value}' for key, value in edge.params.items())})"
+    return one_line(f"{edge.relation} ({', '.join(f'{key}={value}' for key, value in edge.params.items())})")
 
 
 def _tree(graph: LineageGraph) -> str:

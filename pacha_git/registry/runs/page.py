@@ -13,6 +13,7 @@ from typing import Any
 
 from pacha_git.errors import PachaError
 from pacha_git.registry.runs.plot import COLOURS, Curve
+from pacha_git.vocabulary.printable import one_line
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -62,12 +63,12 @@ def draw_page(curves: Sequence[Curve], metric: str) -> str:
     body = offline.to_html(
         figure, include_plotlyjs=True, full_html=False, config={"displaylogo": False, "responsive": True}
     )
-    return _PAGE.format(title=html.escape(metric), body=body)
+    return _PAGE.format(title=_shown(metric), body=body)
 
 
 def _shown(text: str) -> str:
     """What plotly shows as it is: it reads a subset of HTML in its texts; ours has none."""
-    return html.escape(text, quote=False)
+    return html.escape(one_line(text), quote=False)
 
 
 def _scale_menu() -> dict[str, Any]:

@@ -13,6 +13,8 @@ from itertools import pairwise
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
+from pacha_git.vocabulary.printable import one_line
+
 WIDTH: Final = 880
 _PLOT_HEIGHT: Final = 380
 _LEFT, _RIGHT, _TOP, _BOTTOM = 82, 24, 46, 52
@@ -80,12 +82,8 @@ def _drawable(value: float) -> float:
 
 
 def _text(text: str, limit: int = _CLIP) -> str:
-    """Escape a text, clip it, and leave out what XML can't hold."""
-    kept = "".join(
-        letter
-        for letter in text
-        if letter >= " " and letter not in "\ufffe\uffff" and not "\ud800" <= letter <= "\udfff"
-    )
+    """Escape a text and clip it; what a viewer would act upon, or XML can't hold, is shown as an escape."""
+    kept = one_line(text).replace("\ufffe", "").replace("\uffff", "")
     return escape(kept if len(kept) <= limit else kept[: limit - 1] + "…")
 
 

@@ -199,7 +199,7 @@ def test_names_of_columns_that_a_terminal_or_a_reader_would_act_upon(registry: R
     registry.datasets.register("d", tmp_path / "d.csv", version="1.0.0")
     text = registry.datasets.card_skeleton("d")[0]
     assert "\x1b" not in text
-    assert "| \\u001b[31mred | int64 |" in text
+    assert "| \\x1b[31mred | int64 |" in text
     assert "| &lt;b> | int64 |" in text
     assert "| a\\|b\\u202e | int64 |" in text
 
