@@ -18,6 +18,11 @@ _SPECIAL: Final = "~\\:%" + "".join(
     for point in range(first, last + 1)
 )
 _PATH_LIMIT: Final = 4096
+# A segment that Git or a file system may take for `.git`, less the letters that they ignore; a `\` parts segments too.
+_DOT_GIT: Final = r"(?:\.git[. ]*(?::[^/\\]*)?|git~1[. ]*(?:::[^/\\]*)?)"
+_IS_DOT_GIT: Final = re.compile(rf"(?:\A|.*\\){_DOT_GIT}(?:\Z|\\)", re.IGNORECASE | re.ASCII | re.DOTALL)
+_HAS_DOT_GIT: Final = re.compile(rf"[/\\]{_DOT_GIT}(?=[/\\])", re.IGNORECASE | re.ASCII)
+_IGNORED: Final = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _TO_ESCAPE: Final = re.compile(rf"^\.|[{re.escape(_SPECIAL)}]")
 _ESCAPED: Final = re.compile(rb"%(..?)?", re.DOTALL)
@@ -25,7 +30,7 @@ _HEX: Final = re.compile(rb"[0-9A-F]{2}\Z")
 
 
 def check_path(path: str) -> None:
-    """Check one path: relative, ``/`` between segments, UTF-8, no ``.``, ``..``, empty segment or control character.
+    """Check one path: relative, UTF-8, no control character, no segment that is empty, ``.``, ``..`` or ``.git``.
 
     Raises:
         InvalidInput: with the rule that it breaks.
@@ -51,7 +56,14 @@ def _path_problem(path: str) -> str:
     for segment in path.split("/"):
         if segment in ("", ".", ".."):
             return f"it has the segment {segment!r}"
+        if is_dot_git(segment):
+            return f"Git takes {segment!r} for its own .git"
     return ""
+
+
+def is_dot_git(segment: str) -> bool:
+    """Whether Git, on some file system, takes a segment for the folder that its configuration and hooks lie in."""
+    return _IS_DOT_GIT.match(segment if segment.isascii() else _IGNORED.sub("", segment)) is not None
 
 
 def check_paths(paths: Iterable[str]) -> None:
@@ -83,7 +95,7 @@ def _are_plain(paths: Sequence[str]) -> bool:
     joined = "/" + "/".join(paths) + "/"
     if not joined.isascii() or _CONTROL.search(joined) or any(segment in joined for segment in ("//", "/./", "/../")):
         return False
-    if max(map(len, paths)) > _PATH_LIMIT:
+    if max(map(len, paths)) > _PATH_LIMIT or _HAS_DOT_GIT.search(joined):
         return False
     files = {path.lower() for path in paths}
     folders = {path.rpartition("/")[0] for path in files}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 from pacha_git.errors import Corrupt, NotFound, PachaError
+from pacha_git.git.ownership import check_owner
 from pacha_git.git.packs.files import storing
 from pacha_git.git.packs.reader import PackSet
 from pacha_git.git.refs.refs import Refs
@@ -89,6 +90,8 @@ class GitRepository:
             raise PachaError(
                 f"{path} is a folder with other things in it", hint="name a folder that does not exist yet"
             )
+        if path.is_dir():
+            check_owner(path)
         if (path / "config").is_file():
             _check_layout(path)  # which says it better than git's refusal to begin anew
             _check_bare(path)

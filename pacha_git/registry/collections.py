@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pacha_git.progress import Progress
     from pacha_git.registry.documents import documents, skeleton
     from pacha_git.registry.importers import hugging_face as importing
+    from pacha_git.registry.reading import cache as caching
     from pacha_git.registry.reading import content, lineage, listing, provenance
     from pacha_git.registry.reading import diff as compare
     from pacha_git.registry.reading import download as downloading
@@ -44,6 +45,7 @@ else:
     compare = Deferred("pacha_git.registry.reading.diff")
     content = Deferred("pacha_git.registry.reading.content")
     documents = Deferred("pacha_git.registry.documents.documents")
+    caching = Deferred("pacha_git.registry.reading.cache")
     downloading = Deferred("pacha_git.registry.reading.download")
     importing = Deferred("pacha_git.registry.importers.hugging_face")
     lineage = Deferred("pacha_git.registry.reading.lineage")
@@ -222,7 +224,7 @@ class Collection:
     def path(self, spec: str, version: str | None = None, progress: Progress | None = None) -> Path:
         """The payload as a read-only folder in the cache; errors as ``download``."""
         _, commit = resolve(self._context, spec, kind=self._kind, version=version)
-        return downloading.cached(self._context, commit, progress)
+        return caching.cached(self._context, commit, progress)
 
     def open(self, spec: str, file: str | None = None) -> BinaryIO:
         """One file of a version, seekable; only the chunks that are read are fetched from the store.

@@ -241,6 +241,7 @@ class Runs:
         experiment: str | None = None,
         recipe: str | None = None,
         unfinished: bool = False,
+        artifacts: str | None = None,
         progress: Progress | None = None,
     ) -> Imported:
         """Take in the runs of an MLflow store, each once however often this is called; the store is only read.
@@ -250,6 +251,7 @@ class Runs:
             experiment: Only this one, by name or id.
             recipe: The recipe that they followed (SPEC).
             unfinished: Take a run that MLflow has as running as failed; else it is left out.
+            artifacts: A folder or URI below which artifacts may lie, beside the store itself; ``none`` leaves them out.
             progress: Is told how many were looked at.
 
         Raises:
@@ -259,7 +261,7 @@ class Runs:
         from pacha_git.registry.importers.mlflow import reading  # few ever import
 
         inputs = inputs_of(self._context, NewRun(recipe))
-        with reading(str(place), experiment, unfinished=unfinished) as found:
+        with reading(str(place), experiment, unfinished=unfinished, artifacts=artifacts) as found:
             return run_import.take_all(self._context, found, inputs, progress)
 
     def import_csv(

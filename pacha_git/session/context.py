@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pacha_git.errors import PachaError
+from pacha_git.git.ownership import check_owner
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.weak import weakly
 from pacha_git.session.identity import Acting, acting_now
@@ -42,13 +43,14 @@ class Context:
 
     Raises:
         NotFound: the folder is no registry.
-        PachaError: it is of a newer format, or uses SHA-256 or reftable.
+        PachaError: it is of a newer format, uses SHA-256 or reftable, or is somebody else's.
     """
 
     def __init__(self, path: Path, project: Callable[[StoredRecord], dict[str, Any]]) -> None:
         self.path = path
         self._project = project
         self.repo = GitRepository(path)
+        check_owner(path)
         self.repo.settle = weakly(self._settle)
         self.repo.vouch = weakly(self._vouch)
         # Reading them is what finds a folder that is no registry, or one of a newer format.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from pacha_git.errors import InvalidInput, NotFound, PachaError, VerificationFailed
 from pacha_git.session import gitconfig
 from pacha_git.system.environment import expanded, home_folder
+from pacha_git.system.private import check_private
 
 if TYPE_CHECKING:
     from pacha_git.trust.keypair import KeyPair
@@ -24,7 +25,6 @@ EVENT_NAMESPACE: Final = "pacha-event"
 DEFAULT_KEY: Final = "id_ed25519"
 _SIGN_DEFAULT: Final = "pacha.sign.default"
 _SIGN_KEY: Final = "pacha.sign.key"
-_OTHERS: Final = 0o077
 _ask_passphrase: Callable[[Path], str] | None = None
 
 
@@ -61,7 +61,7 @@ def load_key(path: Path) -> KeyPair:
 
     Raises:
         NotFound: no such file.
-        PachaError: it can't be read, or others can read it too.
+        PachaError: it can't be read, others can read it too, or it is another's.
         InvalidInput: it is no key, or its passphrase is wrong or missing.
     """
     from pacha_git.trust.keypair import PassphraseWanted, load_private
@@ -78,12 +78,7 @@ def load_key(path: Path) -> KeyPair:
 def _read_private(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            said = os.fstat(file.fileno())
-            if said.st_uid == os.getuid() and said.st_mode & _OTHERS:
-                raise PachaError(
-                    f"others can read the private key {path} (its mode is {said.st_mode & 0o777:04o})",
-                    hint=f"chmod 600 {path}",
-                )
+            check_private(path, os.fstat(file.fileno()), secret=True, ours=False)
             return file.read()
     except FileNotFoundError:
         raise NotFound(f"no key at {path}", hint="make one with: git pacha key generate") from None

@@ -37,6 +37,8 @@ ALIAS = r"(?!(?:dev|development|stage|staging|prod|production|archived?|latest|b
 TIME = r"(?:19[7-9]|[2-9][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 IDENTITY, PLACE = r"[^<>\x00-\x1f]+ <[^<>\x00-\x20]*>", r"(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f-\x9f]+"
 ENCODED = re.compile(r"(?:^|(?<=/))\.|[~\\:%\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+UNSEEN = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+DOT_GIT = re.compile(r"(?ia)(?:^|[/\\])(?:\.git[. ]*(?::[^/\\]*)?|git~1[. ]*(?:::[^/\\]*)?)(?:\Z|[/\\])")
 SEAL = "(?:\ngpgsig -----BEGIN SSH SIGNATURE-----\n(?: [A-Za-z0-9+/=]+\n)+ -----END SSH SIGNATURE-----)?"
 DOCUMENTS = {"model": "card.md", "dataset": "datasheet.md", "recipe": "recipe.toml"}
 WAYS = {"development": ("staging", "archived"), "staging": ("development", "production", "archived")}
@@ -79,6 +81,7 @@ def content_of(files: list[Any]) -> dict[str, Any]:
     for line in files:
         shaped(line, path=f"{PLACE}(?:/{PLACE})*", size=int, mode="644|755", blake3=HEX, stored="blob|chunked")
     paths = [line["path"] for line in files]
+    assert not any(DOT_GIT.search(UNSEEN.sub("", path)) for path in paths), "a path with what Git takes for .git"
     assert paths and paths == sorted(paths, key=str.encode), "files are not sorted by path, or there are none"
     folded = [unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold()) for path in paths]
     folders = {path[: match.start()] for path in folded for match in re.finditer("/", path)}

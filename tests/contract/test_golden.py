@@ -117,3 +117,15 @@ def versions_of(notes: dict[str, bytes]) -> dict[str, str]:
             if isinstance(target, dict) and target.get("commit") == oid:
                 versions.setdefault(oid, target["version"])
     return versions
+
+
+def test_paths_that_a_payload_may_hold() -> None:
+    def line(path: str) -> dict[str, Any]:
+        return {"path": path, "size": 0, "mode": "644", "blake3": "0" * 64, "stored": "blob"}
+
+    vectors = json.loads((GOLDEN / "paths.json").read_text())
+    for path in vectors["held"]:
+        reader.content_of([line(path)])
+    for path in vectors["refused"]:
+        with pytest.raises(AssertionError):
+            reader.content_of([line(path)])

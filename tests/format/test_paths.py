@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.format.paths import check_path, check_paths, decode_tree_name, encode_tree_name, tree_path
+
+GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 @pytest.mark.parametrize(
@@ -26,6 +33,29 @@ from pacha_git.format.paths import check_path, check_paths, decode_tree_name, en
 def test_any_plain_path_is_taken(path: str) -> None:
     check_path(path)
     assert "/".join(decode_tree_name(name) for name in tree_path(path)) == path
+
+
+def test_the_golden_paths_are_held_and_refused() -> None:
+    vectors = json.loads((GOLDEN / "paths.json").read_text())
+    for path in vectors["held"]:
+        check_path(path)
+        check_paths([path])
+    for path in vectors["refused"]:
+        for paths in ([path], ["fine", path], ["fine", "größe", path]):
+            with pytest.raises(InvalidInput):
+                check_paths(paths)
+
+
+@given(st.lists(st.sampled_from([".git", "git~1", ".GIT", ".", " ", ":", "::$I", "\\", "/", "a", "\u200d", "x.git"])))
+def test_many_paths_are_judged_as_each_alone(parts: list[str]) -> None:
+    path = "a" + "/" * bool(parts) + "".join(parts)
+    try:
+        check_path(path)
+    except InvalidInput:
+        with pytest.raises(InvalidInput):
+            check_paths([path])
+    else:
+        check_paths([path])
 
 
 @pytest.mark.parametrize(

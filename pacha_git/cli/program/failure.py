@@ -22,6 +22,7 @@ from pacha_git.cli.invocation import Invocation
 from pacha_git.cli.program.grammar import json_asked
 from pacha_git.cli.showing import output
 from pacha_git.errors import InvalidInput, NotFound, PachaError
+from pacha_git.system.private import make_private_folder
 
 # What the machine refuses is no bug of ours, wherever it was refused.
 _REFUSALS: Final = {
@@ -124,11 +125,11 @@ def _keep(trace: str, asked: Invocation) -> Path | None:
         repr(list(asked.words)),
     ]
     try:
-        folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "pacha"
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        log = folder / f"bug-{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}.log"
+        base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        when = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        log = make_private_folder(base, "pacha") / f"bug-{when}-{os.getpid()}.log"
         text = output.clean(_USERINFO.sub("//***@", "\n".join([*facts, "", trace])))
         log.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, PachaError):
         return None
     return log

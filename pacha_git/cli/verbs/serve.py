@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from pacha_git.cli.program import flags
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import place
 from pacha_git.errors import Conflict, InvalidInput
+from pacha_git.system.private import check_private
 
 if TYPE_CHECKING:
     from pacha_git.registry.upkeep.serve import Serving
@@ -40,7 +42,7 @@ def serve(
     """
     if not 0 <= port < 1 << 16:
         raise InvalidInput(f"there is no port {port}", hint="0 to 65535")
-    token = _token(token_file)
+    token = _token(ctx, token_file)
     opened = registry(ctx)
     if writable:
         _guard(opened.path)
@@ -71,12 +73,18 @@ def _guard(path: Path) -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
-def _token(file: str | None) -> str | None:
+def _token(ctx: typer.Context, file: str | None) -> str | None:
     # Taken out of the environment, where the programs that we start would find it.
     said = os.environ.pop(_TOKEN, None)
     if file is None:
         return said
-    first = flags.path(file).read_bytes()[:4096].splitlines()[:1]
+    path = flags.path(file)
+    with path.open("rb") as opened:
+        status = os.fstat(opened.fileno())
+        check_private(path, status, ours=False)
+        if stat.S_ISREG(status.st_mode) and status.st_mode & 0o044:
+            output.notice(ctx, f"Warning: others on this machine can read the token: chmod go= {path}")
+        first = opened.read(4096).splitlines()[:1]
     return first[0].decode("utf-8", "replace").strip() if first else ""
 
 

@@ -37,6 +37,10 @@ def mlflow(
     unfinished: Annotated[
         bool, typer.Option("--unfinished", help="Runs that MLflow has as running too, as failed.")
     ] = False,
+    artifacts: Annotated[
+        str | None,
+        typer.Option("--artifacts", metavar="PLACE", help="Artifacts may lie below this folder or URI too; or none."),
+    ] = None,
 ) -> None:
     """Take in the runs of an MLflow store: every point, parameter, tag and artifact.
 
@@ -44,7 +48,12 @@ def mlflow(
     """
     with progress(ctx) as report:
         done = registry(ctx).runs.import_mlflow(
-            place, experiment=experiment, recipe=recipe, unfinished=unfinished, progress=report
+            place,
+            experiment=experiment,
+            recipe=recipe,
+            unfinished=unfinished,
+            artifacts=artifacts,
+            progress=report,
         )
     _tell(ctx, done)
 

@@ -110,6 +110,11 @@ def _kind_of(folder: Path) -> str:
 
 
 def _in_cache(repository: Path, snapshot: Path) -> HubSnapshot:
+    for place in (snapshot, repository / "blobs"):
+        if not place.resolve().is_relative_to(repository):
+            raise PachaError(
+                f"{place} leads out of the cache, to {place.resolve()}", hint="name the folder it leads to"
+            )
     named = repository.name.removeprefix("models--").replace("--", "/", 1)
     return HubSnapshot(snapshot, named, snapshot.name, repository / "blobs")
 

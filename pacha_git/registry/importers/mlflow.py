@@ -21,6 +21,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from pacha_git.errors import InvalidInput, NotFound, PachaError
+from pacha_git.registry.importers.reach import Reach, leads_out
 from pacha_git.registry.runs.take_in import Candidate, Elsewhere
 from pacha_git.store.runs.series import Series
 
@@ -29,17 +30,22 @@ _PAGE: Final = 1000
 _QUIET: Final = ("mlflow", "alembic", "sqlalchemy")
 # MLflow calls home when it is loaded, and no longer reads folders unless told to.
 _SETTINGS: Final = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_ALLOW_FILE_STORE": "true"}
+# Where MLflow keeps artifacts beside a SQLite file unless told otherwise; what else lies there is none of the store's.
+_BESIDE_A_FILE: Final = ("mlruns", "mlartifacts", "artifacts")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}\Z")
 
 
 @contextmanager
-def reading(place: str, experiment: str | None, *, unfinished: bool) -> Iterator[Iterator[Candidate]]:
+def reading(
+    place: str, experiment: str | None, *, unfinished: bool, artifacts: str | None = None
+) -> Iterator[Iterator[Candidate]]:
     """Read a store; its runs come oldest first of each experiment, and deleted ones don't.
 
     Args:
         place: A folder (``mlruns``), a SQLite file, or a tracking URI (``sqlite:///…``, ``file:…``, ``http://…``).
         experiment: Only this one, by name or id; None is all.
         unfinished: Whether a run that has not ended is taken as failed.
+        artifacts: A folder or URI below which artifacts may lie, beside the store itself; ``none``: they stay behind.
 
     Raises:
         NotFound: nothing is there, or no such experiment.
@@ -48,7 +54,7 @@ def reading(place: str, experiment: str | None, *, unfinished: bool) -> Iterator
     if not place:
         raise InvalidInput("an empty place of a store", hint="as in mlruns, mlflow.db or sqlite:///mlflow.db")
     with tempfile.TemporaryDirectory(prefix="pacha-mlflow-") as folder, _settled():
-        store = _opened(place, Path(folder))
+        store = _opened(place, Path(folder), artifacts)
         yield _runs(store, experiment, unfinished=unfinished)
 
 
@@ -78,13 +84,16 @@ def _settled() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _Store:
+    """A store, opened; ``left_out`` has why a run can't be read at all, by its id."""
+
     client: Any
     version: str
-    root: Path | None
     room: Path
+    reach: Reach
+    left_out: Mapping[str, str]
 
 
-def _opened(place: str, room: Path) -> _Store:
+def _opened(place: str, room: Path, artifacts: str | None) -> _Store:
     try:
         import mlflow
         from mlflow.exceptions import MlflowException
@@ -93,9 +102,11 @@ def _opened(place: str, room: Path) -> _Store:
         raise PachaError(
             "MLflow's own reader is not installed", hint="pip install 'pacha-git[mlflow]', or pip install mlflow"
         ) from None
-    uri, root = _readable(place, room)
+    left_out: dict[str, str] = {}
+    uri, roots = _readable(place, room, left_out)
+    reach = Reach(roots, None if roots else uri, artifacts)
     try:
-        return _Store(MlflowClient(tracking_uri=uri), mlflow.__version__, root, room)
+        return _Store(MlflowClient(tracking_uri=uri), mlflow.__version__, room, reach, left_out)
     except (MlflowException, ImportError) as error:
         raise _unreadable(place, error) from None
 
@@ -109,11 +120,11 @@ def _shown(place: str) -> str:
     return re.sub(r"//[^/@]*@", "//", place)
 
 
-def _readable(place: str, room: Path) -> tuple[str, Path | None]:
-    """A URI that MLflow may do with as it likes, and the folder of the store if it is one."""
+def _readable(place: str, room: Path, left_out: dict[str, str]) -> tuple[str, tuple[Path, ...]]:
+    """A URI that MLflow may do with as it likes, and the folders of the store if it lies on this machine."""
     parts = urlsplit(place)
     if parts.scheme in ("http", "https") or (parts.scheme.partition("+")[0] in ("postgresql", "mysql", "mssql")):
-        return place, None
+        return place, ()
     if parts.scheme.partition("+")[0] == "sqlite":
         path = Path(unquote(parts.path[1:]) if parts.path else "")
     elif parts.scheme == "file":
@@ -121,22 +132,37 @@ def _readable(place: str, room: Path) -> tuple[str, Path | None]:
     else:
         path = Path(place)
     if path.is_dir():
-        return _linked(path, room), path
+        return _linked(path, room, left_out), (path,)
     if not path.is_file():
         raise NotFound(f"no MLflow store at {path}", hint="name its folder (mlruns), its .db file, or its URI")
-    return _copied(path, room), path.parent
+    return _copied(path, room), tuple(path.parent / name for name in _BESIDE_A_FILE)
 
 
-def _linked(folder: Path, room: Path) -> str:
-    """The URI of a folder that leads to another's experiments."""
+def _linked(folder: Path, room: Path, left_out: dict[str, str]) -> str:
+    """The URI of a folder that leads to another's experiments, less the runs with a link that leads out of it."""
     if not any(folder.glob("*/meta.yaml")):
         raise NotFound(f"{folder} is no MLflow store: no experiment in it", hint="name the folder mlruns itself")
     view = room / "mlruns"
     view.mkdir()
     for entry in folder.iterdir():
         if entry.is_dir() and entry.name != ".trash":
-            (view / entry.name).symlink_to(entry.resolve(), target_is_directory=True)
+            _link_experiment(entry, folder.resolve(), view / entry.name, left_out)
     return view.as_uri()
+
+
+def _link_experiment(experiment: Path, root: Path, view: Path, left_out: dict[str, str]) -> None:
+    strangers = {"": leads_out(experiment, root, recursive=False)} if experiment.is_symlink() else {}
+    if not strangers:
+        strangers = {entry.name: why for entry in experiment.iterdir() if (why := leads_out(entry, root))}
+    if not strangers:
+        view.symlink_to(experiment.resolve(), target_is_directory=True)
+        return
+    left_out |= {f"{experiment.name}/{name}".rstrip("/"): why for name, why in strangers.items()}
+    if strangers.keys().isdisjoint({"", "meta.yaml"}):
+        view.mkdir()
+        for entry in experiment.iterdir():
+            if entry.name not in strangers:
+                (view / entry.name).symlink_to(entry.resolve())
 
 
 def _copied(path: Path, room: Path) -> str:
@@ -178,6 +204,8 @@ def _upgrade(path: Path, uri: str) -> None:
 
 
 def _runs(store: _Store, wanted: str | None, *, unfinished: bool) -> Iterator[Candidate]:
+    for run, why in sorted(store.left_out.items()):
+        yield Candidate(f"mlflow {run}", 0, partial(_never, why), run, why)
     try:
         found = list(_pages(lambda token: store.client.search_experiments(max_results=_PAGE, page_token=token)))
         chosen = [each for each in found if wanted is None or wanted in (each.name, each.experiment_id)]
@@ -194,6 +222,10 @@ def _runs(store: _Store, wanted: str | None, *, unfinished: bool) -> Iterator[Ca
         raise
     except Exception as error:  # a damaged store comes to anything
         raise _unreadable("the store", error) from None
+
+
+def _never(why: str) -> Elsewhere:
+    raise PachaError(why)
 
 
 def _search(store: _Store, experiment: Any, token: str | None) -> Any:
@@ -278,17 +310,20 @@ def _code(tags: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def _artifacts(store: _Store, experiment: Any, run: Any) -> Path | None:
-    """The folder of a run's artifacts; those that lie on another machine are fetched."""
-    parts = urlsplit(run.info.artifact_uri or "")
-    if parts.scheme in ("", "file"):
-        named = Path(unquote(parts.path))
-        places = [named] if parts.path else []
-        if store.root is not None:  # a store that was moved names where its artifacts lay
-            below = (str(experiment.experiment_id), run.info.run_id, "artifacts")
-            places += [store.root.joinpath(*below), store.root.joinpath("mlruns", *below)]
-        return next((place for place in places if place.is_dir()), None)
+    """The folder of a run's artifacts; those of a server are fetched from it.
+
+    Raises:
+        PachaError: they lie where nobody said that we may look.
+    """
+    uri = run.info.artifact_uri or ""
+    found = store.reach.folder(uri, (str(experiment.experiment_id), run.info.run_id, "artifacts"))
+    if found is not None or not store.reach.may_fetch(uri):
+        return found
     if not store.client.list_artifacts(run.info.run_id):
         return None
     room = store.room / "artifacts" / run.info.run_id
     room.mkdir(parents=True)
-    return Path(store.client.download_artifacts(run.info.run_id, "", str(room)))
+    fetched = Path(store.client.download_artifacts(run.info.run_id, "", str(room)))
+    if not fetched.resolve().is_relative_to(room.resolve()):
+        raise PachaError(f"MLflow wrote what it fetched to {fetched}, which is none of ours")
+    return fetched

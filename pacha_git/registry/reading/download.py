@@ -1,4 +1,4 @@
-"""Writes the bytes of a version to disk: where a person wants them, or as a folder in the cache.
+"""Writes the bytes of a version to disk, where a person wants them.
 
 It knows files and folders and what must never be left half done there; how bytes are stored is the store's.
 """
@@ -6,8 +6,6 @@ It knows files and folders and what must never be left half done there; how byte
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +17,10 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.registry.reading.content import payload_of
 from pacha_git.session.context import Context
-from pacha_git.session.resolve import address_of
 from pacha_git.store import records
 from pacha_git.store.payload.checkout import Report, fill, write_durably
 from pacha_git.store.payload.reader import Payload
-from pacha_git.system.disk import TEMPORARY, whole_file, whole_folder
-from pacha_git.system.environment import home_folder
+from pacha_git.system.disk import whole_file, whole_folder
 
 
 def download(context: Context, commit: Oid, out: Path, *, force: bool, progress: Progress | None) -> Path:
@@ -36,7 +32,7 @@ def download(context: Context, commit: Oid, out: Path, *, force: bool, progress:
     payload = payload_of(context, stored)
     lines = payload.lines
     report = Report(progress, f"download {stored.id.spec}", payload.content.size)
-    with _disk(out):
+    with disk_errors(out):
         if len(lines) == 1:
             target = out / Path(lines[0].path).name if out.is_dir() else out
             _write_file(payload, lines[0], target, force=force, report=report)
@@ -46,7 +42,8 @@ def download(context: Context, commit: Oid, out: Path, *, force: bool, progress:
 
 
 @contextmanager
-def _disk(out: Path) -> Iterator[None]:
+def disk_errors(out: Path) -> Iterator[None]:
+    """Say what the disk refused in our words, with the place that was written."""
     try:
         yield
     except OSError as error:
@@ -56,7 +53,7 @@ def _disk(out: Path) -> Iterator[None]:
 
 def _download_document(stored: records.StoredRecord, document: str, out: Path, *, force: bool) -> Path:
     target = out / f"{stored.id.name.split('/')[-1]}.toml" if out.is_dir() else out
-    with _disk(target), _in_place(target, force=force) as descriptor:
+    with disk_errors(target), _in_place(target, force=force) as descriptor:
         write_durably(descriptor, [stored.documents[document]], None)
     return target
 
@@ -113,60 +110,3 @@ def _make_folders(out: Path, folder: Path) -> None:
         if place.is_symlink() or not place.is_dir():
             place.unlink(missing_ok=True)
             place.mkdir()
-
-
-# The cache ------------------------------------------------------------------------------------------------------------
-
-
-def cache_folder() -> Path:
-    """Where ``path`` keeps payloads."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else home_folder() / ".cache") / "pacha" / "payloads"
-
-
-def cached(context: Context, commit: Oid, progress: Progress | None) -> Path:
-    """The payload as a read-only folder in the cache, written once for all versions and registries with these bytes."""
-    stored = records.read(context.repo, commit)
-    address = address_of(stored).removeprefix("blake3:")
-    content = stored.record.content
-    # Two payloads of one address may differ in the name of their only file.
-    folder = cache_folder() / (address if content is None else f"{address[:40]}-{content.tree[:20]}")
-    if folder.is_dir():
-        return folder
-    with _disk(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with _new_cached(folder) as temporary:
-            if content is None:
-                document = KINDS[stored.id.kind].primary_document or ""
-                (temporary / document).write_bytes(stored.documents[document])
-            else:
-                fill(payload_of(context, stored), temporary, Report(progress, f"cache {stored.id.spec}", content.size))
-            _make_read_only(temporary)
-    return folder
-
-
-@contextmanager
-def _new_cached(folder: Path) -> Iterator[Path]:
-    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder.parent))
-    try:
-        yield temporary
-        try:
-            temporary.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise  # else another process was as quick, and has the same bytes
-    finally:
-        if temporary.exists():
-            _make_writable(temporary)
-            shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _make_read_only(folder: Path) -> None:
-    for path in [*folder.rglob("*"), folder]:
-        path.chmod((path.stat().st_mode & 0o555) | (0o500 if path.is_dir() else 0o400))
-
-
-def _make_writable(folder: Path) -> None:
-    for path in [folder, *folder.rglob("*")]:
-        if path.is_dir():
-            path.chmod(0o700)

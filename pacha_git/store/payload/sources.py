@@ -17,11 +17,10 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from pacha_git.errors import InvalidInput, NotFound, PachaError
-from pacha_git.format.paths import check_paths
+from pacha_git.format.paths import check_paths, is_dot_git
 from pacha_git.store.payload.gitignore import Patterns, lines_of
 
 IGNORE_FILE: Final = ".pachaignore"
-_GIT: Final = ".git"
 _MARK: Final = Struct("<5Q")
 # File systems have times before 1970 and after 2262, which a signed word of nanoseconds does not hold.
 _WORD: Final = 2**64 - 1
@@ -184,7 +183,7 @@ def _look_into(folder: _Folder, walk: _FolderWalk) -> None:
         path = folder.path + entry.name
         try:
             status = entry.stat(follow_symlinks=False)
-            if takes_all and stat.S_ISREG(status.st_mode) and entry.name != _GIT:
+            if takes_all and stat.S_ISREG(status.st_mode) and not is_dot_git(entry.name):
                 _take(walk.prefix + path, entry.path, status, walk)  # nearly all are such
             else:
                 _look_at(entry, status, folder, rules, walk)
@@ -203,7 +202,7 @@ def _look_at(
     if stat.S_ISLNK(status.st_mode) and walk.follow:
         status = entry.stat()
     is_folder = stat.S_ISDIR(status.st_mode)
-    if entry.name == _GIT:
+    if is_dot_git(entry.name):
         walk.notices.append(f"left out {walk.prefix}{path}: Git's own")
     elif walk.leaves_out(path, is_folder, rules):
         pass

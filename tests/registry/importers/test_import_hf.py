@@ -139,7 +139,24 @@ def by_way_of_a_blob(root: Path) -> None:
     (root / "snapshots" / REVISION / "stolen").symlink_to("../../blobs/way")
 
 
-@pytest.mark.parametrize("add", [outside, absolute, to_a_folder, nowhere, around, by_way_of_a_blob])
+def all_blobs(root: Path) -> None:
+    (root / "blobs").rename(root.parent / "elsewhere")
+    (root / "blobs").symlink_to("../elsewhere")
+
+
+def the_snapshot(root: Path) -> None:
+    private = put(root.parent / "private/secret.txt", b"secret").parent
+    for blob in (root / "snapshots" / REVISION).rglob("*"):
+        if blob.is_symlink():
+            blob.unlink()
+    (root / "snapshots" / REVISION / "1_Pooling").rmdir()
+    (root / "snapshots" / REVISION).rmdir()
+    (root / "snapshots" / REVISION).symlink_to(private)
+
+
+@pytest.mark.parametrize(
+    "add", [outside, absolute, to_a_folder, nowhere, around, by_way_of_a_blob, all_blobs, the_snapshot]
+)
 def test_links_that_lead_elsewhere_are_refused(add, registry: Registry, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     root = cache(tmp_path, FILES)
     add(root)

@@ -14,6 +14,7 @@ import pytest
 
 from pacha_git import Registry
 from pacha_git.errors import NotFound, PachaError
+from pacha_git.registry.importers.reach import Reach
 from pacha_git.registry.runs import take_in as run_import
 from tests.making import contents, put
 
@@ -37,8 +38,8 @@ def write_store(place: Path) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
     client = client_of(uri_of(place))
-    churn = client.create_experiment("churn", artifact_location=(place.parent / f"{place.name}-churn").as_uri())
-    fraud = client.create_experiment("fraud", artifact_location=(place.parent / f"{place.name}-fraud").as_uri())
+    churn = client.create_experiment("churn", artifact_location=(place.parent / "mlruns" / "churn").as_uri())
+    fraud = client.create_experiment("fraud", artifact_location=(place.parent / "mlruns" / "fraud").as_uri())
     begin = 1_760_000_000_123
     for at, (experiment, status) in enumerate(
         [(churn, "FINISHED"), (churn, "FAILED"), (fraud, "KILLED"), (fraud, None)]
@@ -286,3 +287,107 @@ def test_a_store_of_an_old_mlflow_is_read_and_stays_old(registry_path: Path, tmp
     assert (found.status, found.params, found.started_at) == ("completed", {"lr": "0.1"}, "2017-07-14T02:40:00Z")
     assert list(registry.runs.series(run_id)["acc"].values) == [0.5, 0.75]
     assert place.read_bytes() == before
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> tuple[Path, Path]:
+    """A store with two runs, one of which names a folder of ours as the place of its artifacts; and that folder."""
+    put(tmp_path / "private/secret.txt", b"TOP SECRET")
+    client = client_of((tmp_path / "mlruns").as_uri())
+    for name in ("honest", "greedy"):
+        run = client.create_run("0", run_name=name)
+        client.log_text(run.info.run_id, "hello", "hello.txt")
+        client.set_terminated(run.info.run_id)
+        if name == "greedy":
+            folder = tmp_path / "mlruns/0" / run.info.run_id
+            meta = (folder / "meta.yaml").read_text()
+            (folder / "meta.yaml").write_text(meta.replace(run.info.artifact_uri, (tmp_path / "private").as_uri()))
+            (folder / "artifacts/hello.txt").unlink()
+            (folder / "artifacts").rmdir()
+    return tmp_path / "mlruns", tmp_path / "private"
+
+
+def names_of(registry: Registry) -> dict[str, tuple[str, ...]]:
+    return {run.tags["mlflow.runName"]: registry.runs.get(run.id).artifacts for run in registry.runs.list()}
+
+
+def test_a_uri_that_leads_out_of_the_store_is_not_followed(outside: tuple[Path, Path], registry_path: Path) -> None:
+    store, private = outside
+    registry = Registry.init(registry_path)
+    ((_, reason),) = registry.runs.import_mlflow(store).skipped
+    assert private.as_uri() in reason
+    assert "--artifacts" in reason
+    assert names_of(registry) == {"honest": ("hello.txt",)}
+
+
+@pytest.mark.parametrize(("named", "found"), [("private", ("secret.txt",)), ("none", ())])
+def test_it_is_if_its_place_is_named(
+    outside: tuple[Path, Path], registry_path: Path, named: str, found: tuple[str, ...]
+) -> None:
+    store, private = outside
+    registry = Registry.init(registry_path)
+    assert not registry.runs.import_mlflow(store, artifacts=str(private) if named == "private" else named).skipped
+    assert names_of(registry)["greedy"] == found
+
+
+@pytest.mark.parametrize("what", ["param", "metric", "folder of tags", "meta.yaml", "run", "pipe", "experiment"])
+def test_a_link_that_leads_out_of_the_store_is_not_followed(what: str, tmp_path: Path, registry_path: Path) -> None:
+    secret = put(tmp_path / "private/secret", b"1760000000000 0.125 0\n")
+    client = client_of((tmp_path / "mlruns").as_uri())
+    runs = [client.create_run("0", run_name=name) for name in ("one", "other")]
+    for run in runs:
+        client.set_terminated(run.info.run_id)
+    experiment = tmp_path / "mlruns/0"
+    folder = experiment / runs[0].info.run_id
+    match what:
+        case "param" | "metric":
+            (folder / f"{what}s/x").symlink_to(secret)
+        case "folder of tags":
+            (folder / "tags").rename(tmp_path / "private/tags")
+            (folder / "tags").symlink_to(tmp_path / "private/tags")
+        case "meta.yaml":
+            (folder / what).rename(tmp_path / "private/meta.yaml")
+            (folder / what).symlink_to(tmp_path / "private/meta.yaml")
+        case "run":
+            folder.rename(tmp_path / "private/run")
+            folder.symlink_to(tmp_path / "private/run")
+        case "pipe":
+            os.mkfifo(folder / "params/x")
+        case "experiment":
+            experiment.rename(tmp_path / "private/0")
+            experiment.symlink_to(tmp_path / "private/0")
+    registry = Registry.init(registry_path)
+    done = registry.runs.import_mlflow(tmp_path / "mlruns")
+    assert len(done.runs) == (0 if what == "experiment" else 1)
+    assert len(done.skipped) == 1
+    assert "leads out of the store" in done.skipped[0][1] or what == "pipe"
+
+
+REACH = Reach((Path("/store"),), None, None)
+SERVER = Reach((), "https://ml.example.org/base", None)
+
+
+@pytest.mark.parametrize(
+    ("reach", "uri"),
+    [
+        (REACH, "s3://bucket/x"), (REACH, "http://169.254.169.254/latest"), (SERVER, "s3://bucket/x"),
+        (SERVER, "https://other.example.org/x"), (SERVER, "https://ml.example.org/based/x"),
+        (SERVER, "mlflow-artifacts://other/x"), (SERVER, "https://ml.example.org/base/%2e%2e/x"),
+        (Reach((), None, "s3://bucket/a"), "s3://bucket/ab"), (Reach((), None, "s3://bucket/a"), "s3://bucket/a/../b"),
+    ],
+)  # fmt: skip
+def test_a_uri_of_elsewhere_is_not_fetched(reach: Reach, uri: str) -> None:
+    with pytest.raises(PachaError, match="outside the store"):
+        reach.may_fetch(uri)
+
+
+def test_what_may_be_fetched() -> None:
+    assert SERVER.may_fetch("mlflow-artifacts:/1/x")
+    assert SERVER.may_fetch("https://ml.example.org/base/x")
+    assert Reach((), None, "s3://bucket/a").may_fetch("s3://bucket/a/1")
+    assert not Reach((Path("/store"),), None, "none").may_fetch("s3://bucket/a/1")
+
+
+def test_a_server_can_not_name_a_folder_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(PachaError, match="outside the store"):
+        SERVER.folder(tmp_path.as_uri(), ("0", "x", "artifacts"))
