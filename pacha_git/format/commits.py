@@ -24,7 +24,8 @@ from pacha_git.vocabulary.kinds import Kind
 
 SYSTEM_IDENTITY: Final = "pacha <pacha@invalid>"
 RECORD_FILE: Final = "record.json"
-DOCUMENT_LIMIT: Final = 2**20
+# What a record may carry (docs/format.md 6.1). People write less: format.documents.document has their limit.
+STORED_DOCUMENT_LIMIT: Final = 2**20
 
 _FILE_MODE: Final = "100644"
 _ARMORED: Final = re.compile(
@@ -65,8 +66,8 @@ def record_tree(record_bytes: bytes, documents: Mapping[str, bytes]) -> bytes:
         InvalidInput: a document larger than 1 MiB.
     """
     for name, body in documents.items():
-        if len(body) > DOCUMENT_LIMIT:
-            raise InvalidInput(f"{name} is larger than {DOCUMENT_LIMIT} bytes", hint="shorten it")
+        if len(body) > STORED_DOCUMENT_LIMIT:
+            raise InvalidInput(f"{name} is larger than {STORED_DOCUMENT_LIMIT} bytes", hint="shorten it")
     files = {RECORD_FILE: record_bytes, **documents}
     return tree_bytes((_FILE_MODE, name.encode("ascii"), git_oid("blob", body)) for name, body in files.items())
 

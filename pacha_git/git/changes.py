@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Final, TypeVar
 
-from pacha_git.errors import Conflict, Corrupt, NotFound
+from pacha_git.errors import Conflict, Corrupt, NotFound, PachaError
 from pacha_git.git.packs.files import adopt
 from pacha_git.git.packs.writer import PackWriter
 from pacha_git.git.refs.refs import RefMoved, RefUpdate
@@ -27,11 +27,33 @@ from pacha_git.system import locks
 GC_LOCK: Final = "pacha/gc.lock"
 _TRIES: Final = 8
 
+T = TypeVar("T")
 Resolver = Callable[["Changes", RefUpdate, Oid | None], Oid | None]
 
 
 class SharedObjectGone(Conflict):
     """An object that was here when we relied on it is gone: another program pruned it. Doing it again works."""
+
+
+def retried(repo: GitRepository, work: Callable[[bool], T], also: tuple[type[PachaError], ...] = ()) -> T:
+    """Do a change again where an object that it relied on was pruned before it was durable.
+
+    Args:
+        repo: The repository; within a larger change of this thread nothing is done again.
+        work: Makes the change, from the beginning; told whether it may rely on what was found to be here before.
+        also: Further errors after which it is worth another try.
+
+    Raises:
+        SharedObjectGone: every time.
+    """
+    worth_another: tuple[type[PachaError], ...] = (SharedObjectGone, *also)
+    for rely in (True, False):
+        try:
+            return work(rely)
+        except worth_another:
+            if repo.overlay is not None:
+                raise
+    return work(False)
 
 
 @contextmanager

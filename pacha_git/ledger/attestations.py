@@ -38,6 +38,10 @@ class Attested:
     evaluations: list[Event] = field(default_factory=list)
     tombstones: list[Event] = field(default_factory=list)
 
+    def document(self, file: str) -> str | None:
+        """The text in place of a document of the record, by its file name; None if there is none."""
+        return {"card.md": self.card, "datasheet.md": self.datasheet}.get(file)
+
     def tags_over(self, recorded: Mapping[str, str]) -> dict[str, str]:
         """The tags of a version, from those of its record, sorted by key."""
         tags = {**recorded, **self.tags}

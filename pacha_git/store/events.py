@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Final
 
 from pacha_git.errors import Corrupt
 from pacha_git.format.event import Envelope, Event, Statement, compose, signed_part, with_signature
+from pacha_git.format.kinds import KINDS
 from pacha_git.format.record import Target
 from pacha_git.git.refs.refs import RefUpdate
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.ledger.attestations import Attestations, fold_attestations
+from pacha_git.ledger.attestations import Attestations, Attested, fold_attestations
 from pacha_git.ledger.events import Ledger, fold
 from pacha_git.ledger.notes import encode_note, parse_note
 from pacha_git.store.notes import merge_tips, read_note, read_notes, write_notes
+from pacha_git.store.records import StoredRecord
 from pacha_git.vocabulary.ids import NOTES_ROOT, notes_ref
 from pacha_git.vocabulary.kinds import Kind
 
@@ -129,3 +131,23 @@ def _united(repo: GitRepository) -> Callable[[Changes, RefUpdate, Oid | None], O
         return merge_tips(repo, changes, now, update.new)
 
     return resolve
+
+
+def newest_document(repo: GitRepository, stored: StoredRecord) -> tuple[str | None, str | None]:
+    """Find the card or datasheet that holds now.
+
+    Returns:
+        Its text, and ``attestation`` or ``record`` for where it stands; (None, None) if there is none.
+    """
+    version = stored.id
+    return document_of(stored, read_attestations(repo, version.kind, version.name).about(stored.commit))
+
+
+def document_of(stored: StoredRecord, about: Attested) -> tuple[str | None, str | None]:
+    """Find the same where what was attested of the version is at hand."""
+    file = KINDS[stored.id.kind].documents[0]
+    newest = about.document(file)
+    if newest is not None:
+        return newest, "attestation"
+    data = stored.documents.get(file)
+    return (None, None) if data is None else (data.decode("utf-8", "replace"), "record")

@@ -6,12 +6,12 @@ It knows the tree and the ref; what stands in the bytes is the schema's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import blake3
 
 from pacha_git.errors import Corrupt, NotFound
-from pacha_git.format.commits import RECORD_FILE, check_record_commit, record_commit, record_tree
+from pacha_git.format.commits import RECORD_FILE, STORED_DOCUMENT_LIMIT, check_record_commit, record_commit, record_tree
 from pacha_git.format.record import Record, Target, decode_record, encode_record
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.commits import split_commit
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 Signer = Callable[[bytes], str]
 """Makes the armored signature over the bytes of a commit."""
-
-_DOCUMENT_LIMIT: Final = 1 << 20
 
 
 class StoredRecord(NamedTuple):
@@ -109,7 +107,7 @@ def _files(repo: GitRepository, commit: Oid, tree: Oid) -> tuple[bytes, dict[str
         if entry.mode != FILE_MODE:
             raise Corrupt(f"record commit {commit} has {entry.name[:60]!r} with mode {entry.mode}")
         body = repo.read_as(entry.oid, "blob")
-        if len(body) > _DOCUMENT_LIMIT:
+        if len(body) > STORED_DOCUMENT_LIMIT:
             raise Corrupt(f"record commit {commit} has {entry.name[:60]!r} of {len(body)} bytes")
         documents[entry.name.decode("utf-8", "replace")] = body
     data = documents.pop(RECORD_FILE, None)

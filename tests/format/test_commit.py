@@ -10,7 +10,7 @@ import pytest
 from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.format import canonical
 from pacha_git.format.commits import (
-    DOCUMENT_LIMIT,
+    STORED_DOCUMENT_LIMIT,
     check_record_commit,
     payload_commit,
     record_commit,
@@ -273,7 +273,7 @@ def test_a_commit_of_other_documents_is_refused() -> None:
     for name in ("readme.md", "datasheet.md", "record.json", "../x"):
         with pytest.raises(Corrupt, match="can't lie beside"):
             check_record_commit(record_commit(one, data, CARD), data, {**CARD, name: b""})
-    big = {"card.md": b"x" * (DOCUMENT_LIMIT + 1)}
+    big = {"card.md": b"x" * (STORED_DOCUMENT_LIMIT + 1)}
     with pytest.raises(InvalidInput, match="larger than 1048576"):
         record_commit(one, data, big)
     with pytest.raises(Corrupt, match="larger than 1048576"):

@@ -20,6 +20,7 @@ from pacha_git.format.documents.problem import Problem
 Check: TypeAlias = Callable[[Any], str]
 """Says what a value must be; "" if it is that."""
 
+# What people may write: it must fit into one line of a note too (docs/format.md 11).
 DOCUMENT_LIMIT: Final = 512 << 10
 _WORDS: Final = re.compile(r"[^\W_]+")
 # Words of YAML 1.1 that turn into truth values when they stand without quotes: "no" is Norwegian, "on" is a tag.

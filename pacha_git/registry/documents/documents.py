@@ -21,7 +21,7 @@ from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import DocumentDetail, VersionInfo
 from pacha_git.store import records
-from pacha_git.store.events import read_attestations
+from pacha_git.store.events import newest_document
 from pacha_git.vocabulary.kinds import Kind
 
 _STATEMENTS: Final[dict[Kind, Callable[[str], Statement]]] = {
@@ -49,7 +49,7 @@ def read_document(context: Context, spec: str, *, kind: Kind, version: str | Non
     """
     require_document(kind)
     found, commit = resolve(context, spec, kind=kind, version=version)
-    text, source = newest_text(context, records.read(context.repo, commit))
+    text, source = newest_document(context.repo, records.read(context.repo, commit))
     key = KINDS[kind].json_document_key
     if text is None:
         return DocumentDetail(kind.value, found.name, str(found.version), key, None, None)
@@ -67,17 +67,6 @@ def read_document(context: Context, spec: str, *, kind: Kind, version: str | Non
             {"line": p.line, "column": p.column, "key": p.key, "message": p.message} for p in document.problems
         ),
     )
-
-
-def newest_text(context: Context, stored: records.StoredRecord) -> tuple[str | None, str | None]:
-    """The document that holds now, and where it comes from; (None, None) if there is none."""
-    version = stored.id
-    about = read_attestations(context.repo, version.kind, version.name).about(stored.commit)
-    newest = about.card if version.kind is Kind.MODEL else about.datasheet
-    if newest is not None:
-        return newest, "attestation"
-    data = stored.documents.get(KINDS[version.kind].documents[0])
-    return (data.decode("utf-8", "replace"), "record") if data is not None else (None, None)
 
 
 def set_document(

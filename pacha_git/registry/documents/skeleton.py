@@ -17,7 +17,7 @@ from pacha_git.format.documents.skeleton import bullets, grid, inline, write_ske
 from pacha_git.format.record import Edge
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
-from pacha_git.registry.documents.documents import newest_text, require_document
+from pacha_git.registry.documents.documents import require_document
 from pacha_git.registry.documents.features import Features, features_of
 from pacha_git.registry.documents.skeleton_of_run import circumstances, run_behind
 from pacha_git.registry.reading.view import detail
@@ -25,6 +25,7 @@ from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import Json, VersionDetail
 from pacha_git.store import records
+from pacha_git.store.events import newest_document
 from pacha_git.store.runs.commits import StoredRun
 from pacha_git.vocabulary.kinds import Kind
 
@@ -95,7 +96,7 @@ def skeleton(
 
 
 def _own_metadata(context: Context, stored: records.StoredRecord) -> dict[str, Any]:
-    text, _ = newest_text(context, stored)
+    text, _ = newest_document(context.repo, stored)
     return {} if text is None else check_document(stored.id.kind, text.encode("utf-8", "replace")).json_metadata
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pacha_git.errors import InvalidInput, NotFound, PachaError
+from pacha_git.format.documents.document import DOCUMENT_LIMIT
 from pacha_git.format.documents.frontmatter import parse_front_matter
 from pacha_git.progress import Progress
 from pacha_git.registry.versions.register import NewVersion, register
@@ -24,7 +25,6 @@ from pacha_git.vocabulary.kinds import Kind
 
 _FOLDER: Final = re.compile(r"(models|datasets|spaces)--(.+)\Z")
 _CARD: Final = "README.md"
-_CARD_LIMIT: Final = 512 << 10
 _CONFIG: Final = "config.json"
 _CONFIG_LIMIT: Final = 1 << 20
 _TAG_LENGTH: Final = 200
@@ -183,8 +183,8 @@ def _card(snapshot: HubSnapshot) -> tuple[str | None, list[str]]:
     try:
         if not path.is_file():
             return None, []
-        if path.stat().st_size > _CARD_LIMIT:
-            return None, [f"Warning: {_CARD} is over {_CARD_LIMIT >> 10} KiB: no card; it is among the files"]
+        if path.stat().st_size > DOCUMENT_LIMIT:
+            return None, [f"Warning: {_CARD} is over {DOCUMENT_LIMIT >> 10} KiB: no card; it is among the files"]
         return path.read_bytes().decode("utf-8"), []
     except (OSError, UnicodeDecodeError) as error:
         return None, [f"Warning: {_CARD} can't be the card: {error}"]

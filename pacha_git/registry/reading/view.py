@@ -21,7 +21,7 @@ from pacha_git.session.context import Context
 from pacha_git.session.resolve import address_of
 from pacha_git.session.results import Json, VersionDetail, VersionInfo
 from pacha_git.session.signing import COMMIT_NAMESPACE, EVENT_NAMESPACE
-from pacha_git.store.events import read_attestations, read_ledger
+from pacha_git.store.events import document_of, read_attestations, read_ledger
 from pacha_git.store.records import StoredRecord
 from pacha_git.trust.publickey import parse_public
 from pacha_git.vocabulary.kinds import Kind
@@ -186,11 +186,7 @@ def _document(stored: StoredRecord, attested: Attestations) -> Any:
         from pacha_git.format.documents.recipe import parse_recipe
 
         return parse_recipe(stored.documents["recipe.toml"]).json_values
-    newest = about.card if stored.id.kind is Kind.MODEL else about.datasheet
-    if newest is not None:
-        return newest
-    data = stored.documents.get(KINDS[stored.id.kind].documents[0])
-    return data.decode("utf-8", "replace") if data is not None else None
+    return document_of(stored, about)[0]
 
 
 def info_of_row(context: Context, row: Row) -> dict[str, Any]:

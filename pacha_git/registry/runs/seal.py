@@ -15,7 +15,7 @@ import blake3
 from pacha_git.errors import Conflict, InvalidInput, PachaError
 from pacha_git.format.params import encode_params
 from pacha_git.format.run import ARTIFACTS, DIFF_PATH, SERIES_PATH, STATUSES, TERMINAL, make_run
-from pacha_git.git.changes import Changes, SharedObjectGone, changing
+from pacha_git.git.changes import Changes, changing, retried
 from pacha_git.git.refs.refs import RefMoved
 from pacha_git.progress import Progress
 from pacha_git.session.context import Context
@@ -30,7 +30,6 @@ from pacha_git.store.runs.series import encode_series, summaries
 from pacha_git.vocabulary.address import Address
 
 JOURNALS: Final = "pacha/runs"
-_ATTEMPTS: Final = 3
 _ERROR_LIMIT: Final = 64 << 10
 
 
@@ -63,19 +62,17 @@ def finish(
     """
     if status not in TERMINAL:
         raise InvalidInput(f"a run can't end as {status!r}", hint="one of " + ", ".join(TERMINAL))
-    for attempt in range(_ATTEMPTS):
+
+    def attempt(use_known: bool) -> run_commits.StoredRun:
         stored = run_commits.read_run(context.repo, run_id)
         folder = journal_folder(context, run_id)
         if stored.record.is_sealed:
             _must_be(stored, status)
             shutil.rmtree(folder, ignore_errors=True)
             return stored
-        try:
-            return _seal(context, run_id, folder, status, error, progress, use_known=attempt == 0)
-        except (SharedObjectGone, RefMoved):
-            if attempt == _ATTEMPTS - 1 or context.repo.overlay is not None:
-                raise
-    raise AssertionError("unreachable")
+        return _seal(context, run_id, folder, status, error, progress, use_known=use_known)
+
+    return retried(context.repo, attempt, also=(RefMoved,))
 
 
 def _must_be(stored: run_commits.StoredRun, status: str) -> None:

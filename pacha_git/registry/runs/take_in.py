@@ -20,7 +20,7 @@ from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.format.params import encode_params, metric_name
 from pacha_git.format.record import Edge
 from pacha_git.format.run import ARTIFACTS, SERIES_PATH, make_run
-from pacha_git.git.changes import SharedObjectGone, changing
+from pacha_git.git.changes import changing, retried
 from pacha_git.git.refs.refs import RefMoved
 from pacha_git.progress import Progress
 from pacha_git.registry.runs.seal import store_files
@@ -34,7 +34,6 @@ from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.series import Series, encode_series, summaries
 from pacha_git.vocabulary.address import Address
 
-_ATTEMPTS: Final = 3
 _LAST_MS: Final = 253_402_300_799_999
 
 
@@ -169,16 +168,14 @@ def take_in(context: Context, run: Elsewhere, inputs: Sequence[Edge] = ()) -> bo
         metric_name(name)
     with tempfile.TemporaryDirectory(prefix="pacha-import-") as folder:
         files = sorted(_files(run, Path(folder)), key=lambda file: file.path.encode("utf-8"))
-        for attempt in range(_ATTEMPTS):
+
+        def attempt(use_known: bool) -> bool:
             if is_here(context, run.run_id):
                 return False
-            try:
-                _write(context, run, inputs, params, files, use_known=attempt == 0)
-                return True
-            except (SharedObjectGone, RefMoved):
-                if attempt == _ATTEMPTS - 1:
-                    raise
-    raise AssertionError("unreachable")
+            _write(context, run, inputs, params, files, use_known=use_known)
+            return True
+
+        return retried(context.repo, attempt, also=(RefMoved,))
 
 
 def _files(run: Elsewhere, folder: Path) -> Iterator[FoundFile]:

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError
 from pacha_git.format.canonical import json_number
 from pacha_git.format.kinds import KINDS
 from pacha_git.format.record import FORMAT, make_record
-from pacha_git.git.changes import Changes, SharedObjectGone, changing
+from pacha_git.git.changes import Changes, changing, retried
 from pacha_git.progress import Progress
 from pacha_git.registry.reading.inspected import KEY
 from pacha_git.registry.reading.view import common
@@ -33,9 +33,6 @@ from pacha_git.store.payload.writer import Cost, PayloadWriter
 from pacha_git.vocabulary.ids import REF_ROOT, VersionId, name_prefix
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.names import Name
-
-_DOCUMENT_LIMIT: Final = 512 << 10
-_ATTEMPTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +80,11 @@ def register(context: Context, wanted: NewVersion, progress: Progress | None = N
     inspected, notices = inspect_files(found.files)
     found = replace(found, notices=(*found.notices, *notices, *_document_notices(wanted, documents)))
     values = _values(wanted, version, acting) | ({KEY: inspected} if inspected else {})
-    for attempt in range(_ATTEMPTS):
-        try:
-            return _attempt(context, wanted, version, values, documents, found, asked, progress, use_known=attempt == 0)
-        except SharedObjectGone:
-            if attempt == _ATTEMPTS - 1 or context.repo.overlay is not None:
-                raise
-    raise AssertionError("unreachable")
+
+    def attempt(use_known: bool) -> Registered:
+        return _attempt(context, wanted, version, values, documents, found, asked, progress, use_known=use_known)
+
+    return retried(context.repo, attempt)
 
 
 def _attempt(
@@ -202,8 +197,10 @@ def read_documents(kind: Kind, path: Path | None) -> dict[str, bytes]:
         raise NotFound(f"no such file: {path}") from None
     except OSError as error:
         raise PachaError(f"can't read {path}: {error.strerror}") from None
-    if len(data) > _DOCUMENT_LIMIT:
-        raise PachaError(f"{path} is over {_DOCUMENT_LIMIT >> 10} KiB", hint="keep long text in the payload")
+    from pacha_git.format.documents.document import DOCUMENT_LIMIT  # most versions are registered without one
+
+    if len(data) > DOCUMENT_LIMIT:
+        raise PachaError(f"{path} is over {DOCUMENT_LIMIT >> 10} KiB", hint="keep long text in the payload")
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
