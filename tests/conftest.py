@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ import hypothesis
 import hypothesis.configuration
 import pytest
 
-from tests import servers
+from tests import needed, servers
 from tests.contract import reader, run_reader
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -176,6 +176,22 @@ def minilm_folder() -> Path:
     if spec is None or spec.origin is None:
         pytest.fail("no weights: make test installs them")
     return Path(spec.origin).parent / "model"
+
+
+@pytest.fixture(scope="session")
+def release_before(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command line of the release before, from its own wheel: called with its words, and ``check=False`` or not."""
+    site = needed.release_before(tmp_path_factory.mktemp("before"))
+
+    def call(*words: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "pacha_git", *words],
+            env={**os.environ, "PYTHONPATH": str(site)}, capture_output=True, text=True,
+        )  # fmt: skip
+        assert not check or done.returncode == 0, (words, done.returncode, done.stdout, done.stderr)
+        return done
+
+    return call
 
 
 @pytest.fixture(autouse=True)

@@ -24,11 +24,14 @@ from pacha_git.git.side import Side, passing
 from pacha_git.git.wire import bundles, transport
 from pacha_git.git.wire.bundles import Header
 from pacha_git.gitobjects.oid import Oid
+from pacha_git.ledger.removals import FROM_ORIGIN, LEFT
 from pacha_git.progress import Progress
+from pacha_git.session.claims import claim_warnings
 from pacha_git.session.context import Context
-from pacha_git.session.items import Item, is_item, is_removed, read_item
+from pacha_git.session.items import Item, is_item, read_item
 from pacha_git.session.results import Bundled, RefResult, Transfer
 from pacha_git.store.readme import MAIN, write_readme
+from pacha_git.store.removals import removals_at
 from pacha_git.store.settings import settings_at, write_root
 from pacha_git.store.targets import target_ref
 from pacha_git.system.process import CommandFailed
@@ -71,6 +74,9 @@ def create(
             hint=f"git pacha pull {thin[0].label}; or --payload none",
         )
     refs = _refs(context, selection)
+    gone = [event.hash for ref, tip in refs.items() for event in removals_at(context.repo, ref, tip)]
+    if gone:
+        context.removals.note(LEFT, gone)
     report = None if progress is None else partial(progress, f"write {file.name}", total=None)
     size = bundles.write(context.repo, file, refs, known=known, report=report)
     return Bundled(
@@ -112,7 +118,7 @@ def _thin(context: Context, wish: TransferRequest, selection: Selection) -> list
         for item in items
         if item.payload_commit is not None
         and selection.payloads.get(item.payload_ref) != item.payload_commit
-        and not is_removed(context.repo, item)
+        and not context.is_removed(item.version, item.commit)
     ]
 
 
@@ -126,8 +132,14 @@ def _refs(context: Context, selection: Selection) -> dict[str, Oid]:
 # Import ---------------------------------------------------------------------------------------------------------------
 
 
-def import_(context: Context, file: Path, progress: Progress | None = None) -> Transfer:
+def import_(context: Context, file: Path, progress: Progress | None = None, *, is_origin: bool = False) -> Transfer:
     """Take over what a bundle has, once all of it is found sound.
+
+    Args:
+        context: The registry.
+        file: The bundle.
+        progress: Is told how far it is.
+        is_origin: The registry is made from it now: its removals are those of an origin.
 
     Returns:
         What became of each ref; a version that is another here is in conflict, and ours stays.
@@ -155,11 +167,17 @@ def import_(context: Context, file: Path, progress: Progress | None = None) -> T
         _raise_problems(file, arrival)
         with context.deciding(f"bundle import {file.name}") as changes:
             changes.take_in(side.packs)
+            if is_origin:
+                told = [event.hash for ref, tip in fresh.items() for event in removals_at(side.repo, ref, tip)]
+                context.removals.note(FROM_ORIGIN, told)
             adopt_notes(context, changes, fresh, arrival)
             adopt_items(context, changes, fresh, arrival)
             sound.items = [item for item in sound.items if _is_ours(context, item)]
             hold_arrived(context, changes, side, sound, arrival)
-    return Transfer(tuple(arrival.results), bytes=file.stat().st_size, payloads=len(sound.items), remote=file.name)
+    return Transfer(
+        tuple(arrival.results), bytes=file.stat().st_size, payloads=len(sound.items), remote=file.name,
+        warnings=tuple(claim_warnings(context, arrival.results)),
+    )  # fmt: skip
 
 
 def adopt_registry(repo: GitRepository, file: Path) -> None:
@@ -268,7 +286,8 @@ def _item_here(context: Context, refs: Mapping[str, Oid], record: str) -> Item |
 
 def _is_ours(context: Context, item: Item) -> bool:
     """Whether our record is the one that the bytes belong to, and its bytes were not removed."""
-    return context.repo.ref(item.ref) in (item.commit, *item.chain) and not is_removed(context.repo, item)
+    ours = context.repo.ref(item.ref) in (item.commit, *item.chain)
+    return ours and not context.is_removed(item.version, item.commit)
 
 
 def _raise_problems(file: Path, arrival: Arrival) -> None:

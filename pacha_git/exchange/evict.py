@@ -16,7 +16,7 @@ from pacha_git.git.changes import changing
 from pacha_git.git.wire import transport
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
-from pacha_git.session.items import Item, is_removed, read_item
+from pacha_git.session.items import Item, read_item
 from pacha_git.session.results import Evicted
 
 
@@ -44,7 +44,7 @@ def evict(context: Context, specs: Sequence[str]) -> list[Evicted]:
         read_item(context.repo, ref, commit) for ref, commit in choose(context, TransferRequest(tuple(specs))).items()
     ]
     here = [item for item in items if context.repo.ref(item.payload_ref) is not None]
-    wanted = [item for item in here if not is_removed(context.repo, item)]
+    wanted = [item for item in here if not context.is_removed(item.version, item.commit)]
     holders = _holders(context, wanted) if wanted else {}
     dropped: list[Evicted] = []
     with changing(context.repo, "evict " + " ".join(specs)) as changes:

@@ -219,6 +219,7 @@ def adopt_notes(context: Context, changes: Changes, theirs: Mapping[str, Oid], a
         mine = context.repo.ref(ref)
         if not ref.startswith(NOTES_ROOT) or mine == tip:
             continue
+        context.removals.begin()  # what an older build has as removed is told from what comes now
         merged = tip if mine is None else merge_tips(context.repo, changes, mine, tip)
         if merged != mine:
             changes.move(ref, merged, mine)

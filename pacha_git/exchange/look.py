@@ -19,9 +19,11 @@ from pacha_git.git.wire import transport
 from pacha_git.git.wire.fetch import WantRefused
 from pacha_git.git.wire.transport import Moved
 from pacha_git.gitobjects.oid import Oid
+from pacha_git.ledger.removals import FROM_ORIGIN
 from pacha_git.progress import Progress
 from pacha_git.session.context import Context
 from pacha_git.session.items import ITEM_ROOTS, differing
+from pacha_git.store.removals import removals_at
 from pacha_git.vocabulary.ids import NOTES_ROOT, REGISTRY_REF
 
 WANTED: Final = (*ITEM_ROOTS, NOTES_ROOT)
@@ -133,9 +135,18 @@ def _take(context: Context, result: Look, fresh: Mapping[str, Oid], progress: Pr
         with changing(context.repo, f"fetch {result.remote}") as changes:
             packs = side.packs if len(sound) == len(fresh) else side.only(list(sound.values()))
             changes.take_in(packs)
+            if result.remote == remotes.DEFAULT:
+                _note_removals(context, side, sound)
             remotes.remember(context, changes, result.remote, sound)
     result.seen |= sound
     result.moved = list(sound)
+
+
+def _note_removals(context: Context, side: Side, sound: Mapping[str, Oid]) -> None:
+    """Note which removals came from the remote that a registry without keys believes."""
+    told = [event.hash for ref, tip in sound.items() for event in removals_at(side.repo, ref, tip)]
+    if told:
+        context.removals.note(FROM_ORIGIN, told)
 
 
 def _fetch(context: Context, side: Side, remote: str, fresh: Mapping[str, Oid], progress: Progress | None) -> Moved:

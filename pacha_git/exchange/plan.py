@@ -11,10 +11,13 @@ from typing import Final
 
 from pacha_git.errors import PachaError
 from pacha_git.gitobjects.oid import Oid
+from pacha_git.ledger.notes import parse_note
+from pacha_git.session.claims import claims_in_words
 from pacha_git.session.context import Context
 from pacha_git.session.items import differing, read_item
 from pacha_git.session.results import RefResult
-from pacha_git.store.events import ATTESTATIONS, read_attestations
+from pacha_git.store.events import ATTESTATIONS
+from pacha_git.store.notes import read_note
 from pacha_git.store.readme import MAIN
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.commits import RUNS_ROOT
@@ -64,6 +67,7 @@ class Plan:
         deleted: Payload refs to go, and where they stand.
         refs: Refs of versions, runs, events and settings to be there.
         conflicts: What is left out, and why.
+        held: Refs that stay here until a person decides on what they claim.
     """
 
     payloads: dict[str, Oid] = field(default_factory=dict)
@@ -71,6 +75,7 @@ class Plan:
     deleted: dict[str, Oid] = field(default_factory=dict)
     refs: dict[str, Oid] = field(default_factory=dict)
     conflicts: list[RefResult] = field(default_factory=list)
+    held: list[RefResult] = field(default_factory=list)
 
 
 _ALWAYS: Final = (ROOT_REF, REGISTRY_REF)
@@ -151,8 +156,29 @@ def _goes_forward(context: Context, ref: str, newer: Oid, older: Oid) -> bool:
 
 def _plan_notes(context: Context, selection: Selection, there: Mapping[str, Oid], made: Plan) -> None:
     for ref, tip in differing(context.repo.refs_below(NOTES_ROOT), there).items():
-        if selection.has_notes(ref):
+        if not selection.has_notes(ref):
+            continue
+        why = _claim_that_goes_along(context, ref, there.get(ref))
+        if why:
+            made.held.append(RefResult(ref, "held", why))
+        else:
             made.refs[ref] = tip
+
+
+def _claim_that_goes_along(context: Context, ref: str, there: Oid | None) -> str:
+    """The removal that somebody claims and that a remote would first learn of from us; empty if there is none."""
+    parsed = parse_notes_ref(ref)
+    if parsed is None or parsed[2] != ATTESTATIONS:
+        return ""
+    claims = context.removals.of(parsed[0], parsed[1]).claims
+    for commit, events in claims.items():
+        try:
+            known = parse_note(read_note(context.repo, there, commit))
+        except PachaError:
+            known = []  # what lies there is not sound, so it is not here
+        if any(event.line not in known for event in events):
+            return next(iter(claims_in_words(context, parsed[0], parsed[1])), "somebody claims a removal")
+    return ""
 
 
 def _removed(context: Context, selection: Selection, there: Mapping[str, Oid]) -> set[str]:
@@ -176,7 +202,7 @@ def _removed(context: Context, selection: Selection, there: Mapping[str, Oid]) -
         if name not in attested:
             continue
         if name not in gone:
-            gone[name] = set(read_attestations(context.repo, *name).removed)
+            gone[name] = set(context.removals.of(*name).removed)
         commit = context.repo.ref(version.ref)
         if commit in gone[name] and there.get(version.ref) in (None, commit):
             found.add(version.payload_ref)

@@ -29,7 +29,7 @@ from pacha_git.system.environment import expanded
 from pacha_git.trust.signers import Signers
 from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, REGISTRY_REF
 
-_DEFAULT: Final = "origin"
+DEFAULT: Final = "origin"
 _SMALL: Final = 64 << 20
 _FEW: Final = 100
 
@@ -76,8 +76,8 @@ def chosen(context: Context, name: str | None) -> str:
         if name not in known:
             raise NotFound(f"no remote {name}", hint=f"git pacha remote add {name} URL")
         return name
-    if _DEFAULT in known:
-        return _DEFAULT
+    if DEFAULT in known:
+        return DEFAULT
     if not known:
         raise NotFound("no remote is known", hint="git pacha remote add origin URL")
     if len(known) > 1:
@@ -91,7 +91,7 @@ def candidates(context: Context, name: str | None) -> list[str]:
     Raises:
         NotFound: there is none, or none of this name.
     """
-    known = sorted(transport.remotes(context.repo), key=lambda each: (each != _DEFAULT, each))
+    known = sorted(transport.remotes(context.repo), key=lambda each: (each != DEFAULT, each))
     return known if name is None and known else [chosen(context, name)]
 
 

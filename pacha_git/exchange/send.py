@@ -91,7 +91,7 @@ def send(
         if any(each.is_for_good for each in sent.refused):
             break
         if not sent.refused:
-            conflicts = {result.ref: result for result in todo.conflicts}
+            conflicts = {result.ref: result for result in (*todo.conflicts, *todo.held)}
             return Transfer(
                 tuple((sent.results | conflicts).values()), bytes=sent.wire.bytes, objects=sent.wire.objects,
                 payloads=sent.payloads, remote=remote, warnings=(plain_warning(remote),) if sent.wire.plain else (),
@@ -149,7 +149,7 @@ def _dry(context: Context, remote: str, todo: Plan, there: Mapping[str, Oid]) ->
     refs = [RefResult(ref, "would be sent") for ref in (*todo.payloads, *todo.refs)]
     refs += [RefResult(ref, "would be removed") for ref in todo.deleted]
     return Transfer(
-        (*refs, *todo.conflicts),
+        (*refs, *todo.conflicts, *todo.held),
         bytes=size_of_what_is_missing(context, todo.payloads, there),
         payloads=len(todo.payloads),
         remote=remote,

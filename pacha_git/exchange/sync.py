@@ -24,11 +24,13 @@ from pacha_git.git.repo import GitRepository
 from pacha_git.git.wire import transport
 from pacha_git.git.wire.credentials import masked
 from pacha_git.progress import Progress
+from pacha_git.session.claims import claim_warnings
 from pacha_git.session.context import Context
-from pacha_git.session.items import Item, differing, is_removed, read_item, refs_here
+from pacha_git.session.items import Item, differing, read_item, refs_here
 from pacha_git.session.results import RefResult, Transfer
 from pacha_git.store.readme import write_readme
 from pacha_git.store.records import StoredRecord
+from pacha_git.store.removals import begin_removals
 from pacha_git.store.settings import settings_at, write_root
 from pacha_git.vocabulary.ids import REGISTRY_REF
 
@@ -64,6 +66,7 @@ def pull(context: Context, remote: str | None, wish: TransferRequest, progress: 
     if seen.quiet:
         return Transfer((), remote=seen.remote, warnings=tuple(attempts.warnings))
     take_over(context, seen)
+    attempts.warnings += claim_warnings(context, seen.arrival.results)
     pulled = Pulled(wire=seen.wire)
     rest = _missing(context, wish)
     for name in (seen.remote, *attempts.others(seen.remote)):
@@ -108,7 +111,7 @@ def _pull_from(
     """Pull those of the bytes that a remote has."""
     there = seen.there if name == seen.remote else transport.list_refs(context.repo, name)
     having = [item for item in wanted if there.get(item.payload_ref) == item.payload_commit]
-    having = [item for item in having if not is_removed(context.repo, item)]
+    having = [item for item in having if not context.is_removed(item.version, item.commit)]
     pull_payloads(context, name, having, seen.arrival, pulled, progress)
 
 
@@ -124,7 +127,7 @@ def _say_missing(context: Context, seen: Look, wish: TransferRequest, rest: Sequ
     item = next((item for item in rest if item.ref in named), None)
     if item is None:
         return
-    if is_removed(context.repo, item):
+    if context.is_removed(item.version, item.commit):
         assert item.version is not None
         hint = f"git pacha {item.version.kind.noun} get {item.version.spec}"
         raise NotFound(f"the bytes of {item.label} were removed", hint=hint)
@@ -173,9 +176,10 @@ def _clone_into(
     project: Callable[[StoredRecord], dict[str, Any]],
 ) -> None:
     repo = GitRepository.create(path)
+    begin_removals(repo)
     if Path(url).is_file():
         bundle_file.adopt_registry(repo, Path(url))
-        bundle_file.import_(Context(path, project), Path(url), progress)
+        bundle_file.import_(Context(path, project), Path(url), progress, is_origin=True)
         return
     transport.add_remote(repo, "origin", remotes.located(url))
     _adopt_registry(repo, url)

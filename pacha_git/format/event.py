@@ -26,7 +26,7 @@ LINE_LIMIT: Final = 2**20
 ENVELOPE_KEYS: Final = frozenset({"id", "registry", "target", "after", "at", "by", "reason", "type", "sig"})
 
 _EVENT_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
-_HASH: Final = re.compile(r"[0-9a-f]{64}\Z")
+HASH: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +263,7 @@ def _event_of(body: dict[str, Any]) -> Event:
 
 
 def _are_hashes(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(text, str) and _HASH.match(text) for text in value)
+    return isinstance(value, list) and all(isinstance(text, str) and HASH.match(text) for text in value)
 
 
 def _text(values: Mapping[str, Any], key: str) -> str:

@@ -7,7 +7,7 @@ record is sound it refuses to know: whoever pulls checks that.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,11 @@ from typing import Final
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.session.items import is_item, is_removed, parse_item_ref, read_item, read_item_checked
+from pacha_git.ledger.removals import PUSHED
+from pacha_git.session.claims import removals_of
+from pacha_git.session.items import Item, is_item, parse_item_ref, read_item, read_item_checked
 from pacha_git.store.notes import descends, only_gains
+from pacha_git.store.removals import removals_at
 from pacha_git.store.runs.commits import RUNS_ROOT
 from pacha_git.vocabulary.ids import (
     NOTES_ROOT,
@@ -60,7 +63,7 @@ def parse_moves(lines: Iterable[bytes]) -> list[Move]:
     return moves
 
 
-def refusals(folder: Path, moves: Iterable[Move], environment: Mapping[str, str]) -> dict[str, str]:
+def refusals(folder: Path, moves: Sequence[Move], environment: Mapping[str, str]) -> dict[str, str]:
     """Which refs may not move as a push wants it, and why.
 
     Args:
@@ -78,7 +81,16 @@ def refusals(folder: Path, moves: Iterable[Move], environment: Mapping[str, str]
                 why = error.message
             if why:
                 found[move.ref] = why
+        if not found:
+            _note_removals(host, objects, moves)
     return found
+
+
+def _note_removals(host: GitRepository, objects: GitRepository, moves: Iterable[Move]) -> None:
+    """Note which removals were pushed here: without a trusted key they are believed."""
+    told = [event.hash for move in moves if move.new is not None for event in removals_at(objects, move.ref, move.new)]
+    if told:
+        removals_of(host).note(PUSHED, told)
 
 
 @contextmanager
@@ -155,11 +167,23 @@ def _payload(host: GitRepository, objects: GitRepository, move: Move) -> str:
     if record is None:
         return ""  # bytes come before the record that promises them
     item = read_item(objects, ref, record)
-    removed = is_removed(host, item)
+    removed = _is_removed(host, item)
     if move.new is None:
-        return "" if removed or move.old != item.payload_commit else "bytes go only once they were removed: rm -m"
+        return "" if removed or move.old != item.payload_commit else _not_removed(host, item)
     if removed:
         return "these bytes were removed"
     if move.new == item.payload_commit or ref.startswith(RUNS_ROOT):
         return ""
     return "these bytes are not those that the record says"
+
+
+def _is_removed(host: GitRepository, item: Item) -> bool:
+    version = item.version
+    return version is not None and item.commit in removals_of(host).of(version.kind, version.name).removed
+
+
+def _not_removed(host: GitRepository, item: Item) -> str:
+    version = item.version
+    if version is not None and removals_of(host).of(version.kind, version.name).claims.get(item.commit):
+        return "bytes go only by a removal that counts here: signed by a key that this registry trusts"
+    return "bytes go only once they were removed: rm -m"

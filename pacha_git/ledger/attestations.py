@@ -27,7 +27,9 @@ class Attested:
         datasheet: The text in place of the record's datasheet, if any.
         endorsements: Who vouched for it; all of them, each after those it knew of, as in the next two.
         evaluations: What was measured of it.
-        tombstones: Who removed its payload; empty if nobody did.
+        tombstones: Who says that its payload is removed; which of them count is for ``removals`` to say.
+        revokes: Who took a tombstone back; likewise.
+        words: The event that set each word in force, by ``WORD`` or ``tags.KEY``.
     """
 
     tags: dict[str, str | None] = field(default_factory=dict)
@@ -37,6 +39,8 @@ class Attested:
     endorsements: list[Event] = field(default_factory=list)
     evaluations: list[Event] = field(default_factory=list)
     tombstones: list[Event] = field(default_factory=list)
+    revokes: list[Event] = field(default_factory=list)
+    words: dict[str, Event] = field(default_factory=dict)
 
     def document(self, file: str) -> str | None:
         """The text in place of a document of the record, by its file name; None if there is none."""
@@ -65,11 +69,6 @@ class Attestations:
     def about(self, commit: Oid) -> Attested:
         """What is attested of a version, by its record commit; nothing is an empty value."""
         return self.of.get(commit) or Attested()
-
-    @property
-    def removed(self) -> frozenset[Oid]:
-        """The record commits whose payload was removed: it is never sent again."""
-        return frozenset(commit for commit, attested in self.of.items() if attested.tombstones)
 
 
 def fold_attestations(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name: str) -> Attestations:
@@ -101,15 +100,21 @@ def _take(attested: Attested, event: Event, claim: Claim) -> None:
     match event.type:
         case "tag":
             attested.tags[claim.register[2]] = claim.value
+            attested.words[f"tags.{claim.register[2]}"] = event
         case "describe":
             attested.description = claim.value
+            attested.words["description"] = event
         case "card":
             attested.card = claim.value
+            attested.words["card"] = event
         case "datasheet":
             attested.datasheet = claim.value
+            attested.words["datasheet"] = event
         case "endorse":
             attested.endorsements.append(event)
         case "evaluate":
             attested.evaluations.append(event)
         case "tombstone":
             attested.tombstones.append(event)
+        case "revoke":
+            attested.revokes.append(event)

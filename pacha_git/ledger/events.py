@@ -7,7 +7,7 @@ folding the union of two sides gives both sides the same. The rule is docs/forma
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -84,12 +84,22 @@ class Ledger:
         aliases: What each alias that is set names.
         tips: What the next event's ``after`` must be.
         history: Every event, each after all that it knew of; where there is a choice, by id.
+        words: The event that sets the stage of each record commit and each alias: by ``("stage", commit)`` and
+            ``("alias", alias)``.
     """
 
     stages: Mapping[Oid, Stage]
     aliases: Mapping[Alias, Oid]
     tips: tuple[str, ...]
     history: tuple[LedgerEntry, ...]
+    words: Mapping[tuple[str, ...], Event] = field(default_factory=dict)
+
+    def words_of(self, commit: Oid) -> dict[str, Event]:
+        """The events that set the stage and the aliases of a version: by ``stage`` and ``aliases.NAME``."""
+        found = {f"aliases.{alias}": self.words["alias", alias] for alias in self.aliases_of(commit)}
+        if ("stage", commit) in self.words:
+            found["stage"] = self.words["stage", commit]
+        return found
 
     def stage(self, commit: Oid) -> Stage:
         """The stage of a version, by its record commit."""
@@ -121,7 +131,8 @@ def fold(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name: str) -> Ledg
         elif winner.value is not None:
             aliases[Alias(key)] = Oid(winner.value)
     history = tuple(_entry(ruling) for ruling in registers.rulings)
-    return Ledger(MappingProxyType(stages), MappingProxyType(aliases), graph.tips, history)
+    words = {register: winner.node.event for register, winner in registers.winners.items()}
+    return Ledger(MappingProxyType(stages), MappingProxyType(aliases), graph.tips, history, MappingProxyType(words))
 
 
 def _claim(node: Node) -> Claim | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 from pacha_git.errors import InvalidInput
-from pacha_git.format.event import Event, Statement
+from pacha_git.format.event import HASH, Event, Statement
 from pacha_git.format.record import Target
 from pacha_git.vocabulary.names import Alias
 from pacha_git.vocabulary.stages import Stage
@@ -93,6 +93,11 @@ def tombstone() -> Statement:
     return Statement("tombstone", {})
 
 
+def revoke(tombstone: str) -> Statement:
+    """Take a tombstone back, by the hash of its line."""
+    return Statement("revoke", {"of": tombstone})
+
+
 def read_stage(event: Event) -> tuple[str, str]:
     """The words for the two stages of a ``stage`` event, as they stand there; empty for what is no text."""
     return event.text("from"), event.text("to")
@@ -126,11 +131,13 @@ def read_text(event: Event) -> str | None:
 
 
 def reads_as_addition(event: Event) -> bool:
-    """Whether it is an ``endorse``, ``evaluate`` or ``tombstone`` (they only add up) with the keys of its type."""
+    """Whether it is an ``endorse``, ``evaluate``, ``tombstone`` or ``revoke`` (they only add up) with its keys."""
     if event.type == "endorse":
         return isinstance(event.body.get("scope"), str)
     if event.type == "evaluate":
         return isinstance(event.body.get("data"), dict) and _are_metrics(event.body.get("metrics"))
+    if event.type == "revoke":
+        return HASH.match(event.text("of")) is not None
     return event.type == "tombstone"
 
 

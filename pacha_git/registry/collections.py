@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pacha_git.registry.reading import diff as compare
     from pacha_git.registry.reading import download as downloading
     from pacha_git.registry.runs.live import Run
-    from pacha_git.registry.versions import attest, recipes, remove, stages
+    from pacha_git.registry.versions import attest, recipes, removals, remove, stages
     from pacha_git.registry.versions import register as registering
     from pacha_git.session.results import (
         Difference,
@@ -52,6 +52,7 @@ else:
     listing = Deferred("pacha_git.registry.reading.listing")
     provenance = Deferred("pacha_git.registry.reading.provenance")
     recipes = Deferred("pacha_git.registry.versions.recipes")
+    removals = Deferred("pacha_git.registry.versions.removals")
     remove = Deferred("pacha_git.registry.versions.remove")
     skeleton = Deferred("pacha_git.registry.documents.skeleton")
     stages = Deferred("pacha_git.registry.versions.stages")
@@ -328,6 +329,10 @@ class Collection:
     ) -> VersionInfo:
         """Remove a version's bytes (``reason``), or undo its registration (``unpushed``)."""
         return remove.remove(self._context, spec, kind=self._kind, version=version, reason=reason, unpushed=unpushed)
+
+    def undo_removal(self, spec: str, *, version: str | None = None) -> VersionInfo:
+        """Take a version's removal back, with its bytes as far as they are still here."""
+        return removals.undo(self._context, spec, kind=self._kind, version=version)
 
 
 def _as_list(paths: AnyPath | Sequence[AnyPath]) -> Sequence[AnyPath]:

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from pacha_git.registry.upkeep import gc as garbage
     from pacha_git.registry.upkeep import init as begin
     from pacha_git.registry.upkeep.serve import Serving
-    from pacha_git.registry.versions import attest, recipes
+    from pacha_git.registry.versions import attest, recipes, removals
     from pacha_git.session.results import (
         Bundled,
+        Claim,
         Evicted,
         Finding,
         FsckReport,
@@ -68,6 +69,7 @@ else:
     recipes = Deferred("pacha_git.registry.versions.recipes")
     reindex = Deferred("pacha_git.registry.upkeep.reindex")
     remotes = Deferred("pacha_git.exchange.remotes")
+    removals = Deferred("pacha_git.registry.versions.removals")
     start = Deferred("pacha_git.registry.runs.start")
     running = Deferred("pacha_git.registry.run_collection")
     searching = Deferred("pacha_git.registry.reading.search")
@@ -405,6 +407,18 @@ class Registry:
     ) -> list[Verification]:
         """Hash every byte of versions anew, and check their signatures and signers."""
         return verify.verify(self._context, specs, every=all, progress=progress)
+
+    def claims(self) -> list[Claim]:
+        """The removals that others claim and that nobody decided on here."""
+        return removals.claims(self._context)
+
+    def accept_removal(self, spec: str, version: str | None = None) -> VersionInfo:
+        """Let what others claim of a version count here: its bytes go."""
+        return removals.accept(self._context, spec, version)
+
+    def refuse_removal(self, spec: str, version: str | None = None) -> VersionInfo:
+        """Set aside what others claim of a version, and say so to whoever hears of it from here."""
+        return removals.refuse(self._context, spec, version)
 
     def trust_key(self, key: str, principal: str) -> KeyInfo:
         """Trust a public key (its line, or a file): whoever signs with it is ``principal``."""

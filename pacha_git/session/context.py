@@ -15,17 +15,20 @@ from pacha_git.errors import PachaError
 from pacha_git.git.ownership import check_owner
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.weak import weakly
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.identity import Acting, acting_now
 from pacha_git.session.signing import Signing
 from pacha_git.store.events import Author
 from pacha_git.store.records import StoredRecord
 from pacha_git.store.settings import StoredSettings, read_settings
+from pacha_git.vocabulary.ids import VersionId
 
 if TYPE_CHECKING:
     from pacha_git.git.changes import Changes
     from pacha_git.store.catalogue.database import Database
     from pacha_git.store.catalogue.versions import Catalogue
     from pacha_git.store.payload.index import DedupIndex
+    from pacha_git.store.removals import RemovalList
     from pacha_git.trust.signers import Signers
 
 DECIDE_LOCK: Final = "pacha/decide.lock"
@@ -122,7 +125,24 @@ class Context:
         """The searchable projection."""
         from pacha_git.store.catalogue.versions import Catalogue
 
-        return Catalogue(self.repo, self.database, self._project)
+        return Catalogue(self.repo, self.database, self._project, self.removals)
+
+    @cached_property
+    def removals(self) -> RemovalList:
+        """Which removals count here."""
+        from pacha_git.store.removals import RemovalList
+
+        return RemovalList(self.repo, weakly(self._signers), weakly(self._removals_wanted))
+
+    def _removals_wanted(self) -> str:
+        from pacha_git.session import gitconfig
+        from pacha_git.store.removals import SETTING
+
+        return gitconfig.value_for(self.path, SETTING)
+
+    def is_removed(self, version: VersionId | None, commit: Oid) -> bool:
+        """Whether the payload of a version is removed here; that of a run (None) never is."""
+        return version is not None and commit in self.removals.of(version.kind, version.name).removed
 
     @cached_property
     def signing(self) -> Signing:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import PachaError
@@ -27,6 +28,14 @@ def value(key: str) -> str:
 def truth(key: str) -> bool:
     """Whether a key says yes, in any of Git's spellings."""
     return key in _values() and value(key).lower() in ("true", "yes", "on", "1", "")
+
+
+def value_for(repository: Path, key: str) -> str:
+    """The last value of a key as Git reads it in a repository, its own configuration too; empty if there is none."""
+    try:
+        return run(["git", f"--git-dir={repository}", "config", "--get", key]).stdout.decode("utf-8", "replace").strip()
+    except CommandFailed:
+        return ""
 
 
 def _values() -> dict[str, str]:

@@ -14,7 +14,6 @@ from pacha_git.format.record import Content, Target
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.store import records
-from pacha_git.store.events import read_attestations
 from pacha_git.store.payload.tree import payload_commit_oid
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.commits import RUNS_ROOT, StoredRun, parse_run_ref, run_payload_ref, run_ref
@@ -121,12 +120,6 @@ def _run(stored: StoredRun) -> Item:
         own=stored.target,
         version=None,
     )
-
-
-def is_removed(repo: GitRepository, item: Item) -> bool:
-    """Whether somebody removed its bytes for good."""
-    version = item.version
-    return version is not None and item.commit in read_attestations(repo, version.kind, version.name).removed
 
 
 def broken_edge(repo: GitRepository, item: Item, coming: Mapping[str, Item], here: Tips) -> str:

@@ -15,7 +15,7 @@ from pacha_git.format.kinds import KINDS
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.store import records
-from pacha_git.store.events import read_attestations, read_ledger
+from pacha_git.store.events import read_ledger
 from pacha_git.vocabulary.address import Address
 from pacha_git.vocabulary.ids import VersionId
 from pacha_git.vocabulary.kinds import VERSIONED_KINDS, Kind
@@ -127,7 +127,7 @@ def _select(context: Context, spec: Spec, selector: Selector, versions: Mapping[
 
 def without_removed(context: Context, kind: Kind, name: str, versions: Mapping[Version, Oid]) -> dict[Version, Oid]:
     """The versions whose payload was not removed."""
-    removed = read_attestations(context.repo, kind, name).removed
+    removed = context.removals.of(kind, name).removed
     return {version: commit for version, commit in versions.items() if commit not in removed}
 
 

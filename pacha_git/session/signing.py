@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +18,7 @@ from pacha_git.system.private import check_private
 if TYPE_CHECKING:
     from pacha_git.trust.keypair import KeyPair
     from pacha_git.trust.signers import Signers
+    from pacha_git.trust.verdict import SignedBy
 
 COMMIT_NAMESPACE: Final = "git"
 EVENT_NAMESPACE: Final = "pacha-event"
@@ -26,19 +26,6 @@ DEFAULT_KEY: Final = "id_ed25519"
 _SIGN_DEFAULT: Final = "pacha.sign.default"
 _SIGN_KEY: Final = "pacha.sign.key"
 _ask_passphrase: Callable[[Path], str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SignedBy:
-    """Who made a signature that is right for its bytes: the fingerprint, and the principal if the key is trusted."""
-
-    fingerprint: str
-    principal: str | None
-
-    @property
-    def shown(self) -> str:
-        """The principal, or the bare fingerprint of a key that nobody here vouches for."""
-        return self.principal or self.fingerprint
 
 
 def keys_folder() -> Path:
@@ -130,17 +117,20 @@ class Signing:
         Raises:
             VerificationFailed: it is not a signature over these bytes.
         """
-        from pacha_git.trust import sshsig
+        from pacha_git.trust import verdict
 
-        key = sshsig.verify(signature, message, namespace)
-        principal = self._signers().principal_of(key, namespace=namespace, at=at)
-        return SignedBy(key.fingerprint, principal)
+        return verdict.signed_by(self._signers(), signature, message, namespace, at)
 
-    def shown(self, signature: str | None, message: bytes, namespace: str, at: str) -> str | None:
-        """Whose good signature it is, for showing; None for no signature or a bad one (``verify`` tells which)."""
+    def who(self, signature: str | None, message: bytes, namespace: str, at: str) -> SignedBy | None:
+        """Whose good signature it is; None for no signature or a bad one (``verify`` tells which)."""
         if signature is None:
             return None
         try:
-            return self.signed_by(signature, message, namespace, at).shown
+            return self.signed_by(signature, message, namespace, at)
         except (VerificationFailed, InvalidInput):
             return None
+
+    def shown(self, signature: str | None, message: bytes, namespace: str, at: str) -> str | None:
+        """The principal whose good signature it is, else the fingerprint; None as in ``who``."""
+        by = self.who(signature, message, namespace, at)
+        return by.shown if by is not None else None

@@ -301,6 +301,7 @@ def test_history(filled: Run) -> None:
     assert filled("model", "alias", "fraud", "champion", "-v", "1.9.0").code == 0
     entries = filled("model", "history", "fraud", "--json").json
     keys = {"at", "by", "version", "type", "from", "to", "alias", "op", "reason", "overridden", "crossing", "signed_by"}
+    keys |= {"status", "said_version"}
     assert [set(entry) for entry in entries] == [keys] * 3
     assert [entry["to"] for entry in entries] == ["staging", "production", None]
     assert entries[1]["reason"] == "it is good"

@@ -44,6 +44,7 @@ DOCUMENTS = {"model": "card.md", "dataset": "datasheet.md", "recipe": "recipe.to
 WAYS = {"development": ("staging", "archived"), "staging": ("development", "production", "archived")}
 WAYS |= {"production": ("staging", "archived"), "archived": ("development",)}
 FIELDS: dict[str, Any] = {"stage": {"from": str, "to": str}, "alias": {"name": ALIAS, "op": "set|unset"}}
+FIELDS |= {"revoke": {"of": HEX}}
 
 
 def shaped(value: Any, **wanted: Any) -> None:
@@ -93,8 +94,8 @@ def content_of(files: list[Any]) -> dict[str, Any]:
     return what | {"size": sum(line["size"] for line in files)}
 
 
-def fold(nodes: dict[str, Any], kind: str, name: str, problems: list[str]) -> dict[tuple[str, ...], Any]:
-    """The event that sets each register (sections 10, 11); what is void or illegal is a problem."""
+def fold(nodes: dict[str, Any], kind: str, name: str, remarks: list[str]) -> dict[tuple[str, ...], Any]:
+    """The event that sets each register (sections 10, 11); what is void or illegal is worth a remark."""
     past: dict[str, dict[tuple[str, ...], tuple[int, str, str]]] = {}
     parents = {key: {*event["after"]} & {*nodes} for key, (_, event, _) in nodes.items()}
     for key in [*TopologicalSorter(parents).static_order(), "all"]:
@@ -111,7 +112,7 @@ def fold(nodes: dict[str, Any], kind: str, name: str, problems: list[str]) -> di
             assert where[0] != "stage" or (event["from"] == now and event["to"] in WAYS[now]), f"illegal in {now}"
             best[where] = (depth + 1, id, key)
         except Exception as error:
-            problems += [f"void or illegal event {id}: {error}"] * (key != "all")
+            remarks += [f"void or illegal event {id}: {error}"] * (key != "all")
     return {where: nodes[key][1] for where, (_, _, key) in past["all"].items()}
 
 
@@ -122,7 +123,8 @@ class Reader:
         self.git = ["git", "--no-replace-objects", f"--git-dir={path}"]
         self.batch: Any = Popen([*self.git, "cat-file", "--batch"], stdin=PIPE, stdout=PIPE)
         self.records: dict[tuple[str, ...], tuple[str, Any, str]] = {}
-        self.payloads, self.hashed, self.problems = list[str](), set[str](), list[str]()
+        self.payloads, self.hashed, self.removed = list[str](), set[str](), set[str]()
+        self.problems, self.remarks = list[str](), list[str]()
         self.lines, self.folded = Counter(events=0, attestations=0), defaultdict[str, dict[str, str]](dict)
 
     def read(self, oid: str, wanted: str) -> bytes:
@@ -144,15 +146,16 @@ class Reader:
             found |= self.tree(raw.hex(), path + "/", stop) if mode == b"40000" and path not in stop else {}
         return found
 
-    def files(self, commit: str, needed: str, allowed: str) -> dict[str, bytes]:
-        """The blobs of a commit's tree, which has the one, may have the other, and nothing else."""
+    def files(self, commit: str, needed: str, allowed: str = "") -> dict[str, bytes]:
+        """The blobs of a commit's tree, which has the one; if another is allowed, nothing but these two."""
         entries = self.tree(self.read(commit, "commit")[5:45].decode())
-        assert {needed} <= {*entries} <= {needed, allowed}, f"its tree has {[*entries]}"
-        assert {mode for mode, _ in entries.values()} == {"100644"}, "an entry of its tree is not 100644"
+        assert {needed} <= {*entries} and (not allowed or {*entries} <= {needed, allowed}), f"its tree has {[*entries]}"
+        assert not allowed or {mode for mode, _ in entries.values()} == {"100644"}, "an entry of its tree is not 100644"
+        entries = {name: entry for name, entry in entries.items() if entry[0] == "100644"}
         return {name: self.read(oid, "blob") for name, (_, oid) in entries.items()}
 
     def settings(self, oid: str) -> None:
-        settings = tomllib.loads(self.files(oid, "registry.toml", "allowed_signers")["registry.toml"].decode())
+        settings = tomllib.loads(self.files(oid, "registry.toml")["registry.toml"].decode())
         assert settings["format"] == 1 and re.fullmatch(UUID, settings["registry"]), "another format, or no id"
 
     def record(self, oid: str, *id: str) -> None:
@@ -253,10 +256,17 @@ class Reader:
                     nodes.setdefault(blake3(line).hexdigest(), (line[:36].decode(), event, set()))[2].add(commit)
                     shaped(event, registry=UUID, at=TIME, by=IDENTITY, reason=str)
                     told = (kind, name, event["target"]["version"]), event["target"]["record"]
-                    assert known.get(commit, told) == told, "its target has another version or record"
+                    other = f"{path} {line[:36]!r}: its target has another version or record"
+                    self.remarks += [other] * (known.get(commit, told) != told)
                 except Exception as error:
                     self.problems.append(f"{path} {line[:36]!r}: {error!r}")
-        for (what, of), event in fold(nodes, kind, name, self.problems).items():
+        spelled = Counter(path.replace("/", "") for path in tree if tree[path][0] != "40000")
+        self.remarks += [f"{commit}: spelled {count} times" for commit, count in spelled.items() if count > 1]
+        back = {event.get("of") for _, event, _ in nodes.values() if event.get("type") == "revoke"}
+        for key, (_, event, _) in nodes.items():
+            if event.get("type") == "tombstone" and key not in back:  # as far as the lines alone can say
+                self.removed.add(SPEC.format(kind, name, event["target"]["version"]))
+        for (what, of), event in fold(nodes, kind, name, self.remarks).items():
             spec = SPEC.format(kind, name, of if what == "alias" else event["target"]["version"])
             value = event["to"] if what == "stage" else event["target"]["version"] * (event.get("op") != "unset")
             self.folded[f"{which} {what}"][spec] = value
@@ -277,7 +287,7 @@ class Reader:
         twice += Counter(SPEC.format(*id).partition("+")[0] for id in self.records)
         self.problems += [f"{one}: stands twice, but for case or build" for one in twice if twice[one] > 1]
         content = {SPEC.format(*id): record["content"] for id, (_, record, _) in self.records.items()}
-        removed = sorted(self.folded["attestations tombstone"])
+        removed = sorted(self.removed)
         return {
             "versions": sorted(content),
             "payloads": sorted(self.payloads),
@@ -286,12 +296,13 @@ class Reader:
             **self.lines,
             "stages": dict.fromkeys(content, "development") | self.folded["events stage"],
             "aliases": {alias: version for alias, version in self.folded["events alias"].items() if version},
+            "remarks": self.remarks,
             "problems": self.problems,
         }
 
 
 def check(path: str) -> dict[str, Any]:
-    """What a registry holds, and every problem that it has with Format 1."""
+    """What a registry holds, what is worth a remark (section 17, 7), and every problem that it has with Format 1."""
     reader = Reader(path)
     with reader.batch:
         return reader.check()

@@ -18,7 +18,7 @@ def test_nothing_is_attested() -> None:
     about = found.about(commit(1))
     assert (about.tags, about.description, about.card, about.datasheet) == ({}, None, None, None)
     assert (about.endorsements, about.evaluations, about.tombstones) == ([], [], [])
-    assert (found.tips, found.void, found.removed) == ((), (), frozenset())
+    assert (found.tips, found.void, about.tombstones, about.revokes) == ((), (), [], [])
 
 
 def test_tags_stand_over_those_of_the_record() -> None:
@@ -70,7 +70,7 @@ def test_endorsements_evaluations_and_tombstones_add_up() -> None:
     assert about.evaluations == said[2:3]
     assert [one.reason for one in about.tombstones] == ["personal data", ""]
     assert about.evaluations[0].fields["metrics"] == {"acc": 0.5, "loss": "NaN"}
-    assert found.removed == {commit(1)}
+    assert [at for at, about in found.of.items() if about.tombstones] == [commit(1)]
 
 
 def test_what_adds_up_is_never_overridden() -> None:
@@ -109,7 +109,7 @@ def test_void(statement: Statement) -> None:
 def test_void_if_it_speaks_of_another_name() -> None:
     wrong = altered(event(tombstone(), 1), target=target(1, name="other").model_dump())
     assert attested(wrong).void == ((commit(1), wrong),)
-    assert attested(wrong).removed == frozenset()
+    assert attested(wrong).of == {}
 
 
 def test_the_longest_card() -> None:

@@ -19,7 +19,8 @@ from tests.ledger.samples import move
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "events"
 CASES = sorted(path.parent.name for path in GOLDEN.glob("*/expected.json"))
-EVENTS = [case for case in CASES if case != "attestations"]
+ATTESTATIONS = ["attestations", "revoke"]
+EVENTS = [case for case in CASES if case not in ATTESTATIONS]
 
 
 def load(case: str) -> tuple[dict[Oid, list[bytes]], dict[str, Any]]:
@@ -28,7 +29,7 @@ def load(case: str) -> tuple[dict[Oid, list[bytes]], dict[str, Any]]:
 
 
 def test_the_cases_are_there() -> None:
-    assert len(CASES) == 11
+    assert len(CASES) == 12
 
 
 @pytest.mark.parametrize("case", EVENTS)
@@ -59,18 +60,21 @@ def test_the_reference_says_the_same(case: str) -> None:
     assert {entry["line"] for entry in expected["history"] if entry["crossing"]} == reference.crossing()
 
 
-def test_attestations() -> None:
-    notes, expected = load("attestations")
+@pytest.mark.parametrize("case", ATTESTATIONS)
+def test_attestations(case: str) -> None:
+    notes, expected = load(case)
     parsed = parse_notes_ref(expected["ref"])
     assert parsed is not None
     found = fold_attestations(notes, kind=parsed[0], name=parsed[1])
     assert expected["tips"] == list(found.tips)
     assert expected["void"] == [{"commit": of, "line": event.hash} for of, event in found.void]
-    assert expected["of"] == {of: _as_json(attested) for of, attested in found.of.items()}
+    assert {of: {"revokes": [], **about} for of, about in expected["of"].items()} == {
+        of: _as_json(attested) for of, attested in found.of.items()
+    }
 
 
 def _as_json(attested: Attested) -> dict[str, Any]:
-    additions = ("endorsements", "evaluations", "tombstones")
+    additions = ("endorsements", "evaluations", "tombstones", "revokes")
     texts = {key: getattr(attested, key) for key in ("tags", "description", "card", "datasheet")}
     return {**texts, **{key: [event.hash for event in getattr(attested, key)] for key in additions}}
 

@@ -42,6 +42,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
     },
     "Trust": {
         "key": "nouns.key:app",
+        "removal": "nouns.removal:app",
         "sign": "verbs.sign:sign",
         "verify": "verbs.sign:verify",
     },

@@ -32,7 +32,9 @@ def _noun(kind: str) -> str:
 
 def versions(found: Sequence[VersionInfo]) -> str:
     """The table of ``list``."""
-    headings = ("NAME", "VERSION", "STAGE", "ALIASES", "VERSIONS", "SIZE", "PAYLOAD", "REGISTERED", "DESCRIPTION")
+    headings = (
+        "NAME", "VERSION", "STAGE", "ALIASES", "VERSIONS", "SIZE", "PAYLOAD", "REGISTERED", "DESCRIPTION", "REMOVED",
+    )  # fmt: skip
     return table(headings, [_row(info) for info in found], right=("VERSIONS", "SIZE"))
 
 
@@ -42,19 +44,23 @@ def _row(info: VersionInfo) -> Sequence[object]:
     first_line = info.description.split("\n", 1)[0]
     return (
         info.name, info.version, info.stage, ", ".join(info.aliases), many, size(info.size), elsewhere,
-        info.created_at[:10], first_line,
+        info.created_at[:10], first_line, _by_whom(info.removed) if info.payload == "removed" else None,
     )  # fmt: skip
 
 
 def detail(info: VersionDetail) -> str:
     """The sheet of ``get``."""
-    parts = [_headline(info), clean(info.description), sheet(_facts(info), indent="  ")]
+    said = f"Description ({_said_by(info.words.get('description'))})"
+    description = said + "\n" + _quoted(clean(info.description)) if info.description else ""
+    parts = [_headline(info), description, sheet(_facts(info), indent="  ")]
     if info.files:
         parts.append(strong("Files") + "\n" + _indented(_files(info.files)))
     if info.formats:
         parts.append(strong("What the files say") + "\n" + _indented(_formats(info.formats)))
     if info.document:
-        parts.append(strong(info.document_key.capitalize()) + "\n" + _indented(_document(info.document)))
+        word = info.words.get(info.document_key)
+        heading = info.document_key.capitalize() + (f" ({_said_by(word)})" if word is not None else "")
+        parts.append(strong(heading) + "\n" + _quoted(_document(info.document)))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -62,15 +68,34 @@ def _headline(info: VersionInfo) -> str:
     return " · ".join([strong(spec_of(info)), info.stage, *(f"@{alias}" for alias in info.aliases)])
 
 
-def _facts(info: VersionInfo) -> list[tuple[str, object]]:
+def _by_whom(removal: Mapping[str, Any] | None) -> str | None:
+    """Who removed a version, why, and whether that is signed."""
+    if removal is None:
+        return None
+    signed = f"signed by {removal['signed_by']}" if removal["signed_by"] else "unsigned"
+    return one_line(f"by {removal['by']} ({signed}) on {removal['at'][:10]}: {removal['reason'] or 'no reason given'}")
+
+
+def _said_by(word: Mapping[str, Any] | None) -> str:
+    """Who said a word of a version, and whether that is signed."""
+    if word is None:
+        return ""
+    return f"signed by {word['signed_by']}" if word["signed_by"] else f"unsigned, by {word['by']}"
+
+
+def _facts(info: VersionDetail) -> list[tuple[str, object]]:
     where = _ELSEWHERE.get(info.payload, "")
     amount = f"{size(info.size)} in {counted(info.file_count, 'file')}"
     return [
         ("Address", info.address),
         ("Size", f"{amount}, {where}" if where else amount),
-        ("Purpose", info.purpose),
+        ("Removed", _by_whom(info.removed)),
+        ("Claimed removed", "\n".join(f"{_by_whom(claim)}; it does not count here" for claim in info.claims)),
+        ("Purpose", "\n".join(f"│ {line}" for line in clean(info.purpose or "").split("\n")) if info.purpose else ""),
         ("Metrics", _listed(info.metrics)),
-        ("Tags", _listed(info.tags)),
+        ("Tags", "\n".join(_tag(info, key) for key in info.tags)),
+        ("Stage", _word(info, "stage", info.stage)),
+        ("Aliases", "\n".join(_word(info, f"aliases.{alias}", f"@{alias}") for alias in info.aliases)),
         ("Lineage", "\n".join(_edge(edge) for edge in info.lineage)),
         ("Registered", f"{instant(info.created_at)} by {info.created_by}"),
         ("Signed by", info.signed_by or "nobody"),
@@ -78,14 +103,24 @@ def _facts(info: VersionInfo) -> list[tuple[str, object]]:
     ]
 
 
+def _tag(info: VersionDetail, key: str) -> str:
+    return _word(info, f"tags.{key}", f"{key}={info.tags[key]}")
+
+
+def _word(info: VersionDetail, word: str, shown: str) -> str:
+    """A word of a version with who said it; nothing where nobody ever did."""
+    said = info.words.get(word)
+    return one_line(f"{shown} ({_said_by(said)})") if said is not None else ""
+
+
 def _edge(edge: Mapping[str, Any]) -> str:
     version = f"@{edge['version']}" if edge["version"] else ""
     params = "".join(f", {key}={value}" for key, value in edge["params"].items())
-    return f"{edge['relation']} {_noun(edge['kind'])}:{edge['name']}{version}{params}"
+    return one_line(f"{edge['relation']} {_noun(edge['kind'])}:{edge['name']}{version}{params}")
 
 
 def _listed(values: Mapping[str, Any] | None) -> str:
-    return "\n".join(f"{key}={value}" for key, value in (values or {}).items())
+    return "\n".join(one_line(f"{key}={value}") for key, value in (values or {}).items())
 
 
 def _files(files: Sequence[Mapping[str, Any]]) -> str:
@@ -162,6 +197,11 @@ def _indented(text: str) -> str:
     return "\n".join(f"  {line}" if line else "" for line in text.split("\n"))
 
 
+def _quoted(text: str) -> str:
+    """Somebody's own text, each line behind a bar, so that none of it can pass for a line of ours."""
+    return "\n".join(f"  │ {line}".rstrip() for line in text.split("\n"))
+
+
 def history(entries: Sequence[HistoryEntry]) -> str:
     """The table of ``history``."""
     headings = ("WHEN", "VERSION", "WHAT", "BY", "SIGNED BY", "NOTE", "REASON")
@@ -169,9 +209,21 @@ def history(entries: Sequence[HistoryEntry]) -> str:
 
 
 def _move(entry: HistoryEntry) -> Sequence[object]:
-    what = f"@{entry.alias} {entry.op}" if entry.type == "alias" else f"{entry.from_} → {entry.to}"
-    marks = [word for word, holds in (("overridden", entry.overridden), ("crossing", entry.crossing)) if holds]
-    return instant(entry.at), entry.version, what, entry.by, entry.signed_by, ", ".join(marks), entry.reason
+    crossing = "crossing" if entry.crossing else ""
+    said = f"calls it {entry.said_version or 'nothing'}" if entry.said_version is not None else ""
+    marks = [entry.status if entry.status != "effective" else "", crossing, said]
+    signed = entry.signed_by or "unsigned"
+    return (
+        instant(entry.at), entry.version, _what(entry), entry.by, signed, ", ".join(filter(None, marks)), entry.reason,
+    )  # fmt: skip
+
+
+def _what(entry: HistoryEntry) -> str:
+    if entry.type == "alias":
+        return f"@{entry.alias} {entry.op}"
+    if entry.type == "stage":
+        return f"{entry.from_} → {entry.to}"
+    return {"tombstone": "removed", "revoke": "removal taken back"}.get(entry.type, entry.type)
 
 
 def difference(found: Difference) -> str:

@@ -105,16 +105,34 @@ def remove(
     unpushed: Annotated[
         bool, typer.Option("--unpushed", help="As if never registered; only while no remote has it.")
     ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take a removal back, with the bytes as far as they are still here.")
+    ] = False,
 ) -> None:
     """Remove the bytes of a version.
 
-    Its record stays, with who removed it and why; its name and version are never used again.
+    Its record stays, with who removed it and why; its name and version are never used again. --undo takes that back.
     """
+    if undo:
+        if unpushed or reason:
+            raise InvalidInput("--undo takes no reason, and not --unpushed", hint="rm --undo SPEC")
+        _undo(ctx, spec, version)
+        return
     if not unpushed and not (reason or "").strip():
         raise InvalidInput("rm wants a reason", hint="-m REASON; or --unpushed, for what no remote has yet")
     info = collection(ctx).remove(spec, version=version, reason=reason, unpushed=unpushed)
     done = f"{spec_of(info)} is gone, as if never registered." if unpushed else f"Removed the bytes of {spec_of(info)}."
     output.tell(ctx, info.to_json(), done + " `git pacha gc` frees their space.")
+
+
+def _undo(ctx: typer.Context, spec: str, version: str | None) -> None:
+    info = collection(ctx).undo_removal(spec, version=version)
+    where = (
+        "Its bytes are here."
+        if info.payload == "here"
+        else "Its bytes are not here: pull them, or register them again."
+    )
+    output.tell(ctx, info.to_json(), f"The removal of {spec_of(info)} is taken back. {where}")
 
 
 def add_changing(app: typer.Typer) -> None:

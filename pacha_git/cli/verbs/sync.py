@@ -144,6 +144,12 @@ def report_transfer(ctx: typer.Context, done: Transfer, verb: str) -> None:
         )
     if refused:
         raise PachaError(f"{other} refused {ref_in_words(refused[0])}" + _and_more(refused))
+    held = [ref for ref in done.refs if ref.result == "held"]
+    if held:
+        raise PachaError(
+            f"{ref_in_words(held[0].ref)} stay here: {output.one_line(held[0].detail)}" + _and_more(held),
+            hint="git pacha removal list; then git pacha removal accept SPEC, or removal refuse SPEC. The rest went",
+        )
 
 
 def _how_to_go_on(ref: str) -> str:

@@ -16,7 +16,6 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.store import records
-from pacha_git.store.events import read_attestations
 from pacha_git.store.payload.reader import Payload, PayloadFile
 from pacha_git.vocabulary.ids import VersionId
 from pacha_git.vocabulary.kinds import Kind
@@ -40,7 +39,7 @@ def payload_of(context: Context, stored: records.StoredRecord) -> Payload:
 
 
 def _not_here(context: Context, version: VersionId, commit: Oid) -> PachaError:
-    removed = read_attestations(context.repo, version.kind, version.name).about(commit).tombstones
+    removed = context.removals.of(version.kind, version.name).counting.get(commit)
     if removed:
         last = removed[-1]
         return NotFound(

@@ -16,7 +16,10 @@ from pacha_git.format.record import Edge
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.attestations import Attestations
 from pacha_git.ledger.events import Ledger
+from pacha_git.ledger.removals import Removals
+from pacha_git.ledger.statements import RECORD_SCOPE
 from pacha_git.registry.reading.inspected import formats_of
+from pacha_git.session.claims import removal_of
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import address_of
 from pacha_git.session.results import Json, VersionDetail, VersionInfo
@@ -89,12 +92,15 @@ def detail(context: Context, stored: StoredRecord) -> VersionDetail:
         formats=formats_of(stored.record),
         document_key=KINDS[version.kind].json_document_key,
         document=_document(stored, attested),
+        words=words(context, stored, ledger, attested),
+        claims=_claims(context, stored, attested),
     )
 
 
 def common(context: Context, stored: StoredRecord, ledger: Ledger, attested: Attestations) -> dict[str, Any]:
     """The fields of a ``VersionInfo``."""
     record, about = stored.record, attested.about(stored.commit)
+    gone = _removed(context, stored, attested)
     return {
         **_registered(stored),
         "stage": ledger.stage(stored.commit).value,
@@ -102,8 +108,50 @@ def common(context: Context, stored: StoredRecord, ledger: Ledger, attested: Att
         "description": record.description if about.description is None else about.description,
         "tags": about.tags_over(record.tags),
         "signed_by": signed_by(context, stored, about.endorsements),
-        "payload": payload_state(context, stored, removed=bool(about.tombstones)),
+        "payload": payload_state(context, stored, removed=gone is not None),
+        "removed": gone,
     }
+
+
+def _removals(context: Context, stored: StoredRecord, attested: Attestations) -> Removals:
+    return context.removals.of(stored.id.kind, stored.id.name, attested)
+
+
+def _removed(context: Context, stored: StoredRecord, attested: Attestations) -> Json | None:
+    """The removal that holds, if one does."""
+    if not attested.about(stored.commit).tombstones:
+        return None
+    removals = _removals(context, stored, attested)
+    counting = removals.counting.get(stored.commit)
+    return removal_of(removals, counting[-1]).to_json() if counting else None
+
+
+def _claims(context: Context, stored: StoredRecord, attested: Attestations) -> tuple[Json, ...]:
+    """The removals that are only claimed."""
+    removals = _removals(context, stored, attested)
+    return tuple(removal_of(removals, event).to_json() for event in removals.claims.get(stored.commit, ()))
+
+
+def words(context: Context, stored: StoredRecord, ledger: Ledger, attested: Attestations) -> dict[str, Json]:
+    """Of each word that is in force who said it, and whose good signature it bears.
+
+    ``description``, ``card`` or ``datasheet``, ``tags.KEY`` and, where it was ever moved, ``stage``; ``aliases.NAME``.
+    """
+    record = stored.record
+    own = context.signing.shown(stored.signature, stored.unsigned, COMMIT_NAMESPACE, record.created_at)
+    registered = {"by": record.created_by, "signed_by": own}
+    found = {"description": registered} | {f"tags.{key}": registered for key in sorted(record.tags)}
+    for document in KINDS[stored.id.kind].documents:
+        if document in stored.documents:
+            found[document.rpartition(".")[0]] = registered
+    said = {**attested.about(stored.commit).words, **ledger.words_of(stored.commit)}
+    for word, event in sorted(said.items()):
+        if word.startswith("tags.") and event.body.get("value") is None:
+            found.pop(word, None)
+            continue
+        signer = context.signing.shown(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at)
+        found[word] = {"by": event.by, "signed_by": signer}
+    return found
 
 
 def _registered(stored: StoredRecord) -> dict[str, Any]:
@@ -152,15 +200,25 @@ def payload_state(context: Context, stored: StoredRecord, *, removed: bool) -> s
 
 
 def signed_by(context: Context, stored: StoredRecord, endorsements: Sequence[Event]) -> str | None:
-    """Who signed the record, else the newest endorsement: a principal, or the fingerprint of a key nobody trusts."""
-    own = context.signing.shown(stored.signature, stored.unsigned, COMMIT_NAMESPACE, stored.record.created_at)
-    if own is not None:
-        return own
+    """Who signed the record or vouches for it: a trusted signer if there is one, else the fingerprint of a key.
+
+    The record's own signature comes first, then the newest endorsement; one of another record, version or scope counts
+    for nothing.
+    """
+    signed = context.signing.who(stored.signature, stored.unsigned, COMMIT_NAMESPACE, stored.record.created_at)
+    found = [signed] if signed is not None else []
     for event in reversed(endorsements):
-        shown = context.signing.shown(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at)
-        if shown is not None:
-            return shown
-    return None
+        if endorses(event, stored):
+            by = context.signing.who(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at)
+            found += [by] if by is not None else []
+    trusted = next((each.principal for each in found if each.principal is not None), None)
+    return trusted or (found[0].fingerprint if found else None)
+
+
+def endorses(event: Event, stored: StoredRecord) -> bool:
+    """Whether an endorsement is of this very record, of this version, and of all of it."""
+    target = stored.target
+    return (event.record, event.version, event.text("scope")) == (target.record, target.version, RECORD_SCOPE)
 
 
 def files_of(context: Context, stored: StoredRecord) -> list[Json]:
@@ -201,6 +259,7 @@ def info_of_row(context: Context, row: Row) -> dict[str, Any]:
         "lineage": tuple(value["lineage"]),
         "signed_by": row_signer(context, row.signers),
         "payload": row.payload,
+        "removed": row.fold.removals.get(row.commit),
     }
 
 
@@ -231,9 +290,12 @@ class RowSource:
 
 
 def row_signer(context: Context, signers: Sequence[SignerNote]) -> str | None:
-    """Whose good signature the catalogue has for a version: the record's, else the newest endorsement's."""
-    if not signers:
-        return None
-    key, namespace, at = signers[0]
-    public = parse_public(key)
-    return context.settings.signers.principal_of(public, namespace=namespace, at=at) or public.fingerprint
+    """Whose good signature the catalogue has for a version, as in ``signed_by``."""
+    fingerprints: list[str] = []
+    for key, namespace, at in signers:
+        public = parse_public(key)
+        principal = context.settings.signers.principal_of(public, namespace=namespace, at=at)
+        if principal is not None:
+            return principal
+        fingerprints.append(public.fingerprint)
+    return fingerprints[0] if fingerprints else None

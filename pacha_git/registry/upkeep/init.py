@@ -20,6 +20,7 @@ from pacha_git.store.catalogue.database import Database
 from pacha_git.store.payload.index import DedupIndex
 from pacha_git.store.payload.soundness import Soundness
 from pacha_git.store.readme import write_readme
+from pacha_git.store.removals import begin_removals
 from pacha_git.store.settings import read_settings, write_root, write_settings
 from pacha_git.system.disk import sync_file_system
 from pacha_git.vocabulary.ids import REGISTRY_REF
@@ -61,6 +62,7 @@ def init(path: Path, *, shared: bool) -> bool:
             message="init\n",
         )
         write_readme(repo, changes)
+    begin_removals(repo)
     sync_file_system(path)  # the folder itself, and what `git init` put into it without an fsync
     return True
 

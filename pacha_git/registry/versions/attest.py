@@ -6,17 +6,23 @@ It knows what each means; how statements lie in Git is the store's.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pacha_git.errors import InvalidInput
-from pacha_git.format.event import Statement
+from pacha_git.format.event import Event, Statement
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger import statements
 from pacha_git.registry.reading.view import info
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import VersionInfo
 from pacha_git.store import records
-from pacha_git.store.events import ATTESTATIONS, append, read_attestations
+from pacha_git.store.events import ATTESTATIONS, Author, append, read_attestations
+from pacha_git.vocabulary.ids import VersionId
 from pacha_git.vocabulary.kinds import Kind
+
+if TYPE_CHECKING:
+    from pacha_git.git.changes import Changes
 
 
 def tag(context: Context, spec: str, changes: Sequence[str], *, kind: Kind, version: str | None = None) -> VersionInfo:
@@ -76,8 +82,21 @@ def attest(
     author = context.author(signed)
     with context.deciding(f"attest {spec}") as changes:
         found, commit = resolve(context, spec, kind=kind, version=version, exact=exact)
-        stored = records.read(context.repo, commit)
-        tips = read_attestations(context.repo, found.kind, found.name).tips
-        pairs = [(stored.target, statement) for statement in said]
-        append(context.repo, changes, ATTESTATIONS, pairs, tips, author, reason)
-    return info(context, stored)
+        say(context, changes, found, commit, said, author, reason)
+    return info(context, records.read(context.repo, commit))
+
+
+def say(
+    context: Context,
+    changes: Changes,
+    version: VersionId,
+    commit: Oid,
+    said: Sequence[Statement],
+    author: Author,
+    reason: str | None = None,
+) -> list[Event]:
+    """Add attestations to a version that was found, each after the one before."""
+    target = records.read(context.repo, commit).target
+    tips = read_attestations(context.repo, version.kind, version.name).tips
+    pairs = [(target, statement) for statement in said]
+    return append(context.repo, changes, ATTESTATIONS, pairs, tips, author, reason)

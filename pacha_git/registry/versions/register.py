@@ -71,6 +71,8 @@ def register(context: Context, wanted: NewVersion, progress: Progress | None = N
         PachaError: a file can't be read, the disk is full, Git knows no identity.
     """
     version = VersionId.parse(wanted.kind, wanted.name, wanted.version)
+    if _lacks_bytes(context, version):
+        return _bring_back(context, wanted, version, progress)
     check_free(context, version)
     acting = acting_now()
     documents = read_documents(wanted.kind, wanted.document)
@@ -85,6 +87,35 @@ def register(context: Context, wanted: NewVersion, progress: Progress | None = N
         return _attempt(context, wanted, version, values, documents, found, asked, progress, use_known=use_known)
 
     return retried(context.repo, attempt)
+
+
+def _lacks_bytes(context: Context, version: VersionId) -> bool:
+    """Whether a version is here and its bytes are not, though nobody removed them."""
+    commit = context.repo.ref(version.ref)
+    there = commit is not None and context.repo.ref(version.payload_ref) is None
+    return there and commit is not None and not context.is_removed(version, commit)
+
+
+def _bring_back(context: Context, wanted: NewVersion, version: VersionId, progress: Progress | None) -> Registered:
+    """Give a version that is here its bytes again, if these files are the ones that it was registered with.
+
+    Raises:
+        Conflict: they are others.
+    """
+    stored = records.read_version(context.repo, version)
+    found = sources.find(wanted.paths, exclude=wanted.exclude, follow_symlinks=wanted.follow_symlinks)
+    result: Registered | None = None
+    with suppress(_TakenBack), changing(context.repo, f"bring back {version}") as changes:
+        written = PayloadWriter(context.repo, changes, context.index, use_known=False).write(found.files, progress)
+        if stored.record.content is None or written.content.tree != stored.record.content.tree:
+            raise taken(version)
+        changes.move(version.payload_ref, written.commit, None)
+        notices = (*found.notices, "it was registered already: its bytes are here again, all else is as it was")
+        result = registered(context, stored, written.cost, notices, dry_run=wanted.dry_run)
+        if wanted.dry_run:
+            raise _TakenBack
+    assert result is not None
+    return result
 
 
 def _attempt(
@@ -229,12 +260,8 @@ def check_free(context: Context, version: VersionId) -> None:
     Raises:
         Conflict: it exists, one that differs only in ``+build`` does, or another name differs only in case.
     """
-    taken = context.repo.ref(version.ref)
-    if taken is not None:
-        raise Conflict(
-            f"{version.kind.noun} {version.name} {version.version} exists already",
-            hint=f"give it another version; git pacha {version.kind.noun} get {version.spec} shows what is there",
-        )
+    if context.repo.ref(version.ref) is not None:
+        raise taken(version)
     same = _same_but_for_build_or_case(context, version)
     if same:
         raise Conflict(
@@ -244,6 +271,14 @@ def check_free(context: Context, version: VersionId) -> None:
     other = _other_case(context, version.kind, version.name)
     if other:
         raise Conflict(f"there is {other} already, which differs from {version.name} only in case", hint=f"use {other}")
+
+
+def taken(version: VersionId) -> Conflict:
+    """What to say of a version that exists."""
+    return Conflict(
+        f"{version.kind.noun} {version.name} {version.version} exists already",
+        hint=f"give it another version; git pacha {version.kind.noun} get {version.spec} shows what is there",
+    )
 
 
 def _same_but_for_build_or_case(context: Context, version: VersionId) -> str | None:

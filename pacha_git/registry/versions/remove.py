@@ -8,9 +8,10 @@ from __future__ import annotations
 from pacha_git.errors import Conflict, InvalidInput
 from pacha_git.git.changes import Changes
 from pacha_git.gitobjects.oid import Oid
+from pacha_git.ledger.removals import MADE
 from pacha_git.ledger.statements import tombstone
 from pacha_git.registry.reading.view import info
-from pacha_git.registry.versions.attest import attest
+from pacha_git.registry.versions.attest import say
 from pacha_git.session.context import Context
 from pacha_git.session.identity import acting_now
 from pacha_git.session.resolve import resolve
@@ -56,13 +57,20 @@ def remove(
         )
     if unpushed:
         return _undo(context, spec, kind, version)
+    author = context.author(None)
     with context.deciding(f"rm {spec}") as changes:
-        found, _ = resolve(context, spec, kind=kind, version=version, exact=True)
-        shown = attest(context, str(found), [tombstone()], kind=kind, exact=True, reason=reason)
-        payload = context.repo.ref(found.payload_ref)
-        if payload is not None:
-            changes.move(found.payload_ref, None, payload)
-    return shown
+        found, commit = resolve(context, spec, kind=kind, version=version, exact=True)
+        said = say(context, changes, found, commit, [tombstone()], author, reason)
+        context.removals.note(MADE, [event.hash for event in said])
+        drop_payload(context, changes, found)
+        return info(context, records.read(context.repo, commit))
+
+
+def drop_payload(context: Context, changes: Changes, version: VersionId) -> None:
+    """Let go of the bytes of a version; their space is freed by gc."""
+    payload = context.repo.ref(version.payload_ref)
+    if payload is not None:
+        changes.move(version.payload_ref, None, payload)
 
 
 def _undo(context: Context, spec: str, kind: Kind, version: str | None) -> VersionInfo:

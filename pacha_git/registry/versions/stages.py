@@ -6,19 +6,18 @@ It knows which moves a person means; whether one is legal, and what a history co
 from __future__ import annotations
 
 from pacha_git.errors import InvalidInput, NotFound, PachaError
-from pacha_git.format.event import Statement, signed_part
+from pacha_git.format.event import Statement
 from pacha_git.format.record import Target
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger import stages as ways
-from pacha_git.ledger.events import Ledger, LedgerEntry
+from pacha_git.ledger.events import Ledger
 from pacha_git.ledger.statements import alias_event, stage_event
 from pacha_git.registry.reading.view import info
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import no_such_name, resolve
 from pacha_git.session.results import HistoryEntry, StageChange, VersionInfo
-from pacha_git.session.signing import EVENT_NAMESPACE
 from pacha_git.store import records
-from pacha_git.store.events import EVENTS, append, read_attestations, read_ledger
+from pacha_git.store.events import EVENTS, append, read_ledger
 from pacha_git.vocabulary.ids import VersionId
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.names import Alias, Name
@@ -81,7 +80,7 @@ def stage(
 def _refuse_removed(context: Context, version: VersionId, commit: Oid, wanted: Stage) -> None:
     if wanted is Stage.ARCHIVED:
         return
-    if commit in read_attestations(context.repo, version.kind, version.name).removed:
+    if context.is_removed(version, commit):
         raise PachaError(f"the payload of {version} was removed", hint="register its bytes as another version")
 
 
@@ -176,15 +175,7 @@ def history(context: Context, name: str, *, kind: Kind) -> list[HistoryEntry]:
     versions = records.versions_of(context.repo, kind, spec.name)
     if not versions:
         raise no_such_name(context, kind, spec.name)
+    from pacha_git.registry.reading.history import shown
+
     only = resolve(context, name, kind=kind)[1] if spec.selector is not None else None
-    entries = read_ledger(context.repo, kind, Name(spec.name)).history
-    return [_shown(context, entry) for entry in entries if only is None or entry.commit == only]
-
-
-def _shown(context: Context, entry: LedgerEntry) -> HistoryEntry:
-    event = entry.event
-    signer = context.signing.shown(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at) if event.sig else None
-    row = entry.row(signer)
-    row["from_"] = row.pop("from")
-    row["reason"] = row["reason"] or None
-    return HistoryEntry(**row)
+    return [entry for commit, entry in shown(context, kind, Name(spec.name)) if only is None or commit == only]

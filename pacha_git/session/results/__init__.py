@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pacha_git.session.results.plain import Json, plain
 
 if TYPE_CHECKING:
-    from pacha_git.session.results.decisions import Difference, HistoryEntry, StageChange
+    from pacha_git.session.results.decisions import Claim, Difference, HistoryEntry, Removal, StageChange
     from pacha_git.session.results.documents import DocumentDetail
     from pacha_git.session.results.graphs import LineageEdge, LineageGraph, LineageNode
     from pacha_git.session.results.transfers import Bundled, RefResult, RemoteStatus, Status, Transfer
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _HOME: Final = {
     "Bundled": "transfers",
+    "Claim": "decisions",
     "Difference": "decisions",
     "DocumentDetail": "documents",
     "Evicted": "upkeep",
@@ -47,6 +48,7 @@ _HOME: Final = {
     "RefResult": "transfers",
     "Registered": "versions",
     "RemoteStatus": "transfers",
+    "Removal": "decisions",
     "StageChange": "decisions",
     "Stats": "upkeep",
     "Status": "transfers",
@@ -57,6 +59,7 @@ _HOME: Final = {
 }
 __all__ = [
     "Bundled",
+    "Claim",
     "Difference",
     "DocumentDetail",
     "Evicted",
@@ -75,6 +78,7 @@ __all__ = [
     "RefResult",
     "Registered",
     "RemoteStatus",
+    "Removal",
     "StageChange",
     "Stats",
     "Status",

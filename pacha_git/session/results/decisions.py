@@ -11,8 +11,38 @@ from pacha_git.session.results.versions import VersionInfo
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """Who removed a version, when, why; ``signed_by`` is None where no good signature says so."""
+
+    by: str
+    at: str
+    reason: str
+    signed_by: str | None
+
+    def to_json(self) -> Json:
+        """All fields."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim(Removal):
+    """A removal that does not count here, of the version that ``spec`` names."""
+
+    spec: str
+
+    def to_json(self) -> Json:
+        """All fields, the spec first."""
+        return {"spec": self.spec} | plain(self)
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """Who moved which version to which stage or alias, when, why."""
+    """Who moved which version to which stage or alias, or removed it, when, why.
+
+    ``type`` is stage, alias, tombstone or revoke. ``status`` says what became of it: effective, overridden, void,
+    illegal; of a removal effective, claim or taken back. ``said_version`` is what the line calls the version,
+    where the record says otherwise.
+    """
 
     at: str
     by: str
@@ -26,6 +56,8 @@ class HistoryEntry:
     overridden: bool
     crossing: bool
     signed_by: str | None
+    status: str = "effective"
+    said_version: str | None = None
 
     def to_json(self) -> Json:
         """The contract's keys; ``from_`` is written ``from``."""

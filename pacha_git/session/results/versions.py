@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pacha_git.session.results.plain import Json, plain
@@ -14,7 +14,8 @@ from pacha_git.session.results.plain import Json, plain
 class VersionInfo:
     """One version as people see it: its record, and what was decided about it since.
 
-    ``size`` and the byte counts are bytes; times are ``YYYY-MM-DDTHH:MM:SSZ``; ``payload`` is here, thin or removed.
+    ``size`` and the byte counts are bytes; times are ``YYYY-MM-DDTHH:MM:SSZ``; ``payload`` is here, thin or
+    removed, and ``removed`` then says ``{by, at, reason, signed_by}``.
     """
 
     kind: str
@@ -35,10 +36,11 @@ class VersionInfo:
     signed_by: str | None
     payload: str
     purpose: str | None = None
+    removed: Mapping[str, Any] | None = None
 
     def to_json(self) -> Json:
-        """The contract's keys for a version."""
-        return plain(self)
+        """The contract's keys for a version; ``removed`` only where it is."""
+        return plain(self, leave_out=() if self.removed is not None else ("removed",))
 
     def json_text(self) -> str:
         """The same as JSON."""
@@ -78,8 +80,8 @@ class ListedVersion(VersionInfo):
         if name not in VersionInfo.__slots__:
             raise AttributeError(name)
         found = self._source.glance(self._row)
-        for field, value in (found if name in found else self._source.fields(self._row)).items():
-            object.__setattr__(self, field, value)
+        for key, value in (found if name in found else self._source.fields(self._row)).items():
+            object.__setattr__(self, key, value)
         return object.__getattribute__(self, name)
 
     def json_text(self) -> str:
@@ -96,9 +98,15 @@ class VersionDetail(VersionInfo):
     formats: tuple[Json, ...] = ()
     document_key: str = ""
     document: Any = None
+    words: Mapping[str, Json] = field(default_factory=dict)
+    claims: tuple[Json, ...] = ()
 
     def to_json(self) -> Json:
-        """The keys of a version, ``files``, ``formats``, and ``card``, ``datasheet`` or ``recipe``."""
+        """The keys of a version, ``removed``, ``files``, ``formats``, ``words``, ``claims`` and its document.
+
+        ``words`` tells of ``description``, ``card``, ``datasheet``, ``stage``, ``aliases.NAME`` and ``tags.KEY`` who
+        said them: ``{by, signed_by}``. ``claims`` are removals that do not count here.
+        """
         value = plain(self, leave_out=("document_key", "document"))
         if self.document_key:
             value[self.document_key] = self.document
@@ -120,7 +128,7 @@ class Registered(VersionInfo):
 
     def to_json(self) -> Json:
         """The keys of a version and the three counts."""
-        value = plain(self, leave_out=("notices", "dry_run"))
+        value = plain(self, leave_out=("notices", "dry_run", "removed"))
         if self.dry_run:
             value["dry_run"] = True
         return value

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-SCHEMA_VERSION: Final = 7
+SCHEMA_VERSION: Final = 8
 FILE: Final = "pacha/index.sqlite"
 _BUSY_SECONDS = 10.0
 _DAMAGED: Final = (

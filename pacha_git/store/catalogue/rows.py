@@ -24,7 +24,7 @@ _COLUMNS: Final = (
 _BORN: Final = "development"
 _NOTHING: Final[Mapping[str, Any]] = {}
 NO_FOLD: Final[Mapping[str, Any]] = {
-    "stages": {}, "aliases": {}, "tags": {}, "descriptions": {}, "removed": [], "endorsed": {},
+    "stages": {}, "aliases": {}, "tags": {}, "descriptions": {}, "removed": {}, "endorsed": {},
 }  # fmt: skip
 
 
@@ -35,7 +35,8 @@ class Fold:
         self.stages: Mapping[str, str] = value["stages"]
         self.tags: Mapping[str, Mapping[str, str | None]] = value["tags"]
         self.descriptions: Mapping[str, str] = value["descriptions"]
-        self.removed = frozenset(value["removed"])
+        self.removals: Mapping[str, Mapping[str, Any]] = value["removed"]
+        self.removed = frozenset(self.removals)
         self.endorsed: Mapping[str, list[SignerNote]] = value["endorsed"]
         self._aliases: Mapping[str, str] = value["aliases"]
 

@@ -13,34 +13,43 @@ from itertools import islice
 from typing import Any, Final, TypeVar
 
 from pacha_git.errors import InvalidInput, PachaError, VerificationFailed
-from pacha_git.format.event import signed_part
+from pacha_git.format.event import Event, signed_part
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.attestations import Attested
+from pacha_git.ledger.removals import Removals
+from pacha_git.ledger.statements import RECORD_SCOPE
 from pacha_git.query.fields import version_key
 from pacha_git.store import records
 from pacha_git.store.catalogue import runs as runs_catalogue
 from pacha_git.store.catalogue.database import Database, is_damage
 from pacha_git.store.catalogue.rows import HERE, NO_FOLD, Row, SignerNote, rows
-from pacha_git.store.events import crossing, read_attestations, read_ledger
-from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, VersionId, parse_notes_ref, parse_record_ref
+from pacha_git.store.events import ATTESTATIONS, crossing, read_attestations, read_ledger
+from pacha_git.store.removals import RemovalList
+from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, VersionId, notes_ref, parse_notes_ref, parse_record_ref
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.versions import Version
 
 T = TypeVar("T")
 _FEW: Final = 500
 _ROOTS: Final = (REF_ROOT, NOTES_ROOT)
+_JUDGED: Final = "removals"
 
 
 class Catalogue:
     """The projection of one registry. ``project`` says what a record's row has beyond the record (see ``refresh``)."""
 
     def __init__(
-        self, repo: GitRepository, database: Database, project: Callable[[records.StoredRecord], dict[str, Any]]
+        self,
+        repo: GitRepository,
+        database: Database,
+        project: Callable[[records.StoredRecord], dict[str, Any]],
+        removals: RemovalList,
     ) -> None:
         self._repo = repo
         self._database = database
         self._project = project
+        self._removals = removals
 
     def _answer(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Bring the projection up to date and ask it; a damaged one is begun anew, one that can't be written left."""
@@ -124,12 +133,29 @@ class Catalogue:
         """Take over what changed in the refs since the last time."""
         connection = self._database.connection
         stamp = self._repo.refs.packed_stamp()
-        if not any(self._differences(connection, stamp)[:2]) and _meta(connection, "packed") == stamp:
+        same = not any(self._differences(connection, stamp)[:2]) and _meta(connection, "packed") == stamp
+        if same and self._stands(connection):
             return
         with self._database.writing() as connection:
             changed, deleted, loose = self._differences(connection, stamp)
+            if not self._stands(connection):
+                self._take_removals(connection)
             self._take(connection, changed, deleted, loose)
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('packed', ?)", (stamp,))
+
+    def _stands(self, connection: sqlite3.Connection) -> bool:
+        """Whether what decides on removals is as it was when a tombstone was last judged; true where there is none."""
+        judged = _meta(connection, _JUDGED)
+        return judged is None or judged == self._removals.stamp()
+
+    def _take_removals(self, connection: sqlite3.Connection) -> None:
+        """Judge every tombstone anew: the list, the signers or the setting changed."""
+        query = "SELECT kind, name, fold FROM name"
+        for kind, name, fold in connection.execute(query).fetchall():
+            if json.loads(fold).get("tombstones"):
+                self._take_name(connection, Kind(kind), name)
+                ref = notes_ref(Kind(kind), name, ATTESTATIONS)
+                connection.execute("INSERT OR IGNORE INTO unsearched VALUES (?)", (ref,))
 
     def _differences(self, connection: sqlite3.Connection, stamp: str) -> tuple[dict[str, Oid], list[str], set[str]]:
         """Refs that are new or moved, refs that are gone, and those that are loose now."""
@@ -207,6 +233,8 @@ class Catalogue:
             connection.execute("DELETE FROM name WHERE kind = ? AND name = ?", (kind.value, name))
             return
         fold = self._fold(kind, name)
+        if fold.get("tombstones"):
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_JUDGED, self._removals.stamp()))
         here = [row for row in found if row[2] not in fold["removed"]] or found
         released = (ref for ref, version, _ in here if not Version.parse(version).is_prerelease)
         latest = next(released, here[0][0])
@@ -219,6 +247,7 @@ class Catalogue:
         try:
             ledger = read_ledger(self._repo, kind, name)
             attested = read_attestations(self._repo, kind, name)
+            removals = self._removals.of(kind, name, attested)
         except PachaError:
             return dict(NO_FOLD)
         return {
@@ -226,23 +255,35 @@ class Catalogue:
             "aliases": dict(ledger.aliases),
             "tags": {commit: about.tags for commit, about in attested.of.items() if about.tags},
             "descriptions": {c: about.description for c, about in attested.of.items() if about.description is not None},
-            "removed": sorted(attested.removed),
-            "endorsed": {commit: keys for commit, about in attested.of.items() if (keys := _endorsers(about))},
+            "removed": {commit: _removal(removals, events[-1]) for commit, events in removals.counting.items()},
+            "tombstones": any(about.tombstones for about in attested.of.values()),
+            "endorsed": {
+                commit: keys for commit, about in attested.of.items() if (keys := self._endorsers(commit, about))
+            },
             "crossing": crossing(ledger),
         }
 
+    def _endorsers(self, commit: Oid, about: Attested) -> list[SignerNote]:
+        """Who made every endorsement of this very record with a good signature, newest first."""
+        signed = [event for event in about.endorsements if event.sig is not None]
+        if not signed:
+            return []
+        from pacha_git.trust import sshsig  # 14 ms to load
 
-def _endorsers(about: Attested) -> list[SignerNote]:
-    """Who made every endorsement with a good signature, newest first."""
-    found: list[SignerNote] = []
-    for event in reversed(about.endorsements):
-        if event.sig is not None:
-            from pacha_git.trust import sshsig  # 14 ms to load
+        found: list[SignerNote] = []
+        with suppress(PachaError):  # a record that is not here is endorsed by nobody yet
+            target = records.read(self._repo, commit).target
+            for event in reversed(signed):
+                if (event.record, event.version, event.text("scope")) == (target.record, target.version, RECORD_SCOPE):
+                    with suppress(VerificationFailed, InvalidInput):
+                        key = sshsig.verify(event.sig or "", signed_part(event.line), sshsig.EVENT_NAMESPACE)
+                        found.append((key.text, sshsig.EVENT_NAMESPACE, event.at))
+        return found
 
-            with suppress(VerificationFailed, InvalidInput):
-                key = sshsig.verify(event.sig, signed_part(event.line), sshsig.EVENT_NAMESPACE)
-                found.append((key.text, sshsig.EVENT_NAMESPACE, event.at))
-    return found
+
+def _removal(removals: Removals, event: Event) -> dict[str, Any]:
+    signature = removals.signatures[event.hash].shown
+    return {"by": event.by, "at": event.at, "reason": event.reason, "signed_by": signature}
 
 
 def _meta(connection: sqlite3.Connection, key: str) -> str | None:
