@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pacha_git.registry.runs.live import Run
     from pacha_git.registry.runs.take_in import Imported
     from pacha_git.registry.upkeep.serve import Serving
-    from pacha_git.session.results.decisions import Difference, HistoryEntry, StageChange
+    from pacha_git.session.results.decisions import Claim, Difference, HistoryEntry, Removal, StageChange
     from pacha_git.session.results.documents import DocumentDetail
     from pacha_git.session.results.graphs import LineageEdge, LineageGraph, LineageNode
     from pacha_git.session.results.runs import BestRun, RunComparison, RunInfo
@@ -67,7 +67,7 @@ _HOME: Final = {
     "registry.runs.live": "Run",
     "registry.runs.take_in": "Imported",
     "registry.upkeep.serve": "Serving",
-    "session.results.decisions": "Difference HistoryEntry StageChange",
+    "session.results.decisions": "Claim Difference HistoryEntry Removal StageChange",
     "session.results.documents": "DocumentDetail",
     "session.results.graphs": "LineageEdge LineageGraph LineageNode",
     "session.results.runs": "BestRun RunComparison RunInfo",
@@ -89,6 +89,7 @@ __all__ = [
     "Ambiguous",
     "BestRun",
     "Bundled",
+    "Claim",
     "Collection",
     "Conflict",
     "Corrupt",
@@ -122,6 +123,7 @@ __all__ = [
     "Registry",
     "RemoteError",
     "RemoteStatus",
+    "Removal",
     "Run",
     "RunComparison",
     "RunInfo",

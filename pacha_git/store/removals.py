@@ -113,8 +113,12 @@ class RemovalList:
 
     def served(self) -> None:
         """Note that others may read this registry by themselves, now and from now on."""
+        if not _OPEN.search((self._repo.path / "config").read_text("utf-8", "replace")):
+            self._set(_SERVED)
+
+    def _set(self, key: str) -> None:
         with storing(self._repo.path):
-            self._repo.git("config", "--local", _SERVED, "true")
+            self._repo.git("config", "--local", key, "true")
 
     def words(self) -> dict[str, tuple[str, ...]]:
         """What was noted of each line, oldest first; a line of the list that can't be read says nothing."""
@@ -139,8 +143,7 @@ class RemovalList:
         before = [event.hash for ref, tip in refs for event in removals_at(self._repo, ref, tip)]
         if before:
             self._add([(KEPT, key) for key in before])
-        with storing(self._repo.path):
-            self._repo.git("config", "--local", BEGUN, "true")
+        self._set(BEGUN)
 
     def note(self, word: str, hashes: Iterable[str]) -> None:
         """Note the same of several lines, durably, unless it is noted already.

@@ -16,6 +16,7 @@ from pacha_git.git.packs.files import sweep
 from pacha_git.git.refs.locks import free_left
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import sweep_sides
+from pacha_git.ledger.removals import ORIGIN_TOO
 from pacha_git.registry.upkeep.reindex import reindex
 from pacha_git.session.context import Context
 from pacha_git.session.results import Finding
@@ -35,7 +36,20 @@ def doctor(context: Context) -> list[Finding]:
         _temporaries(context),
         _settings(context),
         _index(context),
+        _removals(context),
     ]
+
+
+def _removals(context: Context) -> Finding:
+    """Whose removals count here, where that is anybody's who may push to origin."""
+    try:
+        standing = context.removals.standing()
+    except PachaError as error:
+        return Finding("removals", "problem", error.message, error.hint)
+    if standing.trusts_keys or standing.wanted != ORIGIN_TOO:
+        return Finding("removals", "ok", "only removals made, accepted or signed by a trusted key count")
+    said = "no key is trusted: whoever may push here or to origin can remove versions"
+    return Finding("removals", "ok", said, "git pacha key trust PUBKEY --as NAME; or git config pacha.removals ask")
 
 
 def _git_version(context: Context) -> Finding:

@@ -57,6 +57,7 @@ class Serving:
         token: str | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
+        context.removals.served()
         needed = writable or private
         self.writable, self.private = writable, private
         self.made_token = secrets.token_urlsafe(24) if needed and token is None else None
