@@ -23,7 +23,7 @@ from pacha_git.session.items import (
     read_item_checked,
 )
 from pacha_git.session.results import RefResult
-from pacha_git.store.clashes import name_clash
+from pacha_git.store.clashes import clashes
 from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
 from pacha_git.store.notes import merge_tips
 from pacha_git.store.runs import commits as run_commits
@@ -103,7 +103,7 @@ def _sound_items(
         except PachaError as error:
             arrival.refuse(ref, error.message)
     versions = [each for each in spelled.values() if isinstance(each, VersionId)]
-    clash = name_clash(context.repo, versions) if versions else {}
+    clash = clashes(context.repo, versions) if versions else {}
     sound: dict[str, Item] = {}
     for ref, what in spelled.items():
         if isinstance(what, VersionId) and what in clash:

@@ -19,6 +19,7 @@ from pacha_git.registry.upkeep.fsck_runs import check_run, check_run_payload
 from pacha_git.session.context import Context
 from pacha_git.session.results import FsckReport
 from pacha_git.store import records
+from pacha_git.store.clashes import Spellings
 from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
 from pacha_git.store.payload.check import FileKey, check_payload
 from pacha_git.store.payload.check_many import sound_files
@@ -40,7 +41,6 @@ from pacha_git.vocabulary.ids import (
     parse_payload_ref,
     parse_record_ref,
 )
-from pacha_git.vocabulary.kinds import Kind
 
 _FIXED: Final = (ROOT_REF, REGISTRY_REF)
 
@@ -140,17 +140,10 @@ def _check_edges(check: _Check, stored: records.StoredRecord) -> None:
 
 
 def _check_names(check: _Check) -> None:
-    prefixes: dict[tuple[Kind, str], str] = {}
-    builds: dict[tuple[Kind, str, str], VersionId] = {}
+    taken = Spellings()
     for version in check.records:
-        segments = version.name.split("/")
-        for count in range(1, len(segments) + 1):
-            prefix = "/".join(segments[:count])
-            if prefixes.setdefault((version.kind, prefix.lower()), prefix) != prefix:
-                check.say(version.ref, "another name differs from it only in case")
-        key = (version.kind, str(version.name), version.version.without_build.lower())
-        if builds.setdefault(key, version) != version:
-            check.say(version.ref, "another version differs from it only in build or case")
+        if why := taken.enter(version):
+            check.say(version.ref, why)
 
 
 def _check_payloads(check: _Check, refs: dict[str, Oid], fast: bool, progress: Progress | None) -> None:

@@ -13,12 +13,13 @@ from pacha_git.format.documents.recipe import RECIPE_LIMIT, Recipe, parse_recipe
 from pacha_git.format.record import FORMAT
 from pacha_git.git.changes import changing
 from pacha_git.registry.versions.edges import EdgeRequest
-from pacha_git.registry.versions.register import check_free, create, registered
+from pacha_git.registry.versions.register import create, registered
 from pacha_git.session.context import Context
 from pacha_git.session.identity import acting_now
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import RecipeProblem, Registered
 from pacha_git.store import records
+from pacha_git.store.clashes import check_free
 from pacha_git.store.payload.writer import Cost
 from pacha_git.vocabulary.ids import VersionId
 from pacha_git.vocabulary.kinds import Kind
@@ -40,7 +41,7 @@ def register_recipe(context: Context, path: Path, *, sign: bool | None = None) -
     assert recipe.name is not None
     assert recipe.version is not None
     version = VersionId(Kind.RECIPE, recipe.name, recipe.version)
-    check_free(context, version)
+    check_free(context.repo, version)
     acting = acting_now()
     values: dict[str, Any] = {
         "format": FORMAT,

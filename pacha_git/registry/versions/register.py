@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError
+from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.format.canonical import json_number
 from pacha_git.format.kinds import KINDS
 from pacha_git.format.record import FORMAT, make_record
@@ -27,12 +27,12 @@ from pacha_git.session.identity import Acting, acting_now
 from pacha_git.session.results import Registered
 from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.store import records
+from pacha_git.store.clashes import check_free, taken
 from pacha_git.store.events import read_attestations, read_ledger
 from pacha_git.store.payload import sources
 from pacha_git.store.payload.writer import Cost, PayloadWriter
-from pacha_git.vocabulary.ids import REF_ROOT, VersionId, name_prefix
+from pacha_git.vocabulary.ids import VersionId
 from pacha_git.vocabulary.kinds import Kind
-from pacha_git.vocabulary.names import Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def register(context: Context, wanted: NewVersion, progress: Progress | None = N
     version = VersionId.parse(wanted.kind, wanted.name, wanted.version)
     if _lacks_bytes(context, version):
         return _bring_back(context, wanted, version, progress)
-    check_free(context, version)
+    check_free(context.repo, version)
     acting = acting_now()
     documents = read_documents(wanted.kind, wanted.document)
     found = sources.find(wanted.paths, exclude=wanted.exclude, follow_symlinks=wanted.follow_symlinks)
@@ -160,7 +160,7 @@ def create(
         Conflict: it exists by now.
     """
     if changes.lock(context.path / DECIDE_LOCK):
-        check_free(context, version)  # in a batch that had the lock already, nobody could come between
+        check_free(context.repo, version)  # in a batch that had the lock already, nobody could come between
     edges = edges_of(context, version, asked)
     record = make_record({**values, "lineage": edges})
     return records.write(changes, record, documents, context.signing.signer(sign, COMMIT_NAMESPACE))
@@ -252,48 +252,3 @@ def _document_notices(wanted: NewVersion, documents: Mapping[str, bytes]) -> lis
     if document.missing:
         said.append(f"{wanted.document} says nothing yet on {', '.join(document.missing)}")
     return said
-
-
-def check_free(context: Context, version: VersionId) -> None:
-    """Check that a version may be created.
-
-    Raises:
-        Conflict: it exists, one that differs only in ``+build`` does, or another name differs only in case.
-    """
-    if context.repo.ref(version.ref) is not None:
-        raise taken(version)
-    same = _same_but_for_build_or_case(context, version)
-    if same:
-        raise Conflict(
-            f"{version.name} has version {same} already, which SemVer orders the same",
-            hint="change more than '+build' or case",
-        )
-    other = _other_case(context, version.kind, version.name)
-    if other:
-        raise Conflict(f"there is {other} already, which differs from {version.name} only in case", hint=f"use {other}")
-
-
-def taken(version: VersionId) -> Conflict:
-    """What to say of a version that exists."""
-    return Conflict(
-        f"{version.kind.noun} {version.name} {version.version} exists already",
-        hint=f"give it another version; git pacha {version.kind.noun} get {version.spec} shows what is there",
-    )
-
-
-def _same_but_for_build_or_case(context: Context, version: VersionId) -> str | None:
-    """A version of the name that can't be told apart."""
-    prefix = name_prefix(version.kind, version.name)
-    alike = context.repo.alike_below(prefix, str(version.version))
-    return next((other for other in sorted(alike) if context.repo.ref(prefix + other) is not None), None)
-
-
-def _other_case(context: Context, kind: Kind, name: Name) -> str | None:
-    """A name that begins like this one, but in other letters."""
-    root = above = f"{REF_ROOT}{kind.plural}/"
-    for segment in name.split("/"):
-        spellings = context.repo.alike_below(above, segment)
-        if segment not in spellings:
-            return above[len(root) :] + min(spellings) if spellings else None
-        above += f"{segment}/"  # it exists as it is, so up to here nothing can differ from it
-    return None
