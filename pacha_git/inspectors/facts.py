@@ -21,15 +21,22 @@ _MOST_NUMBER: Final = 2**53 - 1
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One tensor: its type as the format names it, and its shape, outermost first."""
+    """One tensor: its type as the format names it, and its shape, outermost first.
+
+    Attributes:
+        dtype: The type.
+        shape: The shape.
+        packed: How many numbers one element holds, where several are packed into one.
+    """
 
     dtype: str
     shape: tuple[int, ...]
+    packed: int = 1
 
     @property
     def parameters(self) -> int:
         """How many numbers it has."""
-        return prod(self.shape)
+        return prod(self.shape) * self.packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +44,14 @@ class Facts:
     """What a file says of itself.
 
     Attributes:
-        format: safetensors, gguf, onnx, npy, npz, pickle, pytorch, apr, ald, parquet, arrow or hdf5.
+        format: One of those in docs/formats.md.
         tensors: Those that its head names; None if the format has none, or they are not told.
         metadata: Other things it says: texts, numbers, truth values, lists of these.
         runs_code: Whether loading it runs code that it brings along.
         imports: What a pickle imports when it is loaded, as ``module.name``.
         warnings: What does not hold together: a head that is cut short or lies.
+        needs: Other files that it is nothing without, by their paths from its own folder, with the bytes that each
+            must have. They are no part of what a record keeps.
     """
 
     format: str
@@ -51,6 +60,7 @@ class Facts:
     runs_code: bool = False
     imports: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    needs: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """As a record keeps it: shapes counted, long texts and lists cut; what is empty is left out."""

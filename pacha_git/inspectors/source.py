@@ -9,8 +9,6 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from pacha_git.inspectors.seekable import SeekableFile
-
 Read = Callable[[int, int], bytes]
 """Reads (offset, length); fewer bytes only at the end."""
 
@@ -20,6 +18,10 @@ _BLOCK: Final = 1 << 12
 
 class Damaged(Exception):
     """The file is not what its format says; the message is what a person is told."""
+
+
+class Unseen(Damaged):
+    """The file goes on for longer than is looked at, which says nothing against it; the message is what is told."""
 
 
 class Source:
@@ -59,7 +61,7 @@ class Source:
         length = min(length, self.size - offset)
         self._left -= length
         if self._left < 0:
-            raise Damaged(f"its head goes on for over {BUDGET >> 20} MiB")
+            raise Unseen(f"its head goes on for over {BUDGET >> 20} MiB")
         return self._read(offset, length)
 
 
@@ -132,18 +134,3 @@ class Cursor:
             if byte < 0x80:
                 return value & (2**64 - 1)
         raise Damaged("a number without an end")
-
-
-class SourceFile(SeekableFile):
-    """A source as a seekable file, for the readers of the standard library."""
-
-    def __init__(self, source: Source) -> None:
-        super().__init__(source.size)
-        self._source = source
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Read what there is."""
-        data = self._source.some(self._position, len(buffer))
-        buffer[: len(data)] = data
-        self._position += len(data)
-        return len(data)

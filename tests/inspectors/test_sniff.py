@@ -134,9 +134,9 @@ def test_pickles_of_a_real_model(tmp_path: Path) -> None:
     assert found["runs_code"]
     assert "joblib.numpy_pickle.NumpyArrayWrapper" in found["imports"]
     joblib.dump(model, tmp_path / "small.joblib", compress=3)
-    assert look_at(tmp_path / "small.joblib") == {
-        "format": "pickle", "runs_code": True, "metadata": {"compression": "zlib"},
-    }  # fmt: skip
+    small = look_at(tmp_path / "small.joblib")
+    assert (small["format"], small["runs_code"], small["metadata"]) == ("pickle", True, {"compression": "zlib"})
+    assert small["imports"] == found["imports"]
     assert (look(pickle.dumps({"a": 1}, 0), "old.pkl") or {})["runs_code"] is True
 
 
@@ -164,7 +164,9 @@ def test_tables(tmp_path: Path) -> None:
     assert found["metadata"]["rows"] == 3
     assert found["metadata"]["columns"] == {"a": "int64", "b": "string", "c": "list", "d": "struct"}
     pyarrow.feather.write_feather(table, tmp_path / "t.feather")
-    assert look_at(tmp_path / "t.feather") == {"format": "arrow"}
+    arrow = look_at(tmp_path / "t.feather")
+    assert (arrow["format"], arrow["metadata"]["rows"], arrow["metadata"]["layout"]) == ("arrow", 3, "file")
+    assert arrow["metadata"]["columns"] == {"a": "int64", "b": "string", "c": "list", "d": "struct"}
 
 
 def apr(tensors: int = 1, metadata: bytes = b'{"model_type": "linear", "n": 1}', cut: int = 0) -> bytes:
@@ -276,8 +278,10 @@ def test_a_lying_safetensors_head(head: object, said: str) -> None:
 
 def test_a_head_that_is_longer_than_the_file() -> None:
     found = look((99_000_000).to_bytes(8, "little") + b"{}" + bytes(20), "x.safetensors")
-    assert found == {"format": "safetensors", "warnings": ["a head of 94 MiB, too large to look at"]}
-    assert (look((900).to_bytes(8, "little") + b"{}" + bytes(20)) or {})["warnings"] == ["cut short"]
+    assert found == {
+        "format": "safetensors", "warnings": ["cut short: its head ends at 99000008, the file at 30"],
+    }  # fmt: skip
+    assert "cut short" in (look((900).to_bytes(8, "little") + b"{}" + bytes(20)) or {})["warnings"][0]
 
 
 @pytest.mark.parametrize("name", ["state.pt", "script.pt", "legacy.pt", "linear.onnx", "tiny.gguf"])

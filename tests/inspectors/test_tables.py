@@ -13,12 +13,12 @@ import pyarrow.parquet
 import pytest
 from sklearn.datasets import load_wine
 
-from pacha_git.inspectors import tables
-from pacha_git.inspectors.arrow import read_with_arrow
-from pacha_git.inspectors.columns import Column, Table
 from pacha_git.inspectors.source import Damaged
-from pacha_git.inspectors.tables import LibraryMissing, read_table, table_kind
-from pacha_git.inspectors.text_tables import read_text_table
+from pacha_git.inspectors.tables import tables
+from pacha_git.inspectors.tables.arrow import read_with_arrow
+from pacha_git.inspectors.tables.columns import Column, Table
+from pacha_git.inspectors.tables.tables import LibraryMissing, read_table, table_kind
+from pacha_git.inspectors.tables.text_tables import read_text_table
 
 CSV = """\
 id,x,ok,day,at,name,none
@@ -52,11 +52,10 @@ def test_csv(reader: object) -> None:
     assert reader(io.BytesIO(CSV.encode()), "a.csv", "csv") == Table(3, COLUMNS)  # type: ignore[operator]
 
 
-@pytest.mark.parametrize("reader", READERS)
-def test_json_lines(reader: object) -> None:
+def test_json_lines() -> None:
     rows = [{"a": 1, "b": [1], "c": {"x": 1}, "d": "xy", "e": None, "f": True}, {"a": 2.5, "d": "é"}]
     data = "\n".join(json.dumps(row) for row in rows).encode()
-    assert reader(io.BytesIO(data), "a.jsonl", "jsonl") == Table(  # type: ignore[operator]
+    assert read_table(io.BytesIO(data), "a.jsonl") == Table(
         2,
         (
             Column("a", "float64", 0, 1, 2.5), Column("b", "list", 1), Column("c", "struct", 1),

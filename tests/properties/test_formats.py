@@ -12,9 +12,38 @@ from pacha_git.format import canonical
 from pacha_git.inspectors.sniff import inspect
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "formats"
-SEEDS = [path.read_bytes() for path in sorted(GOLDEN.iterdir()) if path.suffix != ".md"]
-MAGICS = [b"GGUF", b"\x93NUMPY", b"PK\x03\x04", b"APR\0\x02\0", b"ALDF", b"PAR1", b"\x80\x04", b"\x08\x07\x12\x04onnx"]
-NAMES = ["x", "x.safetensors", "x.pkl", "x.pt", "x.onnx", "x.npz"]
+SEEDS = [
+    path.read_bytes() for path in sorted(GOLDEN.rglob("*")) if path.is_file() and path.suffix not in (".md", ".py")
+]
+MAGICS = [
+    b"GGUF",
+    b"\x93NUMPY",
+    b"PK\x03\x04",
+    b"APR\0\x02\0",
+    b"ALDF",
+    b"PAR1",
+    b"\x80\x04",
+    b"\x08\x07\x12\x04onnx",
+    b"\xff\xff\xff\xff",
+    b"ARROW1\0\0",
+    b"Obj\x01",
+    b"\x04\x22\x4d\x18",
+    b"BZh9",
+    b"\x1f\x8b\x08",
+    b"\x89HDF\r\n\x1a\n",
+]
+NAMES = [
+    "zarr.json",
+    "m.index.json",
+    "croissant.json",
+    "x.pkl.gz",
+    "x",
+    "x.safetensors",
+    "x.pkl",
+    "x.pt",
+    "x.onnx",
+    "x.npz",
+]
 
 
 def check(data: bytes, name: str) -> None:

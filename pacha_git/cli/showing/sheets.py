@@ -56,7 +56,7 @@ def detail(info: VersionDetail) -> str:
     if info.files:
         parts.append(strong("Files") + "\n" + _indented(_files(info.files)))
     if info.formats:
-        parts.append(strong("What the files say") + "\n" + _indented(_formats(info.formats)))
+        parts.append(strong("What the files say") + "\n" + _indented(_formats(info.formats) + _more(info.formats_more)))
     if info.document:
         word = info.words.get(info.document_key)
         heading = info.document_key.capitalize() + (f" ({_said_by(word)})" if word is not None else "")
@@ -131,6 +131,16 @@ def _files(files: Sequence[Mapping[str, Any]]) -> str:
 def _formats(formats: Sequence[Mapping[str, Any]]) -> str:
     rows = [(each["path"], each["format"], _parameters(each), _tensors(each), _said(each)) for each in formats]
     return table(("PATH", "FORMAT", "PARAMETERS", "TENSORS", "NOTE"), rows, right=("PARAMETERS", "TENSORS"))
+
+
+def _more(said: Mapping[str, Any] | None) -> str:
+    if not said:
+        return ""
+    formats = ", ".join(f"{count} {name}" for name, count in said["formats"].items())
+    parameters = f"{said['parameters']:,} parameters" if isinstance(said.get("parameters"), int) else ""
+    code = f"{said['runs_code']} with code that runs when they are loaded" if said.get("runs_code") else ""
+    told = "; ".join(part for part in (formats, parameters, code) if part)
+    return f"\n{said['files']} more files" + (f": {told}" if told else "")
 
 
 def _parameters(said: Mapping[str, Any]) -> str | None:

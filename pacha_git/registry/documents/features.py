@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Final, cast
 
-from pacha_git.inspectors.columns import Column, Table
 from pacha_git.inspectors.source import Damaged
-from pacha_git.inspectors.tables import LibraryMissing, read_table, table_kind
+from pacha_git.inspectors.tables.columns import Column, Table, in_order
+from pacha_git.inspectors.tables.tables import LibraryMissing, read_table, table_kind
 from pacha_git.progress import Progress
 from pacha_git.registry.reading.content import payload_of
 from pacha_git.session.context import Context
@@ -88,7 +88,7 @@ def _together(tables: Sequence[tuple[str, Table]]) -> list[Column]:
 def _merged(columns: Sequence[Column]) -> Column:
     def of(values: Sequence[Any], choose: Any) -> Any:
         known = [value for value in values if value is not None]
-        return choose(known) if known else None
+        return choose(known, key=in_order) if known else None
 
     return replace(
         columns[0],

@@ -18,7 +18,7 @@ from pacha_git.ledger.attestations import Attestations
 from pacha_git.ledger.events import Ledger
 from pacha_git.ledger.removals import Removals
 from pacha_git.ledger.statements import RECORD_SCOPE
-from pacha_git.registry.reading.inspected import formats_of
+from pacha_git.registry.reading.inspected import formats_of, more_of
 from pacha_git.session.claims import removal_of
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import address_of
@@ -90,6 +90,7 @@ def detail(context: Context, stored: StoredRecord) -> VersionDetail:
         **common(context, stored, ledger, attested),
         files=tuple(files_of(context, stored)),
         formats=formats_of(stored.record),
+        formats_more=more_of(stored.record),
         document_key=KINDS[version.kind].json_document_key,
         document=_document(stored, attested),
         words=words(context, stored, ledger, attested),

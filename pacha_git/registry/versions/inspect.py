@@ -1,61 +1,98 @@
 """What the files of a version say of themselves: read before they are stored, kept in the record, shown by ``get``.
 
 It knows which files are looked at and how much of it a record holds; formats are read elsewhere, and nothing of what
-they say is believed.
+they say is believed. Every file's first bytes are looked at, since a pickle may have any name.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
 
 from pacha_git.inspectors.facts import Facts
-from pacha_git.inspectors.sniff import SUFFIXES, inspect
+from pacha_git.inspectors.sniff import inspect, may_run_code, may_say_something
 from pacha_git.session.results import Json
 from pacha_git.store.payload.sources import FoundFile
 
-_FEW: Final = 16
-_MOST_FILES: Final = 48
+_MOST_READ: Final = 2_000
 _ROOM: Final = 96 << 10
+_MOST_NOTICES: Final = 16
+_MOST_MISSING: Final = 4
+_START: Final = 16
+_KEPT_WHERE_ROOM_IS_SHORT: Final[tuple[str, ...]] = (
+    "path", "format", "parameters", "tensors", "dtypes", "runs_code", "warnings",
+)  # fmt: skip
 
 
-def inspect_files(files: Sequence[FoundFile]) -> tuple[list[Json], tuple[str, ...]]:
-    """Look at the heads of files.
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What was found out.
+
+    Attributes:
+        files: What the record keeps of each file, by path.
+        more: What it keeps of those for which it has no room, all together; None if there are none.
+        notices: What a person should be told: damage, code that runs on loading, files that are missing.
+    """
+
+    files: list[Json]
+    more: Json | None
+    notices: tuple[str, ...]
+
+
+class _Candidate(NamedTuple):
+    file: FoundFile
+    start: bytes
+
+
+def inspect_files(files: Sequence[FoundFile]) -> Inspected:
+    """Look at the heads of files to be stored, the largest first.
 
     Args:
-        files: Those to be stored. Where there are many, those named like weights or data are looked at, largest first.
-
-    Returns:
-        What the record keeps, by path; and what a person should be told: damage, and code that runs on loading.
+        files: All of them.
     """
-    found: list[Json] = []
-    notices: list[str] = []
-    room = _ROOM
-    for file in _worth_a_look(files):
+    candidates = sorted(_candidates(files), key=lambda each: -each.file.size)
+    found: list[tuple[FoundFile, Facts]] = []
+    passed_by = 0
+    sizes: Mapping[str, int] | None = None
+    for number, (file, start) in enumerate(candidates):
+        if number >= _MOST_READ and not may_run_code(start, file.path):
+            passed_by += 1
+            continue
         facts = _facts_of(file)
         if facts is None:
             continue
-        value = {"path": file.path, **facts.to_json()}
-        room -= len(repr(value))
-        if room < 0:
-            value = {key: value[key] for key in ("path", "format", "parameters", "runs_code") if key in value}
-        found.append(value)
-        notices += _notices(file.path, facts)
-    return sorted(found, key=lambda value: str(value["path"])), tuple(notices)
+        if facts.needs:
+            sizes = sizes or {each.path: each.size for each in files}
+            facts = replace(facts, warnings=(*facts.warnings, *_missing(file.path, facts.needs, sizes)))
+        found.append((file, facts))
+    kept, more = _kept(found, passed_by)
+    return Inspected(kept, more, tuple(_notices(found)))
 
 
-def _worth_a_look(files: Sequence[FoundFile]) -> list[FoundFile]:
-    if len(files) > _FEW:
-        files = [file for file in files if "." + file.path.rpartition(".")[2].lower() in SUFFIXES]
-    return sorted(files, key=lambda file: -file.size)[:_MOST_FILES]
+def _candidates(files: Sequence[FoundFile]) -> Iterator[_Candidate]:
+    for file in files:
+        try:
+            descriptor = os.open(file.location, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            continue  # whoever stores it says so
+        try:
+            start = os.pread(descriptor, _START, 0)
+        except OSError:
+            continue
+        finally:
+            os.close(descriptor)
+        if may_say_something(start, file.path):
+            yield _Candidate(file, start)
 
 
 def _facts_of(file: FoundFile) -> Facts | None:
     try:
         descriptor = os.open(file.location, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return None  # whoever stores it says so
+        return None
     try:
         return inspect(lambda offset, length: os.pread(descriptor, length, offset), file.size, file.path)
     except OSError:
@@ -64,9 +101,80 @@ def _facts_of(file: FoundFile) -> Facts | None:
         os.close(descriptor)
 
 
-def _notices(path: str, facts: Facts) -> Iterator[str]:
-    for warning in facts.warnings:
-        yield f"Warning: {path} is no sound {facts.format} file: {warning}"
-    if facts.runs_code:
-        within = "" if facts.format == "pickle" else f" ({facts.format})"
-        yield f"Warning: {path} is a pickle{within}: loading it runs the code in it"
+def _missing(path: str, needs: Mapping[str, int], sizes: Mapping[str, int]) -> list[str]:
+    """Which files that this one is nothing without are not registered with it, or too short."""
+    folder = path.rpartition("/")[0]
+    said = []
+    for name, least in needs.items():
+        # A name from a file: no path is made of it beyond a look into what is registered.
+        here = sizes.get(f"{folder}/{name}" if folder else name)
+        if here is None:
+            said.append(f"{name[:200]} is not registered with it")
+        elif here < least:
+            said.append(f"{name[:200]} has {here} bytes, and {least} are needed")
+    more = [f"{len(said) - _MOST_MISSING} more files are missing"] if len(said) > _MOST_MISSING else []
+    return said[:_MOST_MISSING] + more
+
+
+# What a record keeps --------------------------------------------------------------------------------------------------
+
+
+def _kept(found: Sequence[tuple[FoundFile, Facts]], passed_by: int) -> tuple[list[Json], Json | None]:
+    """As much of each file as there is room for: first those that run code, then by size."""
+    kept: list[Json] = []
+    left_out: list[Json] = []
+    room = _ROOM
+    for file, facts in sorted(found, key=lambda each: not each[1].runs_code):
+        value = {"path": file.path, **facts.to_json()}
+        short = {key: value[key] for key in _KEPT_WHERE_ROOM_IS_SHORT if key in value}
+        for candidate in (value, short):
+            size = len(repr(candidate))
+            # The last part of the room is for short entries.
+            if size <= (room - _ROOM // 2 if candidate is value else room):
+                room -= size
+                kept.append(candidate)
+                break
+        else:
+            left_out.append(short)
+    more = _together(left_out, passed_by) if left_out or passed_by else None
+    return sorted(kept, key=lambda value: str(value["path"])), more
+
+
+def _together(left_out: Sequence[Json], passed_by: int) -> Json:
+    """What those say together of which each can't be kept."""
+    formats = Counter(str(value["format"]) for value in left_out)
+    more: dict[str, Any] = {"files": len(left_out) + passed_by, "formats": dict(sorted(formats.items()))}
+    parameters = sum(value["parameters"] for value in left_out if isinstance(value.get("parameters"), int))
+    if parameters:
+        more["parameters"] = parameters if parameters < 2**53 else str(parameters)
+    runs_code = sum(bool(value.get("runs_code")) for value in left_out)
+    if runs_code:
+        more["runs_code"] = runs_code
+    return more
+
+
+# What a person is told ------------------------------------------------------------------------------------------------
+
+
+def _notices(found: Sequence[tuple[FoundFile, Facts]]) -> Iterator[str]:
+    damaged = [(file.path, facts, warning) for file, facts in found for warning in facts.warnings]
+    for path, facts, warning in damaged[:_MOST_NOTICES]:
+        whole = "not registered" in warning or "are missing" in warning or "are needed" in warning
+        yield f"Warning: {path} is {'not whole' if whole else f'no sound {facts.format} file'}: {warning}"
+    if len(damaged) > _MOST_NOTICES:
+        yield f"Warning: {len(damaged) - _MOST_NOTICES} more files are not sound"
+    running = [(file.path, facts) for file, facts in found if facts.runs_code]
+    for path, facts in running[:_MOST_NOTICES]:
+        yield _runs_code(path, facts)
+    if len(running) > _MOST_NOTICES:
+        yield f"Warning: {len(running) - _MOST_NOTICES} more files are pickles: loading them runs the code in them"
+
+
+def _runs_code(path: str, facts: Facts) -> str:
+    if facts.format in ("zip", "tar", "pt2"):
+        holds = ", ".join(str(name) for name in list(facts.metadata.get("pickles", ()))[:3])
+        return f"Warning: {path} holds pickles ({holds or facts.format}): loading them runs the code in them"
+    if facts.format == "keras":
+        return f"Warning: {path} carries code ({facts.metadata.get('code')}): loading it may run it"
+    within = "" if facts.format == "pickle" else f" ({facts.format})"
+    return f"Warning: {path} is a pickle{within}: loading it runs the code in it"

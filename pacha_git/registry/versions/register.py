@@ -18,7 +18,7 @@ from pacha_git.format.kinds import KINDS
 from pacha_git.format.record import FORMAT, make_record
 from pacha_git.git.changes import Changes, changing, retried
 from pacha_git.progress import Progress
-from pacha_git.registry.reading.inspected import KEY
+from pacha_git.registry.reading.inspected import KEY, KEY_OF_MORE
 from pacha_git.registry.reading.view import common
 from pacha_git.registry.versions.edges import EdgeRequest, edges_of, wishes
 from pacha_git.registry.versions.inspect import inspect_files
@@ -79,9 +79,10 @@ def register(context: Context, wanted: NewVersion, progress: Progress | None = N
     found = sources.find(wanted.paths, exclude=wanted.exclude, follow_symlinks=wanted.follow_symlinks)
     asked = wishes(wanted.lineage, wanted.data, wanted.recipe, wanted.run)
     edges_of(context, version, asked)  # what can't be is said before the bytes are read
-    inspected, notices = inspect_files(found.files)
-    found = replace(found, notices=(*found.notices, *notices, *_document_notices(wanted, documents)))
-    values = _values(wanted, version, acting) | ({KEY: inspected} if inspected else {})
+    inspected = inspect_files(found.files)
+    found = replace(found, notices=(*found.notices, *inspected.notices, *_document_notices(wanted, documents)))
+    values = _values(wanted, version, acting) | ({KEY: inspected.files} if inspected.files else {})
+    values |= {KEY_OF_MORE: inspected.more} if inspected.more else {}
 
     def attempt(use_known: bool) -> Registered:
         return _attempt(context, wanted, version, values, documents, found, asked, progress, use_known=use_known)

@@ -96,6 +96,7 @@ class VersionDetail(VersionInfo):
 
     files: tuple[Json, ...] = ()
     formats: tuple[Json, ...] = ()
+    formats_more: Json | None = None
     document_key: str = ""
     document: Any = None
     words: Mapping[str, Json] = field(default_factory=dict)
@@ -105,9 +106,12 @@ class VersionDetail(VersionInfo):
         """The keys of a version, ``removed``, ``files``, ``formats``, ``words``, ``claims`` and its document.
 
         ``words`` tells of ``description``, ``card``, ``datasheet``, ``stage``, ``aliases.NAME`` and ``tags.KEY`` who
-        said them: ``{by, signed_by}``. ``claims`` are removals that do not count here.
+        said them: ``{by, signed_by}``. ``claims`` are removals that do not count here. ``formats_more`` is there only
+        where the record had no room for all.
         """
         value = plain(self, leave_out=("document_key", "document"))
+        if self.formats_more is None:
+            del value["formats_more"]
         if self.document_key:
             value[self.document_key] = self.document
         return value

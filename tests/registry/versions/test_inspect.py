@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import pickle
 from pathlib import Path
 
@@ -58,7 +60,7 @@ def test_of_many_files_those_that_may_say_something(registry: Registry, tmp_path
         np.save(folder / f"{n:03}.npy", np.zeros(n + 1))
     registry.datasets.register("d", folder, version="1.0.0")
     said = registry.datasets.get("d").formats
-    assert [each["path"] for each in said] == [f"{n:03}.npy" for n in range(152, 200)]
+    assert [each["path"] for each in said] == [f"{n:03}.npy" for n in range(200)]
 
 
 def test_a_record_of_nonsense_is_shown_as_far_as_it_makes_sense() -> None:
@@ -69,3 +71,47 @@ def test_a_record_of_nonsense_is_shown_as_far_as_it_makes_sense() -> None:
          ({"path": "x", "format": "y"},)),
     ):  # fmt: skip
         assert formats_of(make_record({**record.model_dump(), "inspected": kept})) == shown
+
+
+def test_a_pickle_is_found_wherever_it_is_and_whatever_its_name(registry: Registry, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    (folder / "deep" / "down").mkdir(parents=True)
+    for n in range(300):
+        save_file({"w": np.zeros(8, "f4")}, folder / f"model-{n:05}-of-00300.safetensors")
+    (folder / "deep" / "down" / "notes.txt").write_bytes(gzip.compress(pickle.dumps({"a": 1}, 4)))
+    (folder / "README").write_bytes(pickle.dumps([print], 2))
+    done = registry.models.register("m", folder, version="1.0.0")
+    told = [notice for notice in done.notices if "runs the code" in notice]
+    assert {notice.split()[1] for notice in told} == {"deep/down/notes.txt", "README"}
+    assert sum(each.get("parameters", 0) for each in registry.models.get("m").formats) == 300 * 8
+
+
+def test_what_the_record_has_no_room_for_is_summed(registry: Registry, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for n in range(1200):
+        save_file({f"layer.{n}.weight": np.zeros((4, 4), "f4")}, folder / f"a-long-name-of-a-shard-{n:05}.safetensors")
+    registry.models.register("m", folder, version="1.0.0")
+    shown = registry.models.get("m")
+    more = shown.formats_more
+    assert more is not None
+    assert more["files"] == 1200 - len(shown.formats) > 0
+    assert more["formats"] == {"safetensors": more["files"]}
+    assert sum(each["parameters"] for each in shown.formats) + more["parameters"] == 1200 * 16
+    assert shown.to_json()["formats_more"] == more
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_files_that_are_named_and_not_there_are_told(registry: Registry, tmp_path: Path, nested: bool) -> None:
+    folder = tmp_path / "model"
+    inner = folder / "unet" if nested else folder
+    inner.mkdir(parents=True)
+    save_file({"a": np.zeros(8, "f4")}, inner / "model-00001-of-00002.safetensors")
+    names = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (inner / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    done = registry.models.register("m", folder, version="1.0.0")
+    assert (
+        len([notice for notice in done.notices if "model-00002-of-00002.safetensors is not registered" in notice]) == 1
+    )
+    save_file({"b": np.zeros(8, "f4")}, inner / "model-00002-of-00002.safetensors")
+    assert registry.models.register("m", folder, version="1.0.1").notices == ()

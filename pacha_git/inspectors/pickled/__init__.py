@@ -1,0 +1,1 @@
+"""Pickles, bare, compressed or within others' files: followed on paper, never loaded."""

@@ -1,0 +1,1 @@
+"""The columns of tables, read from end to end for datasheets."""

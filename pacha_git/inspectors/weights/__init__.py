@@ -1,0 +1,1 @@
+"""The heads of files that hold weights and nothing that runs."""
