@@ -30,6 +30,7 @@ from pacha_git.session.claims import claim_warnings
 from pacha_git.session.context import Context
 from pacha_git.session.items import Item, is_item, read_item
 from pacha_git.session.results import Bundled, RefResult, Transfer
+from pacha_git.session.whereabouts import note_came
 from pacha_git.store.readme import MAIN, write_readme
 from pacha_git.store.removals import removals_at
 from pacha_git.store.settings import settings_at, write_root
@@ -174,6 +175,7 @@ def import_(context: Context, file: Path, progress: Progress | None = None, *, i
             adopt_items(context, changes, fresh, arrival)
             sound.items = [item for item in sound.items if _is_ours(context, item)]
             hold_arrived(context, changes, side, sound, arrival)
+    note_came(context.path, [arrival.checked[ref] for ref in fresh if ref in arrival.checked])
     return Transfer(
         tuple(arrival.results), bytes=file.stat().st_size, payloads=len(sound.items), remote=file.name,
         warnings=tuple(claim_warnings(context, arrival.results)),

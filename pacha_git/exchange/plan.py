@@ -16,6 +16,7 @@ from pacha_git.session.claims import claims_in_words
 from pacha_git.session.context import Context
 from pacha_git.session.items import differing, read_item
 from pacha_git.session.results import RefResult
+from pacha_git.session.whereabouts import NOWHERE, nowhere
 from pacha_git.store.events import ATTESTATIONS
 from pacha_git.store.notes import read_note
 from pacha_git.store.readme import MAIN
@@ -29,6 +30,7 @@ from pacha_git.vocabulary.ids import (
     VersionId,
     parse_notes_ref,
     parse_payload_ref,
+    payload_ref_of,
     record_ref_of,
 )
 from pacha_git.vocabulary.kinds import Kind
@@ -78,6 +80,7 @@ class Plan:
     held: list[RefResult] = field(default_factory=list)
 
 
+_FEW: Final = 1000
 _ALWAYS: Final = (ROOT_REF, REGISTRY_REF)
 
 
@@ -88,10 +91,10 @@ def plan(context: Context, selection: Selection, there: Mapping[str, Oid]) -> Pl
     _plan_notes(context, selection, there, made)
     removed = _removed(context, selection, there)
     for ref, commit in differing(selection.payloads, there).items():
-        if ref in removed or record_ref_of(ref) in left_out:
-            continue
+        record = record_ref_of(ref)
+        if ref in removed or record in left_out or record not in selection.items:
+            continue  # what has no record is what a registration left that was cut off: it says nothing
         if ref in there:
-            record = record_ref_of(ref)
             if record not in made.refs and there.get(record) != selection.items.get(record):
                 continue  # a run that went on there has later bytes than ours
             if not _as_recorded(context, record, commit):
@@ -127,20 +130,39 @@ def _plan_items(context: Context, selection: Selection, there: Mapping[str, Oid]
         elif not _goes_forward(context, ref, there[ref], commit):
             made.conflicts.append(RefResult(ref, "conflict", f"here {commit}, there {there[ref]}"))
             left_out.add(ref)
-    queue = list(left_out)
+    _leave_out_descendants(context, selection, made, left_out, "it comes from a version in conflict")
+    fresh = {ref: commit for ref, commit in made.refs.items() if payload_ref_of(ref) not in there}
+    # Whether each has the bytes that its record says takes a look at all of them: the first push of very many skips it.
+    lost = {item.ref for item in nowhere(context, fresh, others_held=len(fresh) <= _FEW)}
+    for ref in sorted(lost):
+        del made.refs[ref]
+        made.conflicts.append(RefResult(ref, "lost", NOWHERE))
+    _leave_out_descendants(context, selection, made, lost, "it comes from a version whose bytes are lost")
+    return left_out | lost
+
+
+def _leave_out_descendants(context: Context, selection: Selection, made: Plan, left_out: set[str], why: str) -> None:
+    """Leave out what comes from what is left out: its lineage would not be there."""
+    for ref in descending(context, selection.items, left_out):
+        left_out.add(ref)
+        made.refs.pop(ref, None)
+        made.conflicts.append(RefResult(ref, "skipped", why))
+
+
+def descending(context: Context, items: Mapping[str, Oid], refs: Iterable[str]) -> set[str]:
+    """Those of the items that come from what lies under some refs, near or far; without these themselves."""
+    queue = [ref for ref in refs if ref in items]
+    known = {*refs, *queue}
     while queue:
-        for ref in _descendants(context, queue.pop(), selection):
-            if ref in selection.items and ref not in left_out:
-                left_out.add(ref)
-                made.refs.pop(ref, None)
-                made.conflicts.append(RefResult(ref, "skipped", "it comes from a version in conflict"))
-                queue.append(ref)
-    return left_out
+        ref = queue.pop()
+        fresh = {child for child in _children(context, ref, items[ref]) if child in items} - known
+        known |= fresh
+        queue += fresh
+    return known - set(refs)
 
 
-def _descendants(context: Context, ref: str, selection: Selection) -> Iterator[str]:
+def _children(context: Context, ref: str, tip: Oid) -> Iterator[str]:
     """The refs of the versions and runs that come from what a ref leads to; of a run, from any of its commits."""
-    tip = selection.items[ref]
     for commit in run_commits.history(context.repo, tip) if ref.startswith(RUNS_ROOT) else [tip]:
         yield from (child.ref for child in context.catalogue.children(commit))
         yield from map(run_commits.run_ref, context.catalogue.child_runs(commit))

@@ -163,6 +163,8 @@ def hold_arrived(context: Context, changes: Changes, side: Side, sound: Sound, a
     changes.afterwards(lambda: _remember(context, sound.items, sound.digests))
     for item in sound.items:
         changes.move(item.payload_ref, item.payload_commit, context.repo.ref(item.payload_ref))
+        # Another pull may bring the same.
+        changes.resolve_with(item.payload_ref, lambda _changes, update, _now: update.new)
         arrival.results.append(RefResult(item.payload_ref, "new"))
 
 

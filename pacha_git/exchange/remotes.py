@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound, RemoteError
 from pacha_git.format.settings import encode_settings, merge_settings
-from pacha_git.git.changes import Changes
-from pacha_git.git.refs.refs import RefUpdate
+from pacha_git.git.changes import Changes, changing, retried
+from pacha_git.git.refs.refs import RefMoved
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import Side, passing
 from pacha_git.git.wire import fetch as fetching
@@ -60,8 +60,13 @@ def remove(context: Context, name: str) -> None:
         NotFound: there is none of this name.
     """
     transport.remove_remote(context.repo, name)
-    seen = context.repo.refs_below(f"refs/remotes/{name}/")
-    context.repo.refs.update([RefUpdate(ref, None, oid) for ref, oid in seen.items()])
+
+    def forget(_: bool) -> None:
+        with changing(context.repo, f"remote remove {name}") as changes:
+            for ref, oid in context.repo.refs_below(f"refs/remotes/{name}/").items():
+                changes.move(ref, None, oid)
+
+    retried(context.repo, forget, also=(RefMoved,))
 
 
 def chosen(context: Context, name: str | None) -> str:
@@ -203,8 +208,8 @@ def publish_settings(context: Context, remote: str) -> None:
         pushed, _ = pushing.push(context.repo, name, {REGISTRY_REF: ours})
         for refused in (result for result in pushed if not result.ok):
             raise RemoteError(f"{name} refused the settings: {refused.summary}", hint="may you write there?")
-    last = tracking(name, REGISTRY_REF)
-    context.repo.refs.update([RefUpdate(last, ours, context.repo.ref(last))])
+    with changing(context.repo, f"settings publish {name}") as changes:
+        remember(context, changes, name, {REGISTRY_REF: ours})
 
 
 def settings_stand(context: Context, theirs: Oid | None) -> str:

@@ -13,19 +13,20 @@ from typing import Final
 
 from pacha_git.errors import RemoteError
 from pacha_git.exchange.look import Look, on_progress
-from pacha_git.exchange.plan import Plan, Selection, plan
+from pacha_git.exchange.plan import Plan, Selection, descending, plan
 from pacha_git.exchange.push_payloads import push_payloads, size_of_what_is_missing, sweep
 from pacha_git.exchange.remotes import plain_warning, remember
 from pacha_git.exchange.selection import TransferRequest, choose, with_lineage
 from pacha_git.git.changes import changing
 from pacha_git.git.wire import push as pushing
 from pacha_git.git.wire.push import PushedRef
-from pacha_git.git.wire.transport import Moved
+from pacha_git.git.wire.transport import Moved, OnProgress
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.session.context import Context
 from pacha_git.session.results import RefResult, Transfer
-from pacha_git.vocabulary.ids import PAYLOAD_ROOT, ROOT_REF, record_ref_of
+from pacha_git.store.readme import MAIN
+from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, ROOT_REF, record_ref_of
 
 _TRIES: Final = 8
 _WAIT: Final = 0.1
@@ -62,6 +63,7 @@ class _Sent:
     results: dict[str, RefResult] = field(default_factory=dict)
     payloads: int = 0
     refused: list[PushedRef] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def send(
@@ -91,58 +93,134 @@ def send(
         if any(each.is_for_good for each in sent.refused):
             break
         if not sent.refused:
-            conflicts = {result.ref: result for result in (*todo.conflicts, *todo.held)}
-            return Transfer(
-                tuple((sent.results | conflicts).values()), bytes=sent.wire.bytes, objects=sent.wire.objects,
-                payloads=sent.payloads, remote=remote, warnings=(plain_warning(remote),) if sent.wire.plain else (),
-            )  # fmt: skip
+            return _done(remote, todo, sent)
         time.sleep(random.uniform(0, _WAIT * 2**attempt))
     first = min(sent.refused, key=lambda each: (not each.is_for_good, "atomic" in each.summary))
-    raise RemoteError(f"{remote} refused {first.ref}: {first.summary}", hint=_hint(first))
+    raise _refusal(remote, first)
 
 
-def _hint(refused: PushedRef) -> str:
+def _done(remote: str, todo: Plan, sent: _Sent) -> Transfer:
+    if sent.wire.plain:
+        sent.warnings.append(plain_warning(remote))
+    conflicts = {result.ref: result for result in (*todo.conflicts, *todo.held)}
+    return Transfer(
+        tuple((sent.results | conflicts).values()), bytes=sent.wire.bytes, objects=sent.wire.objects,
+        payloads=sent.payloads, remote=remote, warnings=tuple(sent.warnings),
+    )  # fmt: skip
+
+
+def _refusal(remote: str, refused: PushedRef) -> RemoteError:
+    if refused.locked:
+        return RemoteError(
+            f"{remote}: {refused.ref} is locked there: {refused.locked} was not free",
+            hint="another git is at work there: git pacha push tries again. If none is, one was killed: "
+            "on that machine, git pacha --registry REGISTRY doctor, or remove the file",
+        )
+    hint = "see what its administrator allows; git pacha push tries again"
     if "fetch first" in refused.summary or "stale" in refused.summary or "lock" in refused.summary:
-        return "others push there all the time: git pacha push tries again"
-    return "see what its administrator allows; git pacha push tries again"
+        hint = "others push there all the time: git pacha push tries again"
+    return RemoteError(f"{remote} refused {refused.ref}: {refused.summary}", hint=hint)
 
 
 def _send_once(
     context: Context, remote: str, todo: Plan, there: Mapping[str, Oid], sent: _Sent, progress: Progress | None
 ) -> None:
     """Send a plan, in the order in which no reader ever sees a promise whose bytes are not there."""
-    report = on_progress(progress, f"push {remote}")
+    to = _To(context, remote, sent, on_progress(progress, f"push {remote}"))
     if todo.payloads:
-        pushed, moved = push_payloads(context, remote, todo.payloads, todo.replaced, there, report)
+        pushed, moved = push_payloads(context, remote, todo.payloads, todo.replaced, there, to.report)
         sent.wire.add(moved)
         sent.payloads += sum(each.ok for each in pushed)
-        _note(context, remote, pushed, sent)
-    missing = {record_ref_of(ref) for ref in (each.ref for each in sent.refused)}
-    refs = {ref: oid for ref, oid in todo.refs.items() if ref not in missing}
+        to.note(pushed, todo.payloads)
+    missing = {record_ref_of(each.ref) for each in sent.refused}
+    refs = {ref: oid for ref, oid in todo.refs.items() if ref not in missing and ref != MAIN}
     if refs:
-        pushed, moved = pushing.push(context.repo, remote, refs, atomic=True, on_progress=report)
-        sent.wire.add(moved)
-        _note(context, remote, pushed, sent)
+        _send_refs(to, refs)
     if todo.deleted and not sent.refused:
-        _note(context, remote, pushing.delete(context.repo, remote, todo.deleted), sent, gone="removed")
+        to.note(pushing.delete(context.repo, remote, todo.deleted), {}, gone="removed")
+    if refs and MAIN in todo.refs:
+        _send_readme(to, todo.refs[MAIN])
     sweep(context, remote, there)
 
 
-def _note(context: Context, remote: str, pushed: Iterable[PushedRef], sent: _Sent, gone: str = "") -> None:
-    """Keep what became of each ref, and remember as last seen what the remote has now."""
-    there: dict[str, Oid] = {}
-    for each in pushed:
-        if not each.ok:
-            sent.refused.append(each)
-            continue
-        what = gone or ("new" if "[new" in each.summary else "updated")
-        sent.results[each.ref] = RefResult(each.ref, "up-to-date" if "up to date" in each.summary else what)
-        new = context.repo.ref(each.ref)
-        if new is not None and not each.ref.startswith((PAYLOAD_ROOT, "refs/heads/")) and each.ref != ROOT_REF:
-            there[each.ref] = new
-    if there:
-        with changing(context.repo, f"push {remote}") as changes:
-            remember(context, changes, remote, there)
+@dataclass(frozen=True, slots=True)
+class _To:
+    """Where a push goes, and what it came to so far."""
+
+    context: Context
+    remote: str
+    sent: _Sent
+    report: OnProgress | None
+
+    def push(self, refs: Mapping[str, Oid], *, atomic: bool) -> list[PushedRef]:
+        """Push refs as they stand there then; what became of them is not noted yet."""
+        pushed, moved = pushing.push(self.context.repo, self.remote, refs, atomic=atomic, on_progress=self.report)
+        self.sent.wire.add(moved)
+        return pushed
+
+    def note(self, pushed: Iterable[PushedRef], refs: Mapping[str, Oid], gone: str = "") -> None:
+        """Keep what became of each ref, and remember as last seen what was sent: ours may have moved on meanwhile."""
+        there: dict[str, Oid] = {}
+        for each in pushed:
+            if not each.ok:
+                self.sent.refused.append(each)
+                continue
+            what = gone or ("new" if "[new" in each.summary else "updated")
+            self.sent.results[each.ref] = RefResult(each.ref, "up-to-date" if "up to date" in each.summary else what)
+            if each.ref in refs and not each.ref.startswith(PAYLOAD_ROOT) and each.ref != ROOT_REF:
+                there[each.ref] = refs[each.ref]
+        if there:
+            with changing(self.context.repo, f"push {self.remote}") as changes:
+                remember(self.context, changes, self.remote, there)
+
+
+def _send_refs(to: _To, refs: Mapping[str, Oid]) -> None:
+    """Send records and events, all or none of them; what the rules there refuse holds back nothing else."""
+    pushed = to.push(refs, atomic=True)
+    if not any(each.is_for_good for each in pushed):
+        to.note(pushed, refs)
+        return
+    records = {ref: oid for ref, oid in refs.items() if not ref.startswith(NOTES_ROOT)}
+    while records:
+        pushed = to.push(records, atomic=True)
+        refused = {each.ref for each in pushed if each.is_for_good}
+        if not refused or len(refused) == len(records):
+            to.note(pushed, records)
+            break
+        to.note([each for each in pushed if each.is_for_good], records)
+        records = _without(to.context, records, refused)
+    events = {ref: oid for ref, oid in refs.items() if ref.startswith(NOTES_ROOT)}
+    _send_apart(to, events)
+
+
+def _without(context: Context, refs: Mapping[str, Oid], refused: set[str]) -> dict[str, Oid]:
+    """What is left without some refs and what comes from them: its lineage would not be there."""
+    left = dict(refs)
+    for ref in refused | descending(context, refs, refused):
+        left.pop(ref, None)
+    return left
+
+
+def _send_apart(to: _To, refs: Mapping[str, Oid]) -> None:
+    """Send refs of which each stands by itself: a server may refuse them one by one, or all for the sake of one."""
+    if not refs:
+        return
+    pushed = to.push(refs, atomic=False)
+    if len(refs) == 1 or not all(each.is_for_good for each in pushed):
+        to.note(pushed, refs)
+        return
+    names = sorted(refs)
+    for half in (names[: len(names) // 2], names[len(names) // 2 :]):
+        _send_apart(to, {ref: refs[ref] for ref in half})
+
+
+def _send_readme(to: _To, commit: Oid) -> None:
+    """Send what greets whoever clones with plain git; a server that protects its branches need not take it."""
+    for each in to.push({MAIN: commit}, atomic=False):
+        if each.ok:
+            to.note([each], {})
+        else:
+            to.sent.warnings.append(f"{to.remote} does not take {MAIN} ({each.summary}): it goes without its README")
 
 
 def _dry(context: Context, remote: str, todo: Plan, there: Mapping[str, Oid]) -> Transfer:

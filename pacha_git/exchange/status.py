@@ -14,25 +14,30 @@ from pacha_git.exchange import remotes
 from pacha_git.git.wire import transport
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
-from pacha_git.session.items import differing, refs_here
+from pacha_git.session.items import Item, differing, refs_here
 from pacha_git.session.results import RemoteStatus, Status
+from pacha_git.session.whereabouts import nowhere
 from pacha_git.store.catalogue.rows import HERE
 from pacha_git.store.events import EVENTS, crossing, read_ledger
 from pacha_git.store.notes import descends
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.commits import RUNS_ROOT
-from pacha_git.vocabulary.ids import NOTES_ROOT, REGISTRY_REF, parse_notes_ref
-from pacha_git.vocabulary.kinds import VERSIONED_KINDS
+from pacha_git.vocabulary.ids import NOTES_ROOT, REGISTRY_REF, VersionId, parse_notes_ref
+from pacha_git.vocabulary.kinds import VERSIONED_KINDS, Kind
 
 
 def status(context: Context) -> Status:
     """How this registry stands; see ``Registry.status``."""
     folds, signless, payloadless = context.catalogue.answer(_standing_out)
-    thin = _labels(row for row in payloadless if row[3] not in folds[row[0], row[1]]["removed"])
+    away = [row for row in payloadless if row[3] not in folds[row[0], row[1]]["removed"]]
+    refs = {VersionId.parse(Kind(kind), name, version).ref: Oid(oid) for kind, name, version, oid in away}
+    lost = nowhere(context, refs | context.repo.refs_below(RUNS_ROOT))
+    gone = {item.commit for item in lost}
+    thin = _labels(row for row in away if row[3] not in gone)
     unsigned = _labels(row for row in signless if not folds[row[0], row[1]]["endorsed"].get(row[3]))
     ours = refs_here(context.repo)
     found = tuple(_remote_status(context, name, url, ours) for name, url in remotes.list_remotes(context))
-    return Status(str(context.path), thin, unsigned, tuple(_crossing(context, folds)), found)
+    return Status(str(context.path), thin, unsigned, tuple(_crossing(context, folds)), found, tuple(map(_label, lost)))
 
 
 _Version = tuple[str, str, str, str]
@@ -58,6 +63,11 @@ def _labels(rows: Iterable[_Version]) -> tuple[str, ...]:
     nouns = {kind.value: kind.noun for kind in VERSIONED_KINDS}
     listed = sorted(rows, key=lambda row: kinds.index(row[0]))
     return tuple(f"{nouns[kind]}:{name}@{version}" for kind, name, version, _ in listed)
+
+
+def _label(item: Item) -> str:
+    version = item.version
+    return item.label if version is None else f"{version.kind.noun}:{version.spec}"
 
 
 def _crossing(context: Context, folds: _Folds) -> Iterator[str]:

@@ -6,7 +6,7 @@ It knows the order that keeps readers safe. Looking, checking, choosing, sending
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,12 @@ from pacha_git.exchange.incoming import adopt_items, adopt_notes
 from pacha_git.exchange.look import Look, look
 from pacha_git.exchange.pull_payloads import Pulled, pull_payloads
 from pacha_git.exchange.selection import TransferRequest, choose, with_lineage
-from pacha_git.git.changes import changing
+from pacha_git.git.changes import changing, retried
+from pacha_git.git.refs.refs import RefMoved
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.wire import transport
 from pacha_git.git.wire.credentials import masked
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.session.claims import claim_warnings
 from pacha_git.session.context import Context
@@ -87,10 +89,16 @@ def pull(context: Context, remote: str | None, wish: TransferRequest, progress: 
 
 def take_over(context: Context, seen: Look) -> None:
     """Let our refs follow what was last seen, as far as it is sound."""
-    with context.deciding("pull") as changes:
-        fresh = differing(seen.seen, refs_here(context.repo))
-        adopt_notes(context, changes, fresh, seen.arrival)
-        adopt_items(context, changes, fresh, seen.arrival)
+    before = list(seen.arrival.results)
+
+    def follow(_: bool) -> None:
+        seen.arrival.results[:] = before
+        with context.deciding("pull") as changes:
+            fresh = differing(seen.seen, refs_here(context.repo))
+            adopt_notes(context, changes, fresh, seen.arrival)
+            adopt_items(context, changes, fresh, seen.arrival)
+
+    retried(context.repo, follow, also=(RefMoved,))  # a run ends whoever decides meanwhile
 
 
 def _missing(context: Context, wish: TransferRequest) -> list[Item]:
@@ -226,9 +234,12 @@ def push(
         ours = refs_here(context.repo)
         notes = {ref: oid for ref, oid in differing(seen.seen, ours).items() if selection.has_notes(ref)}
         if notes:
-            with context.deciding("push") as changes:
-                adopt_notes(context, changes, notes, seen.arrival)
+            retried(context.repo, partial(unite, notes, seen), also=(RefMoved,))
         return seen
+
+    def unite(notes: Mapping[str, Oid], seen: Look, _: bool) -> None:
+        with context.deciding("push") as changes:
+            adopt_notes(context, changes, notes, seen.arrival)
 
     done = sending.send(context, name, selection, refresh, dry_run=dry_run, progress=progress)
     if verb and not done.refs and not first.moved:

@@ -72,7 +72,7 @@ class GitRepository:
     def __init__(self, path: Path) -> None:
         self.path = path
         _check_layout(path)
-        self.refs = Refs(path)
+        self.refs = Refs(path, weakly(self._kind_of))
         self._local = threading.local()
         self.settle: Callable[[], None] | None = None
         self.vouch: Callable[[], Callable[[Iterable[Path]], None]] | None = None
@@ -163,6 +163,12 @@ class GitRepository:
     def missing(self, oids: Iterable[Oid]) -> list[Oid]:
         """Those of the objects that are not here."""
         return [Oid.of_raw(raw) for raw in self.packs.missing(oid.raw for oid in oids)]
+
+    def _kind_of(self, oid: Oid) -> str:
+        try:
+            return self.read(oid)[0]
+        except (NotFound, Corrupt):
+            return ""
 
     def _read_elsewhere(self, oid: Oid) -> tuple[str, bytes]:
         """What our own reader leaves to others: loose objects, deltas, unusual stores."""

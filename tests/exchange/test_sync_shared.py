@@ -41,4 +41,5 @@ def test_what_a_server_never_takes_is_said_at_once(tmp_path: Path) -> None:
         here.push()
     assert "administrator" in raised.value.hint
     assert time.monotonic() - begin < 15
-    assert not any(ref.startswith("models") for ref in names(hub, "refs/pacha"))
+    assert {"models/m/1.0.0", "payload/models/m/1.0.0"} <= set(names(hub, "refs/pacha"))  # they hold nothing else back
+    assert not any("_events" in ref for ref in names(hub, "refs/notes"))

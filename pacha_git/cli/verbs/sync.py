@@ -150,6 +150,12 @@ def report_transfer(ctx: typer.Context, done: Transfer, verb: str) -> None:
             f"{ref_in_words(held[0].ref)} stay here: {output.one_line(held[0].detail)}" + _and_more(held),
             hint="git pacha removal list; then git pacha removal accept SPEC, or removal refuse SPEC. The rest went",
         )
+    lost = [ref.ref for ref in done.refs if ref.result == "lost"]
+    if lost:
+        raise PachaError(
+            f"{ref_in_words(lost[0])}{_and_more(lost)} stays here: its bytes are not, and no remote has them",
+            hint="register the same bytes again, under the same name and version; the rest went",
+        )
 
 
 def _how_to_go_on(ref: str) -> str:
@@ -195,6 +201,7 @@ def status(ctx: typer.Context) -> None:
 def _status(found: Status) -> str:
     facts = [
         ("Registry", found.path),
+        ("Bytes lost", _few(found.lost, "version")),
         ("Bytes elsewhere", _few(found.thin, "version")),
         ("Unsigned", _few(found.unsigned, "version")),
         ("Crossing", _few(found.crossing, "event")),

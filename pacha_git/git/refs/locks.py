@@ -32,16 +32,21 @@ def alone(git_dir: Path) -> Iterator[bool]:
 
 
 @contextmanager
-def locked(git_dir: Path, refs: Collection[str]) -> Iterator[bool]:
-    """Be alone, and hold the locks of refs and of what may be no ref beside them; yields whether that can be now."""
+def locked(git_dir: Path, refs: Collection[str]) -> Iterator[str | None]:
+    """Be alone, and hold the locks of refs and of what may be no ref beside them.
+
+    Yields:
+        Nothing (an empty text) if they are held; else the ref whose lock somebody has now, and none of ours is kept
+        while the caller waits for it. None: that can't be done here, git is to be asked.
+    """
     if not all(_NAME.fullmatch(ref) and ".." not in ref for ref in refs):
-        yield False
+        yield None
         return
     with alone(git_dir) as mine:
         taken: list[str] = []
         try:
             # Who takes refs/a.lock has seen that there is no refs/a/b, or will see it.
-            yield mine and _take(git_dir, {*refs, *folders_above(refs)}, taken)
+            yield _take(git_dir, sorted({*refs, *folders_above(refs)}), taken) if mine else None
         finally:
             for ref in taken:
                 with suppress(FileNotFoundError):
@@ -70,7 +75,8 @@ def _begin(git_dir: Path) -> bool:
     return True
 
 
-def _take(git_dir: Path, refs: Iterable[str], taken: list[str]) -> bool:
+def _take(git_dir: Path, refs: Iterable[str], taken: list[str]) -> str | None:
+    """Take locks: the first ref whose lock somebody has, if any; None if the rest is for git to judge."""
     source = f"{git_dir}/{_LOCK}"
     for ref in refs:
         for _ in range(_TRIES):
@@ -78,16 +84,18 @@ def _take(git_dir: Path, refs: Iterable[str], taken: list[str]) -> bool:
                 os.link(source, f"{git_dir}/{ref}.lock")
                 taken.append(ref)
                 break
+            except FileExistsError:
+                return ref
             except FileNotFoundError:
                 try:
                     (git_dir / ref).parent.mkdir(parents=True, exist_ok=True)
                 except OSError:
-                    return False  # a ref stands where a folder should
+                    return None  # a ref stands where a folder should
             except OSError:
-                return False  # somebody else has it; or a file system without links
+                return None  # a file system without links
         else:
-            return False
-    return True
+            return None
+    return ""
 
 
 def _drop_empty(git_dir: Path, refs: Iterable[str]) -> None:

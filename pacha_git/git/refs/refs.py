@@ -1,20 +1,23 @@
 """Reads the refs of a bare repository with the files backend, and moves them by compare-and-swap.
 
-Reading is our own: a look-up among 100,000 packed refs is a bisection, with no library to load. Every transaction is
-``git update-ref --stdin``, which locks and checks: all or nothing, and then durable; but for many last-seen copies of a
-remote's refs, and all of a clone, which come before. It has never heard of a model.
+Reading is our own: a look-up among 100,000 packed refs is a bisection, with no library to load. A transaction holds
+git's own locks and moves all of its refs by one rename (``moves``); where git would do more than that, such as run a
+hook, it is ``git update-ref --stdin``, which moves them one by one. It has never heard of a model.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from pacha_git.errors import Conflict, Corrupt, PachaError
 from pacha_git.git.refs.packed_refs import PackedRefs
+from pacha_git.git.refs.update import RefUpdate as RefUpdate
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.disk import sync_file_system
 from pacha_git.system.process import CommandFailed, run
@@ -26,10 +29,12 @@ if TYPE_CHECKING:
 # What only writes is loaded when something is written: most commands read.
 
 _ABSENT: Final = "0" * 40
-_WAIT_MS: Final = "20000"
+_WAIT_SECONDS: Final = 20.0
+_LOCKED: Final = "if no other pacha runs here: git pacha doctor"
 # A ref transaction waits for another instead of failing, and is on the disk before it is acknowledged.
 _OPTIONS: Final = (
-    "-c", f"core.filesRefLockTimeout={_WAIT_MS}", "-c", f"core.packedRefsTimeout={_WAIT_MS}",
+    "-c", f"core.filesRefLockTimeout={_WAIT_SECONDS * 1000:.0f}",
+    "-c", f"core.packedRefsTimeout={_WAIT_SECONDS * 1000:.0f}",
     "-c", "core.fsyncMethod=fsync", "-c", "core.logAllRefUpdates=false", "-c", "core.warnAmbiguousRefs=false",
 )  # fmt: skip
 _SYNC_EACH: Final = ("-c", "core.fsync=all")
@@ -41,17 +46,6 @@ _LONGEST_REF: Final = 4096
 _MOST_HOPS: Final = 4
 
 
-class RefUpdate(NamedTuple):
-    """One step of a transaction: ``old`` is what must stand there now (None: nothing), ``new`` None deletes.
-
-    With ``new`` equal to ``old`` nothing moves, but the transaction fails if the ref is not at ``old``.
-    """
-
-    ref: str
-    new: Oid | None
-    old: Oid | None
-
-
 class RefMoved(Conflict):
     """A ref was not where the transaction expected it; nothing of the transaction was done."""
 
@@ -59,12 +53,17 @@ class RefMoved(Conflict):
 class Refs:
     """The refs of one repository folder.
 
+    Args:
+        git_dir: The folder.
+        kind_of: The type of an object, empty if it is not here; without, git is asked.
+
     Attributes:
         is_new: To be set by whoever is making the repository, as long as nobody else knows of it.
     """
 
-    def __init__(self, git_dir: Path) -> None:
+    def __init__(self, git_dir: Path, kind_of: Callable[[Oid], str] | None = None) -> None:
         self._dir = git_dir
+        self._kind_of = kind_of
         self._packed = PackedRefs(git_dir / "packed-refs")
         self.is_new = False
 
@@ -166,18 +165,51 @@ class Refs:
         """
         if not updates:
             return
+        from pacha_git.git.refs import moves
+
+        updates = self._remember(moves.in_order(updates))
+        if updates and not self._move(updates):
+            self._leave_to_git(updates)
+
+    def _move(self, updates: Sequence[RefUpdate]) -> bool:
+        """Carry out updates in one step, once nobody else holds one of their locks; False if git is to be asked."""
+        from pacha_git.git.packs.files import storing
+        from pacha_git.git.refs import locks as reflocks
+        from pacha_git.git.refs import moves
+
+        until = time.monotonic() + _WAIT_SECONDS
+        while True:
+            with storing(self._dir), reflocks.locked(self._dir, [update.ref for update in updates]) as busy:
+                if busy is None:
+                    return False
+                if not busy:
+                    self._refuse_moved(updates)
+                    return moves.move(self._dir, updates, kind_of=self._kind_of, wait_seconds=_WAIT_SECONDS)
+            # None of ours is held while we wait, so two never wait for one another.
+            if time.monotonic() > until:
+                raise PachaError(
+                    f"a ref is locked: {self._dir}/{busy}.lock was not free for {_WAIT_SECONDS:.0f} s", hint=_LOCKED
+                )
+            time.sleep(random.uniform(0.001, 0.05))
+
+    def _refuse_moved(self, updates: Sequence[RefUpdate]) -> None:
+        for update in updates:
+            now = self.get(update.ref)
+            if now != update.old:
+                raise RefMoved(f"{update.ref} is at {now or 'nothing'}, not at {update.old or 'nothing'}")
+
+    def _leave_to_git(self, updates: Sequence[RefUpdate]) -> None:
         from pacha_git.git.refs import locks as reflocks
 
         reflocks.free_left(self._dir)
         try:
-            updates = self._remember(updates)
             if len(updates) > _MANY:
                 self._update_many(updates)
-            elif updates:
-                folders = self._folders_to_change(updates)
-                self._transactions.carry_out(_commands(updates))
-                for folder in folders:
-                    _sync_folder(folder)
+                return
+            folders = self._folders_to_change(updates)
+            self._transactions.carry_out(_commands(updates))
+            for folder in folders:
+                _sync_folder(folder)
         except CommandFailed as error:
             raise self._why(updates, error) from None
 
@@ -214,8 +246,6 @@ class Refs:
 
     def _update_many(self, updates: Sequence[RefUpdate]) -> None:
         """The same with one sync where each file of its own would take one."""
-        if self._create_packed(updates):
-            return
         from pacha_git.git.refs.transactions import prepared
 
         with prepared(self._git(*_SYNC_LATER, *_UPDATE), _commands(updates)) as transaction:
@@ -224,27 +254,13 @@ class Refs:
             transaction.commit()
             sync_file_system(self._dir)
 
-    def _create_packed(self, updates: Sequence[RefUpdate]) -> bool:
-        """Put new refs into the packed file at once; whether that could be done."""
-        new = {update.ref: update.new for update in updates if update.new is not None and update.old is None}
-        if not all(update.ref in new or update.new == update.old for update in updates):
-            return False  # a file of its own would hide the new value of a ref that exists
-        from pacha_git.git.refs import locks as reflocks
-        from pacha_git.git.refs import packed_refs_new
-
-        with reflocks.locked(self._dir, [update.ref for update in updates]) as mine:
-            # Whatever is not as it should be, git says better, or waits for.
-            if not mine or any(self.get(update.ref) != update.old for update in updates):
-                return False
-            return packed_refs_new.add(self._dir, new, wait_seconds=int(_WAIT_MS) / 1000)
-
     def _why(self, updates: Sequence[RefUpdate], error: CommandFailed) -> PachaError:
-        for update in updates:
-            now = self.get(update.ref)
-            if now != update.old:
-                return RefMoved(f"{update.ref} is at {now or 'nothing'}, not at {update.old or 'nothing'}")
+        try:
+            self._refuse_moved(updates)
+        except RefMoved as moved:
+            return moved
         if ".lock" in error.stderr and "File exists" in error.stderr:
-            return PachaError(f"a ref is locked: {error.message}", hint="if no other pacha runs here: git pacha doctor")
+            return PachaError(f"a ref is locked: {error.message}", hint=_LOCKED)
         return PachaError(f"git could not move the refs: {error.stderr.strip()[-400:]}")
 
     def _folders_to_change(self, updates: Sequence[RefUpdate]) -> list[Path]:

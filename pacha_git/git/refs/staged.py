@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pacha_git.git.refs.refs import RefUpdate
+from pacha_git.git.refs.update import RefUpdate
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.vocabulary.names import gist
 

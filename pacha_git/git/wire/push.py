@@ -5,6 +5,7 @@ It knows leases, atomic pushes and what ``git push --porcelain`` says. What the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from pacha_git.system.process import CommandFailed
 from pacha_git.vocabulary.ids import TMP_ROOT
 
 _ARGUMENTS: Final = 400
+_LOCKED: Final = re.compile(r"Unable to create '([^']+\.lock)': File exists")
 _ALL: Final = "refs/*:refs/*"
 _RULES: Final = (
     "hook declined",
@@ -35,11 +37,19 @@ _RULES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PushedRef:
-    """What the other side made of one ref: ``ok`` (new, updated, deleted, up to date), or why not."""
+    """What the other side made of one ref: ``ok`` (new, updated, deleted, up to date), or why not.
+
+    Attributes:
+        ref: Its name.
+        ok: Whether it stands there as it was sent.
+        summary: What Git says of it.
+        locked: The lock there that was in the way of the push, if one was.
+    """
 
     ref: str
     ok: bool
     summary: str
+    locked: str = ""
 
     @property
     def is_for_good(self) -> bool:
@@ -140,7 +150,7 @@ def _push(
                     repo, remote, refs, leases, trees, atomic=False, shallow=shallow, deltas=deltas,
                     on_progress=on_progress,
                 )  # fmt: skip
-            refused = list(_parse(error.stdout))
+            refused = list(_parse(error.stdout, error.stderr))
             if not refused:
                 raise
             return refused, Moved()
@@ -166,16 +176,19 @@ def _delete(repo: GitRepository, remote: str, argv: Sequence[str]) -> list[Pushe
         try:
             return list(_parse(talk(repo.path, argv, env={})[0].stdout))
         except CommandFailed as error:
-            refused = list(_parse(error.stdout))
+            refused = list(_parse(error.stdout, error.stderr))
             if not refused:
                 raise
             return refused
 
 
-def _parse(output: bytes) -> Iterator[PushedRef]:
-    """Read ``git push --porcelain``: flag TAB from:to TAB summary."""
+def _parse(output: bytes, told: str = "") -> Iterator[PushedRef]:
+    """Read ``git push --porcelain``: flag TAB from:to TAB summary; of a lock only what it ``told`` says."""
+    found = _LOCKED.search(told)
+    lock = found[1] if found else ""
     for line in output.decode("utf-8", "replace").splitlines():
         flag, _, rest = line.partition("\t")
         refs, _, summary = rest.partition("\t")
         if len(flag) == 1 and ":" in refs:
-            yield PushedRef(refs.rpartition(":")[2], flag != "!", summary)
+            ok = flag != "!"
+            yield PushedRef(refs.rpartition(":")[2], ok, summary, "" if ok else lock)

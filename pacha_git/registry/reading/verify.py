@@ -17,6 +17,7 @@ from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import Verification
 from pacha_git.session.signing import COMMIT_NAMESPACE, EVENT_NAMESPACE
+from pacha_git.session.whereabouts import HINT, NOWHERE, nowhere
 from pacha_git.store import records
 from pacha_git.store.events import read_attestations, read_ledger
 from pacha_git.store.payload.check import FileKey, check_payload
@@ -144,6 +145,7 @@ def _payload(
         return True
     commit = context.repo.ref(stored.id.payload_ref)
     if commit is None:
+        problems += [f"{NOWHERE} ({HINT})" for _ in nowhere(context, {stored.id.ref: stored.commit})]
         return None
     what = f"verify {stored.id.spec}"
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,7 @@ from pacha_git.progress import Progress
 from pacha_git.session.context import Context
 from pacha_git.session.identity import acting_now
 from pacha_git.session.signing import COMMIT_NAMESPACE
+from pacha_git.session.whereabouts import note_made
 from pacha_git.store.payload.sources import FoundFile, source_file
 from pacha_git.store.payload.writer import PayloadWriter, WrittenPayload
 from pacha_git.store.runs import commits as run_commits
@@ -118,6 +120,8 @@ def _seal(
             "content": written.content.model_dump() if written is not None else None,
         }
         stored = run_commits.write(changes, make_run(values), params, before, sign)
+        if written is not None:
+            changes.afterwards(partial(note_made, context.path, run_commits.run_ref(run_id), stored.commit))
         changes.afterwards(_forgetter(folder))
     return stored
 

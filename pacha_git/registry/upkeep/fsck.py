@@ -17,7 +17,9 @@ from pacha_git.ledger.registers import EventStatus
 from pacha_git.progress import Progress
 from pacha_git.registry.upkeep.fsck_runs import check_run, check_run_payload
 from pacha_git.session.context import Context
+from pacha_git.session.items import is_item
 from pacha_git.session.results import FsckReport
+from pacha_git.session.whereabouts import HINT, NOWHERE, nowhere
 from pacha_git.store import records
 from pacha_git.store.clashes import Spellings
 from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
@@ -93,6 +95,8 @@ def fsck(context: Context, *, fast: bool = False, progress: Progress | None = No
         _check_edges(check, stored)
     _check_names(check)
     _check_payloads(check, {r: c for r, c in refs.items() if r.startswith(PAYLOAD_ROOT)}, fast, progress)
+    for item in nowhere(context, {r: c for r, c in refs.items() if is_item(r)}):
+        check.say(item.ref, f"{NOWHERE} ({HINT})")
     for ref, commit in context.repo.refs_below(NOTES_ROOT).items():
         with check.about(ref):
             _check_notes(check, ref, commit)

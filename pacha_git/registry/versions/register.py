@@ -17,6 +17,7 @@ from pacha_git.format.canonical import json_number
 from pacha_git.format.kinds import KINDS
 from pacha_git.format.record import FORMAT, make_record
 from pacha_git.git.changes import Changes, changing, retried
+from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.registry.reading.inspected import KEY, KEY_OF_MORE
 from pacha_git.registry.reading.view import common
@@ -24,8 +25,10 @@ from pacha_git.registry.versions.edges import EdgeRequest, edges_of, wishes
 from pacha_git.registry.versions.inspect import inspect_files
 from pacha_git.session.context import DECIDE_LOCK, Context
 from pacha_git.session.identity import Acting, acting_now
+from pacha_git.session.items import read_item
 from pacha_git.session.results import Registered
 from pacha_git.session.signing import COMMIT_NAMESPACE
+from pacha_git.session.whereabouts import note_made
 from pacha_git.store import records
 from pacha_git.store.clashes import check_free, taken
 from pacha_git.store.events import read_attestations, read_ledger
@@ -93,8 +96,12 @@ def register(context: Context, wanted: NewVersion, progress: Progress | None = N
 def _lacks_bytes(context: Context, version: VersionId) -> bool:
     """Whether a version is here and its bytes are not, though nobody removed them."""
     commit = context.repo.ref(version.ref)
-    there = commit is not None and context.repo.ref(version.payload_ref) is None
-    return there and commit is not None and not context.is_removed(version, commit)
+    if commit is None or context.is_removed(version, commit):
+        return False
+    held = context.repo.ref(version.payload_ref)
+    with suppress(PachaError):  # of a record that can't be read, that it is there is enough
+        return held is None or held != read_item(context.repo, version.ref, commit).payload_commit
+    return False
 
 
 def _bring_back(context: Context, wanted: NewVersion, version: VersionId, progress: Progress | None) -> Registered:
@@ -105,12 +112,25 @@ def _bring_back(context: Context, wanted: NewVersion, version: VersionId, progre
     """
     stored = records.read_version(context.repo, version)
     found = sources.find(wanted.paths, exclude=wanted.exclude, follow_symlinks=wanted.follow_symlinks)
+    # What is here may be what is damaged: all of it is written again.
+    return retried(context.repo, lambda _: _store_again(context, wanted, stored, found, progress))
+
+
+def _store_again(
+    context: Context,
+    wanted: NewVersion,
+    stored: records.StoredRecord,
+    found: sources.Sources,
+    progress: Progress | None,
+) -> Registered:
+    version = stored.id
     result: Registered | None = None
     with suppress(_TakenBack), changing(context.repo, f"bring back {version}") as changes:
         written = PayloadWriter(context.repo, changes, context.index, use_known=False).write(found.files, progress)
         if stored.record.content is None or written.content.tree != stored.record.content.tree:
             raise taken(version)
-        changes.move(version.payload_ref, written.commit, None)
+        changes.hold(version.ref, stored.commit)
+        hold_payload(context, changes, version.payload_ref, written.commit)
         notices = (*found.notices, "it was registered already: its bytes are here again, all else is as it was")
         result = registered(context, stored, written.cost, notices, dry_run=wanted.dry_run)
         if wanted.dry_run:
@@ -137,13 +157,20 @@ def _attempt(
         stored = create(
             context, changes, version, {**values, "content": written.content}, documents, asked, wanted.sign
         )
-        changes.move(version.payload_ref, written.commit, None)
+        hold_payload(context, changes, version.payload_ref, written.commit)
         result = registered(context, stored, written.cost, found.notices, dry_run=wanted.dry_run)
         if wanted.dry_run:
             raise _TakenBack
         changes.afterwards(lambda: written.remember(context.index, version.payload_ref, changes.packs))
+        changes.afterwards(lambda: note_made(context.path, version.ref, stored.commit))
     assert result is not None
     return result
+
+
+def hold_payload(context: Context, changes: Changes, ref: str, commit: Oid) -> None:
+    """Let a payload ref hold bytes that were written, whatever stood there: without its record it says nothing."""
+    changes.move(ref, commit, context.repo.ref(ref))
+    changes.resolve_with(ref, lambda _changes, update, _now: update.new)
 
 
 def create(

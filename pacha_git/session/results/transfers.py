@@ -9,7 +9,7 @@ from pacha_git.session.results.plain import Json, plain
 
 @dataclass(frozen=True, slots=True)
 class RefResult:
-    """What became of one ref in a transfer: new, updated, up-to-date, removed, conflict, rejected, skipped."""
+    """What became of one ref in a transfer: new, updated, up-to-date, removed, conflict, rejected, skipped, lost."""
 
     ref: str
     result: str
@@ -80,13 +80,14 @@ class RemoteStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What stands out in this registry, and how it stands to its remotes."""
+    """What stands out in this registry, and how it stands to its remotes. The bytes of ``lost`` ones are nowhere."""
 
     path: str
     thin: tuple[str, ...]
     unsigned: tuple[str, ...]
     crossing: tuple[str, ...]
     remotes: tuple[RemoteStatus, ...]
+    lost: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
         """All fields, remotes as objects."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pacha_git import Registry
+from tests.git.stock import bare
 from tests.making import all_verify, folder, git, noise, put, recipe
 
 M1, M2 = "refs/pacha/models/m/1.0.0", "refs/pacha/models/m/2.0.0"
@@ -158,11 +159,16 @@ def test_a_missing_chunk_is_found_by_both(registry: Registry, tmp_path: Path) ->
     all_verify(Registry.open(registry.path))
 
 
-def test_a_thin_payload_is_no_harm(registry: Registry) -> None:
+def test_a_thin_payload_is_no_harm_where_a_remote_has_it(registry: Registry, tmp_path: Path) -> None:
+    bare(tmp_path / "hub.git")
+    registry.add_remote("origin", str(tmp_path / "hub.git"))
+    registry.push()
     git(registry.path, "update-ref", "-d", P1)
     assert registry.fsck().problems == ()
     [verified] = registry.verify(["model:m@1.0.0"])
     assert (verified.ok, verified.payload_ok) == (True, None)
+    assert registry.status().lost == ()
+    assert Registry.open(tmp_path / "hub.git").fsck().problems == ()
 
 
 def test_unsigned_is_no_harm_unless_the_policy_says_so(registry: Registry) -> None:
