@@ -33,11 +33,13 @@ from pacha_git.store.payload.reader import Payload
 from pacha_git.store.payload.tree import payload_tree
 from pacha_git.store.targets import target_payload_ref
 from pacha_git.vocabulary.address import Address
-from pacha_git.vocabulary.ids import PAYLOAD_ROOT
+from pacha_git.vocabulary.ids import PAYLOAD_ROOT, ROOT_COMMIT
 
 T = TypeVar("T")
 
 PART_BYTES: Final = 64 << 20
+# Shallow in both: every registry has it, and nothing is behind it.
+_BOTH_HAVE: Final = Oid(ROOT_COMMIT)
 _HAVES: Final = 512
 _SLACK: Final = 64 << 20
 
@@ -94,7 +96,7 @@ def _pull_together(
         most = sum(_size(item) + _overhead(item) for item in items) + _SLACK
         pulled.wire.add(
             fetching.fetch(
-                side, remote, commits, haves=_haves(context, items), shallow=True, most=most,
+                side, remote, commits, haves=_haves(context, items), shallow=_BOTH_HAVE, most=most,
                 on_progress=on_progress(progress, "pull"),
             )
         )  # fmt: skip
@@ -263,7 +265,9 @@ def _fetch_parts(
     done -= sum(missing.values())
     for batch in batches(missing, PART_BYTES):
         most = sum(batch.values()) * 2 + _SLACK
-        pulled.wire.add(fetching.fetch(side, remote, list(batch), haves=haves, shallow=bool(haves), most=most))
+        pulled.wire.add(
+            fetching.fetch(side, remote, list(batch), haves=haves, shallow=_BOTH_HAVE if haves else None, most=most)
+        )
         done += sum(batch.values())
         if progress is not None:
             progress(f"pull {item.label}", done, content.size)

@@ -117,9 +117,16 @@ class _Remote:
     ) -> tuple[list[PushedRef], Moved]:
         leases = {ref: self.replaced[ref] for ref in refs if ref in self.replaced}
         return pushing.push(
-            self.context.repo, self.name, refs, leases=leases, trees=list(trees), shallow=True, plain=self.wire.plain,
+            self.context.repo,
+            self.name,
+            refs,
+            leases=leases,
+            trees=list(trees),
+            shallow=True,
+            plain=self.wire.plain,
+            probe=f"{TMP_ROOT}{new_event_id()}/probe",
             on_progress=report,
-        )  # fmt: skip
+        )
 
 
 _Part = tuple[str, "Future[tuple[list[PushedRef], Moved]]"]

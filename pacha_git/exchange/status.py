@@ -5,10 +5,7 @@ It knows what was last fetched, and refuses to ask a remote anything.
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from pacha_git.exchange import remotes
 from pacha_git.git.wire import transport
@@ -17,7 +14,7 @@ from pacha_git.session.context import Context
 from pacha_git.session.items import Item, differing, refs_here
 from pacha_git.session.results import RemoteStatus, Status
 from pacha_git.session.whereabouts import nowhere
-from pacha_git.store.catalogue.rows import HERE
+from pacha_git.store.catalogue.versions import NameFolds, VersionLine
 from pacha_git.store.events import EVENTS, crossing, read_ledger
 from pacha_git.store.notes import descends
 from pacha_git.store.runs import commits as run_commits
@@ -28,7 +25,7 @@ from pacha_git.vocabulary.kinds import VERSIONED_KINDS, Kind
 
 def status(context: Context) -> Status:
     """How this registry stands; see ``Registry.status``."""
-    folds, signless, payloadless = context.catalogue.answer(_standing_out)
+    folds, signless, payloadless = context.catalogue.unsettled()
     away = [row for row in payloadless if row[3] not in folds[row[0], row[1]]["removed"]]
     refs = {VersionId.parse(Kind(kind), name, version).ref: Oid(oid) for kind, name, version, oid in away}
     lost = nowhere(context, refs | context.repo.refs_below(RUNS_ROOT))
@@ -40,24 +37,7 @@ def status(context: Context) -> Status:
     return Status(str(context.path), thin, unsigned, tuple(_crossing(context, folds)), found, tuple(map(_label, lost)))
 
 
-_Version = tuple[str, str, str, str]
-"""Kind, name, version and commit."""
-_Folds = dict[tuple[str, str], dict[str, Any]]
-
-
-def _standing_out(connection: sqlite3.Connection) -> tuple[_Folds, list[_Version], list[_Version]]:
-    """What the events of each name come to; the versions that no key signed; those whose bytes are not here."""
-    said = connection.execute("SELECT kind, name, fold FROM name").fetchall()
-    query = "SELECT v.kind, v.name, v.version, v.oid FROM version v JOIN name USING (kind, name)"
-    order = "ORDER BY v.kind, v.name, v.version_key"
-    return (
-        {(kind, name): json.loads(fold) for kind, name, fold in said},
-        connection.execute(f"{query} WHERE v.signer IS NULL {order}").fetchall(),
-        connection.execute(f"{query} WHERE NOT {HERE} {order}").fetchall(),
-    )
-
-
-def _labels(rows: Iterable[_Version]) -> tuple[str, ...]:
+def _labels(rows: Iterable[VersionLine]) -> tuple[str, ...]:
     """How people name versions, in the order of kinds."""
     kinds = [kind.value for kind in VERSIONED_KINDS]
     nouns = {kind.value: kind.noun for kind in VERSIONED_KINDS}
@@ -70,7 +50,7 @@ def _label(item: Item) -> str:
     return item.label if version is None else f"{version.kind.noun}:{version.spec}"
 
 
-def _crossing(context: Context, folds: _Folds) -> Iterator[str]:
+def _crossing(context: Context, folds: NameFolds) -> Iterator[str]:
     """Decisions made apart about the same thing, of which one holds."""
     for ref in context.repo.refs_below(NOTES_ROOT):
         parsed = parse_notes_ref(ref)

@@ -19,7 +19,7 @@ import blake3
 from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.format import canonical
 from pacha_git.format.paths import check_path, check_paths, decode_tree_name, encode_tree_name, tree_path
-from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.oid import OID_PATTERN, Oid
 from pacha_git.vocabulary.address import Address
 
 __all__ = [
@@ -49,7 +49,7 @@ AddressOf = Literal["file", "list"]
 _ROWS_AT_ONCE: Final = 4096
 _KEYS: Final = frozenset(["path", "size", "mode", "blake3", "stored", "parts"])
 _BLAKE3: Final = re.compile(r"[0-9a-f]{64}\Z")
-_OID: Final = re.compile(r"[0-9a-f]{40}\Z")
+_OID: Final = re.compile(OID_PATTERN + r"\Z")
 _PLAIN: Final = re.compile(
     rb'\{"blake3":"([0-9a-f]{64})","mode":"(644|755)","parts":\[\["([0-9a-f]{40})",([1-9][0-9]{0,13}|0)\]\],'
     rb'"path":"([^"\\\x00-\x1f]*)","size":([0-9]+),"stored":"blob"\}\n'

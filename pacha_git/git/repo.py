@@ -61,6 +61,7 @@ class GitRepository:
     """A bare repository folder, opened.
 
     Attributes:
+        alike: What segments of refs come to that can't stand side by side; for Git alone, their lower case.
         vouch: Called before changes touch packs; what it returns is called with those they wrote, once durable.
         settle: Called after changes are durable and their locks are free; it may tidy up, and raises nothing for it.
 
@@ -69,10 +70,11 @@ class GitRepository:
         PachaError: it uses SHA-256 or reftable, which the libraries below us can't read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, alike: Callable[[str], str] = str.lower) -> None:
         self.path = path
+        self.alike = alike
         _check_layout(path)
-        self.refs = Refs(path, weakly(self._kind_of))
+        self.refs = Refs(path, weakly(self._kind_of), alike)
         self._local = threading.local()
         self.settle: Callable[[], None] | None = None
         self.vouch: Callable[[], Callable[[Iterable[Path]], None]] | None = None
@@ -220,7 +222,7 @@ class GitRepository:
         return found
 
     def alike_below(self, prefix: str, segment: str) -> set[str]:
-        """Of what comes right after a prefix (ending in ``/``) in names of refs: what has the ``gist`` of this."""
+        """What comes right after a prefix (ending in ``/``) in names of refs, and by ``alike`` to the same."""
         found = self.refs.alike_below(prefix, segment)
         return found | self.overlay.moved.alike_below(prefix, segment) if self.overlay is not None else found
 

@@ -19,13 +19,13 @@ from typing import Final
 
 from pacha_git.errors import Corrupt
 from pacha_git.git.repo import GitRepository, ObjectType
-from pacha_git.gitobjects.oid import Oid, git_oid
+from pacha_git.gitobjects.oid import OID_PATTERN, Oid, git_oid
 from pacha_git.system import locks
 
 FOLDER: Final = "pacha/side"
 _LOCK: Final = ".lock"
 _PASSING: Final = "passing-"
-_RESUMABLE: Final = re.compile(r"[0-9a-f]{40}\Z")
+_RESUMABLE: Final = re.compile(OID_PATTERN + r"\Z")
 
 
 class Side:

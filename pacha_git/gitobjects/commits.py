@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from pacha_git.errors import Corrupt
-from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.oid import OID_PATTERN, Oid
 
-_OID_LINE: Final = re.compile(rb"(tree|parent) ([0-9a-f]{40})\Z")
+_OID_LINE: Final = re.compile(rb"(tree|parent) (%s)\Z" % OID_PATTERN.encode())
 
 
 class ParsedCommit(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from pacha_git.errors import Corrupt, InvalidInput
-from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.oid import OID_BYTES, Oid
 
 TREE_MODE: Final = "40000"
 FILE_MODE: Final = "100644"
@@ -37,14 +37,14 @@ def parse_tree(body: bytes) -> list[TreeEntry]:
     while position < len(body):
         space = body.find(b" ", position)
         end = body.find(b"\0", space)
-        if space < 0 or end < 0 or end + 21 > len(body):
+        if space < 0 or end < 0 or end + 1 + OID_BYTES > len(body):
             raise Corrupt("a tree object is cut short")
         name = body[space + 1 : end]
         mode = body[position:space]
         if not name or b"/" in name or not mode.isdigit():
             raise Corrupt("a tree object has an entry that can't be")
-        entries.append(TreeEntry(mode.decode("ascii"), name, Oid(body[end + 1 : end + 21].hex())))
-        position = end + 21
+        entries.append(TreeEntry(mode.decode("ascii"), name, Oid(body[end + 1 : end + 1 + OID_BYTES].hex())))
+        position = end + 1 + OID_BYTES
     return entries
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.git.repo import GitRepository
-from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.oid import NO_OID, Oid
 from pacha_git.ledger.removals import PUSHED
 from pacha_git.session.claims import removals_of
 from pacha_git.session.items import Item, is_item, parse_item_ref, read_item, read_item_checked
@@ -35,7 +35,6 @@ from pacha_git.vocabulary.ids import (
 )
 
 PRE_RECEIVE: Final = "pre-receive"
-_ABSENT: Final = "0" * 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +56,9 @@ def parse_moves(lines: Iterable[bytes]) -> list[Move]:
     for line in lines:
         old, _, rest = line.decode("utf-8", "surrogateescape").rstrip("\n").partition(" ")
         new, _, ref = rest.partition(" ")
-        if len(old) != len(_ABSENT) or len(new) != len(_ABSENT) or not ref:
+        if len(old) != len(NO_OID) or len(new) != len(NO_OID) or not ref:
             raise InvalidInput("a pre-receive hook reads OLD NEW REF on each line", hint="Git calls it")
-        moves.append(Move(ref, None if old == _ABSENT else Oid(old), None if new == _ABSENT else Oid(new)))
+        moves.append(Move(ref, None if old == NO_OID else Oid(old), None if new == NO_OID else Oid(new)))
     return moves
 
 

@@ -22,6 +22,7 @@ from pacha_git.store.events import Author
 from pacha_git.store.records import StoredRecord
 from pacha_git.store.settings import StoredSettings, read_settings
 from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.names import gist
 
 if TYPE_CHECKING:
     from pacha_git.git.changes import Changes
@@ -52,7 +53,7 @@ class Context:
     def __init__(self, path: Path, project: Callable[[StoredRecord], dict[str, Any]]) -> None:
         self.path = path
         self._project = project
-        self.repo = GitRepository(path)
+        self.repo = GitRepository(path, gist)
         check_owner(path)
         self.repo.settle = weakly(self._settle)
         self.repo.vouch = weakly(self._vouch)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from pacha_git.errors import Corrupt
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.commits import commit_bytes, split_commit
-from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.oid import OID_DIGITS, Oid
 from pacha_git.gitobjects.trees import FILE_MODE, TREE_MODE, TreeEntry, parse_tree, tree_bytes
 from pacha_git.ledger.notes import merge_commit, union
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Notes = Mapping[Oid, bytes]
 
-_HEX: Final = re.compile(rb"[0-9a-f]{1,40}\Z")
+_HEX: Final = re.compile(rb"[0-9a-f]{1,%d}\Z" % OID_DIGITS)
 
 
 def read_notes(repo: GitRepository, tip: Oid | None) -> dict[Oid, bytes]:
@@ -55,9 +55,9 @@ def _blobs(repo: GitRepository, tip: Oid) -> Iterator[tuple[Oid, Oid]]:
             if not _HEX.match(entry.name):
                 raise Corrupt(f"{tip} is no notes commit: it has {entry.name[:60]!r}")
             path = prefix + entry.name.decode("ascii")
-            if entry.is_tree and len(path) < 40:
+            if entry.is_tree and len(path) < OID_DIGITS:
                 stack.append((path, entry.oid))
-            elif entry.mode == FILE_MODE and len(path) == 40:
+            elif entry.mode == FILE_MODE and len(path) == OID_DIGITS:
                 yield Oid(path), entry.oid
             else:
                 raise Corrupt(f"{tip} is no notes commit: it has {path[:60]!r}")

@@ -12,9 +12,9 @@ from typing import Final
 
 from pacha_git.errors import Corrupt
 from pacha_git.git.packs.index import PackIndex
+from pacha_git.gitobjects.oid import OID_BYTES
 
 _MTIMES_HEADER: Final = 12
-_OID_BYTES: Final = 20
 
 
 def last_used(objects: Path, wanted: Container[bytes]) -> dict[bytes, float]:
@@ -49,7 +49,7 @@ def _in_packs(folder: Path) -> Iterator[tuple[bytes, float]]:
 def _times(path: Path) -> Iterator[float]:
     """The times of a cruft pack's objects, in the order of its index."""
     data = path.read_bytes()
-    end = len(data) - 2 * _OID_BYTES
+    end = len(data) - 2 * OID_BYTES
     return (float(seconds) for (seconds,) in struct.iter_unpack(">I", data[_MTIMES_HEADER:end]))
 
 

@@ -5,7 +5,6 @@ Layout: https://git-scm.com/docs/gitformat-pack, "Pack file entry".
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -13,6 +12,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from isal import isal_zlib
 
 from pacha_git.errors import Corrupt
+from pacha_git.gitobjects.oid import object_hash
 from pacha_git.system.disk import Buffer
 
 ObjectKind: TypeAlias = Literal["commit", "tree", "blob", "tag"]
@@ -56,7 +56,7 @@ def prepare(kind: ObjectKind, body: Buffer) -> PreparedEntry:
     May run in any thread; the costly parts run without the interpreter lock.
     """
     size = len(body)
-    hashed = hashlib.sha1(b"%s %d\x00" % (kind.encode(), size), usedforsecurity=False)
+    hashed = object_hash(b"%s %d\x00" % (kind.encode(), size))
     hashed.update(body)
     pieces = (_entry_head(_NUMBER[kind], size), *_stream(body))
     crc = 0

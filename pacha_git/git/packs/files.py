@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import PachaError
+from pacha_git.gitobjects.oid import OID_BYTES
 from pacha_git.system.disk import sync_folder
 
 TEMPORARY: Final = "tmp_pacha_"
@@ -90,7 +90,7 @@ def adopt(pack: Path, objects: Path, reason: str) -> LockedFile:
     folder = objects / "pack"
     folder.mkdir(exist_ok=True)
     # A name of its own: a repack that began before must not take ours for one that it has copied.
-    target = folder / f"pack-{hashlib.sha1(secrets.token_bytes(20), usedforsecurity=False).hexdigest()}.pack"
+    target = folder / f"pack-{secrets.token_hex(OID_BYTES)}.pack"
     mode = folder.stat().st_mode & 0o444
     kept = keep(target, reason)
     for source in (pack, pack.with_suffix(".idx")):

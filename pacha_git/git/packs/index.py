@@ -5,7 +5,6 @@ Layout: https://git-scm.com/docs/gitformat-pack, "Version 2 pack-*.idx files".
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
 import struct
@@ -18,12 +17,12 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import Corrupt
+from pacha_git.gitobjects.oid import OID_BYTES, object_hash
 
 _MAGIC: Final = b"\xfftOc\x00\x00\x00\x02"
 _FANOUT: Final = 8
 _OIDS: Final = _FANOUT + 256 * 4
-_OID: Final = 20
-_TRAILER: Final = 40
+_TRAILER: Final = 2 * OID_BYTES
 _LARGE: Final = 1 << 31
 # Below this many candidates, looking for the bytes beats halving the range.
 _NEAR: Final = 64
@@ -60,21 +59,23 @@ def encode_index(
     index[_FANOUT:_OIDS] = fanout.tobytes()
     for part in (sorted_crcs, small, large, pack_checksum):
         index += part
-    index += hashlib.sha1(index, usedforsecurity=False).digest()
+    index += object_hash(index).digest()
     return index
 
 
 def _in_order(oids: bytes | bytearray, fanout: array[int]) -> Iterator[tuple[int, bytes]]:
     """Position and raw id, sorted by id a 256th at a time; how many there were is appended after each of them."""
     begin_with: dict[int, array[int]] = {}
-    for number, byte in enumerate(oids[::_OID]):
+    for number, byte in enumerate(oids[::OID_BYTES]):
         if byte not in begin_with:
             begin_with[byte] = array("I")
         begin_with[byte].append(number)
     total = 0
     for byte in range(256):
         if numbers := begin_with.get(byte):
-            yield from sorted(((n, bytes(oids[n * _OID : (n + 1) * _OID])) for n in numbers), key=itemgetter(1))
+            yield from sorted(
+                ((n, bytes(oids[n * OID_BYTES : (n + 1) * OID_BYTES])) for n in numbers), key=itemgetter(1)
+            )
             total += len(numbers)
         fanout.append(total)
 
@@ -92,7 +93,7 @@ class PackIndex:
         if len(self._data) < _OIDS + _TRAILER or self._data[:8] != _MAGIC:
             raise Corrupt(f"{path} is no readable pack index", hint=_HINT)
         (self.count,) = _UINT.unpack_from(self._data, _OIDS - 4)
-        self._offsets = _OIDS + self.count * (_OID + 4)
+        self._offsets = _OIDS + self.count * (OID_BYTES + 4)
         self._large = self._offsets + self.count * 4
         if self._large + _TRAILER > len(self._data):
             raise Corrupt(f"{path} is cut short", hint=_HINT)
@@ -100,7 +101,7 @@ class PackIndex:
     @property
     def pack_checksum(self) -> bytes:
         """The 20 bytes that must end the pack."""
-        return self._data[-_TRAILER:-_OID]
+        return self._data[-_TRAILER:-OID_BYTES]
 
     def find(self, oid: bytes) -> int:
         """Where in the pack the entry of a raw id begins; -1 if it has none.
@@ -113,16 +114,16 @@ class PackIndex:
         high = min(_UINT.unpack_from(data, _FANOUT + first * 4)[0], self.count)
         while high - low > _NEAR:
             middle = (low + high) >> 1
-            at = _OIDS + middle * _OID
-            if data[at : at + _OID] <= oid:
+            at = _OIDS + middle * OID_BYTES
+            if data[at : at + OID_BYTES] <= oid:
                 low = middle
             else:
                 high = middle
-        end = _OIDS + high * _OID
-        at = data.find(oid, _OIDS + low * _OID, end)
-        while at >= 0 and (at - _OIDS) % _OID:
+        end = _OIDS + high * OID_BYTES
+        at = data.find(oid, _OIDS + low * OID_BYTES, end)
+        while at >= 0 and (at - _OIDS) % OID_BYTES:
             at = data.find(oid, at + 1, end)
-        return -1 if at < 0 else self._offset((at - _OIDS) // _OID)
+        return -1 if at < 0 else self._offset((at - _OIDS) // OID_BYTES)
 
     def _offset(self, position: int) -> int:
         value: int = _UINT.unpack_from(self._data, self._offsets + position * 4)[0]
@@ -136,7 +137,7 @@ class PackIndex:
     def oids(self) -> Iterator[bytes]:
         """All raw ids, ascending."""
         data = self._data
-        return (data[at : at + _OID] for at in range(_OIDS, _OIDS + self.count * _OID, _OID))
+        return (data[at : at + OID_BYTES] for at in range(_OIDS, _OIDS + self.count * OID_BYTES, OID_BYTES))
 
 
 def _map(path: Path) -> bytes | mmap.mmap:

@@ -16,10 +16,10 @@ from pacha_git.errors import Corrupt
 from pacha_git.git.packs.delta import apply_delta, offset_distance
 from pacha_git.git.packs.entry import KINDS, OFFSET_DELTA, OID_DELTA, ObjectKind, inflate, parse_head
 from pacha_git.git.packs.index import PackIndex
+from pacha_git.gitobjects.oid import OID_BYTES
 
 _FIRST_READ: Final = 4096
 _LONGEST_CHAIN: Final = 4096
-_TRAILER: Final = 20
 
 
 class Descriptor:
@@ -101,8 +101,8 @@ class Pack:
         """
         file = Descriptor(self.path)
         size = os.fstat(file.fd).st_size
-        sound = size > _TRAILER and os.pread(file.fd, 4, 0) == b"PACK"
-        if not sound or os.pread(file.fd, _TRAILER, size - _TRAILER) != self.index.pack_checksum:
+        sound = size > OID_BYTES and os.pread(file.fd, 4, 0) == b"PACK"
+        if not sound or os.pread(file.fd, OID_BYTES, size - OID_BYTES) != self.index.pack_checksum:
             raise Corrupt(f"{self.path} is not the pack that its index is about")
         return file
 
@@ -168,7 +168,7 @@ def _read_entry(fd: int, offset: int) -> tuple[int, bytes, bytes]:
     if number == OFFSET_DELTA:
         _, after = offset_distance(data, at)
     elif number == OID_DELTA:
-        after = at + 20
+        after = at + OID_BYTES
     elif number not in KINDS:
         raise Corrupt(f"an entry of a pack has the unknown type {number}")
     wanted = after + size + (size >> 6) + 64

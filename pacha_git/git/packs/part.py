@@ -7,7 +7,6 @@ and the checksum taken then, from the page cache, while the disk is still busy w
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 from array import array
@@ -20,6 +19,7 @@ from typing import Final, TypeAlias
 from pacha_git.git.packs.entry import PreparedEntry
 from pacha_git.git.packs.files import LockedFile, keep, temporary
 from pacha_git.git.packs.index import encode_index
+from pacha_git.gitobjects.oid import OID_BYTES, object_hash
 from pacha_git.system.disk import Buffer, WriteBack, sync_data, write_all
 
 _HEADER: Final = b"PACK\x00\x00\x00\x02"
@@ -137,7 +137,7 @@ class PackPart:
         assert self._index is not None
         # No checksum for a name: two writers of equal packs must not share a .keep, nor may a repack that began before
         # us delete ours because it goes by the name of one that it has copied.
-        pack = self._file.path.with_name(f"pack-{secrets.token_hex(20)}.pack")
+        pack = self._file.path.with_name(f"pack-{secrets.token_hex(OID_BYTES)}.pack")
         self._keep = keep(pack, reason)
         self._file.rename(pack)
         self._index.rename(pack.with_suffix(".idx"))
@@ -178,7 +178,7 @@ class PackPart:
         count = len(self).to_bytes(4, "big")
         if not self._written:
             self._queue[0] = _HEADER + count
-            return hashlib.sha1(b"".join(self._queue), usedforsecurity=False).digest()
+            return object_hash(b"".join(self._queue)).digest()
         self.write(everything=True)
         os.pwrite(self._file.fd, count, len(_HEADER))
         self._write_back.start()
@@ -190,7 +190,7 @@ class WriteBehind:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._hashed = hashlib.sha1(usedforsecurity=False)
+        self._hashed = object_hash()
         self._failure: BaseException | None = None
         self._to_write: Queue[_Behind | None] = Queue(_MOST_BEHIND)
         self._to_hash: Queue[_Behind | None] = Queue(_MOST_BEHIND)
@@ -257,7 +257,7 @@ def _call(calls: Sequence[Callable[[], object]]) -> None:
 
 
 def _checksum_of_file(fd: int) -> bytes:
-    hashed = hashlib.sha1(usedforsecurity=False)
+    hashed = object_hash()
     view = memoryview(bytearray(_BLOCK))
     offset = 0
     while count := os.preadv(fd, [view], offset):

@@ -6,7 +6,6 @@ of a model.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +17,7 @@ from weakref import WeakSet
 from pacha_git.errors import Corrupt, NotFound
 from pacha_git.git.packs.files import TEMPORARY
 from pacha_git.git.packs.pack import Location, OpenFiles, Pack
-from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.oid import Oid, object_hash
 
 Fallback = Callable[[Oid], tuple[str, bytes]]
 T = TypeVar("T")
@@ -296,7 +295,7 @@ def _mtime(path: Path) -> int:
 
 
 def _checked(oid: Oid, kind: str, body: bytes) -> tuple[str, bytes]:
-    hashed = hashlib.sha1(b"%s %d\x00" % (kind.encode(), len(body)), usedforsecurity=False)
+    hashed = object_hash(b"%s %d\x00" % (kind.encode(), len(body)))
     hashed.update(body)
     if hashed.digest() != oid.raw:
         raise Corrupt(f"object {oid} has another id once it is read", hint=_HINT)

@@ -18,6 +18,7 @@ from pacha_git.chunking.cutter import Window
 from pacha_git.git.packs.entry import PreparedEntry, prepare
 from pacha_git.git.packs.key_table import KeyTable
 from pacha_git.git.packs.writer import PackWriter
+from pacha_git.gitobjects.oid import OID_BYTES
 
 Known = Callable[[Sequence[bytes]], Mapping[bytes, bytes]]
 """BLAKE3 digests → the raw oid of each that is stored and safe to rely on."""
@@ -90,7 +91,7 @@ class PackStream:
         self._held = held
         self._threads = threads
         self._pool = ThreadPoolExecutor(threads, "pack-prepare")
-        self._chunks = KeyTable(32, 20) if chunks is None else chunks
+        self._chunks = KeyTable(32, OID_BYTES) if chunks is None else chunks
         # What is being prepared. Writing goes in order, so it is among the chunks in time.
         self._coming: set[bytes] = set()
 

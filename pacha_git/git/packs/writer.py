@@ -13,7 +13,7 @@ from pacha_git.git.packs.entry import ObjectKind, PreparedEntry, prepare
 from pacha_git.git.packs.files import storing
 from pacha_git.git.packs.key_table import KeyTable
 from pacha_git.git.packs.part import PackPart
-from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.oid import OID_BYTES, Oid
 from pacha_git.system.disk import Buffer, sync_folder
 
 _FEW: Final = 512
@@ -40,7 +40,7 @@ class PackWriter:
         self._folder = objects / "pack"
         self._reason = reason
         self._lock = Lock()
-        self._oids = KeyTable(20)
+        self._oids = KeyTable(OID_BYTES)
         self._parts: list[PackPart] = []
         self.bytes_stored = 0
         self.packs: tuple[Path, ...] | None = None

@@ -21,7 +21,7 @@ from pacha_git.git.refs import packed_refs_file
 from pacha_git.git.refs.locks import folders_above
 from pacha_git.git.refs.packed_refs import PackedRefsSnapshot
 from pacha_git.git.refs.update import RefUpdate
-from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.oid import OID_PATTERN, Oid
 from pacha_git.system.disk import sync_folder, whole_file, write_all
 from pacha_git.system.process import CommandFailed, run
 from pacha_git.vocabulary.ids import PAYLOAD_ROOT
@@ -240,7 +240,7 @@ def _clash(old: PackedRefsSnapshot, new: Collection[bytes]) -> bool:
         return True
     for folder in {dirname(ref) for ref in new}:
         block = old.block(folder.decode("ascii") + "/")
-        below = re.findall(rb"^[0-9a-f]{40} (" + re.escape(folder) + rb"/[^/\n]+)/", block, re.MULTILINE)
+        below = re.findall(rb"^%s (" % OID_PATTERN.encode() + re.escape(folder) + rb"/[^/\n]+)/", block, re.MULTILINE)
         if not set(below).isdisjoint(new):
             return True
     return False

@@ -8,16 +8,15 @@ from __future__ import annotations
 import mmap
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import Corrupt
-from pacha_git.gitobjects.oid import Oid
-from pacha_git.vocabulary.names import gist
+from pacha_git.gitobjects.oid import OID_DIGITS, OID_PATTERN, Oid
 
-_OID_LENGTH: Final = 40
-_LINE: Final = re.compile(rb"^([0-9a-f]{40}) ([^\n]+)$", re.MULTILINE)
-_PEELED: Final = re.compile(rb"^\^[0-9a-f]{40}$", re.MULTILINE)
+_LINE: Final = re.compile(rb"^(%s) ([^\n]+)$" % OID_PATTERN.encode(), re.MULTILINE)
+_PEELED: Final = re.compile(rb"^\^%s$" % OID_PATTERN.encode(), re.MULTILINE)
 
 
 class PackedRefs:
@@ -60,13 +59,13 @@ class PackedRefsSnapshot:
         self.stamp = stamp
         head = data[: data.find(b"\n") + 1]
         self._data = data if head.startswith(b"#") and b" sorted" in head else _sorted_copy(bytes(data))
-        self._alike: dict[str, dict[str, set[str]]] = {}
+        self._alike: dict[tuple[str, Callable[[str], str]], dict[str, set[str]]] = {}
 
     def get(self, ref: str) -> Oid | None:
         """Where a ref stands."""
         wanted = ref.encode("utf-8", "surrogateescape")
         line = _line_at(self._data, self.first_at_or_after(wanted))
-        if line[_OID_LENGTH + 1 :] != wanted:
+        if line[OID_DIGITS + 1 :] != wanted:
             return None
         match = _LINE.match(line)
         if match is None:
@@ -81,16 +80,16 @@ class PackedRefsSnapshot:
             raise _damaged()
         return {ref.decode("utf-8", "surrogateescape"): Oid(oid.decode("ascii")) for oid, ref in found}
 
-    def alike_below(self, prefix: str) -> dict[str, set[str]]:
-        """By ``gist``, what comes right after a prefix, up to the next ``/``."""
-        if prefix not in self._alike:
+    def alike_below(self, prefix: str, alike: Callable[[str], str]) -> dict[str, set[str]]:
+        """What comes right after a prefix, up to the next ``/``, by what ``alike`` makes of it."""
+        if (prefix, alike) not in self._alike:
             segments = set(re.findall(rb" " + re.escape(prefix.encode()) + rb"([^/\n]+)", self.block(prefix)))
             found: dict[str, set[str]] = {}
             for segment in segments:
                 text = segment.decode("utf-8", "surrogateescape")
-                found.setdefault(gist(text), set()).add(text)
-            self._alike[prefix] = found
-        return self._alike[prefix]
+                found.setdefault(alike(text), set()).add(text)
+            self._alike[prefix, alike] = found
+        return self._alike[prefix, alike]
 
     def block(self, prefix: str) -> bytes:
         """The lines of all refs below a prefix, as they are."""
@@ -100,7 +99,7 @@ class PackedRefsSnapshot:
 
     def ref_at(self, start: int) -> bytes:
         """The ref whose line begins at an offset; nothing at the end."""
-        return _line_at(self._data, start)[_OID_LENGTH + 1 :]
+        return _line_at(self._data, start)[OID_DIGITS + 1 :]
 
     def first_at_or_after(self, wanted: bytes) -> int:
         """The offset of the first line whose ref is not below ``wanted``; past the end if there is none."""
@@ -115,7 +114,7 @@ class PackedRefsSnapshot:
                 # A peeled line belongs to the one before it: look at that one.
                 middle = data.rfind(b"\n", low, middle - 1) + 1 or low
                 line = _line_at(data, middle)
-            if line[_OID_LENGTH + 1 :] < wanted:
+            if line[OID_DIGITS + 1 :] < wanted:
                 low = after
             else:
                 high = middle
@@ -131,7 +130,7 @@ def _mapped(path: Path) -> bytes | mmap.mmap:
 
 def _sorted_copy(data: bytes) -> bytes:
     lines = [line for line in data.split(b"\n") if line and line[:1] not in b"#^"]
-    return b"".join(line + b"\n" for line in sorted(lines, key=lambda line: line[_OID_LENGTH + 1 :]))
+    return b"".join(line + b"\n" for line in sorted(lines, key=lambda line: line[OID_DIGITS + 1 :]))
 
 
 def _line_at(data: bytes | mmap.mmap, start: int) -> bytes:

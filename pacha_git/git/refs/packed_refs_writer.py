@@ -13,11 +13,10 @@ from typing import Final
 from pacha_git.errors import PachaError
 from pacha_git.git.refs import locks as reflocks
 from pacha_git.git.refs import packed_refs_file
-from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.oid import OID_DIGITS, Oid
 
 ROOT: Final = "refs/remotes/"
 _WAIT_SECONDS: Final = 20.0
-_OID_LENGTH: Final = 40
 
 
 def write_packed(git_dir: Path, refs: Mapping[str, Oid], loose: Iterable[str]) -> bool:
@@ -62,7 +61,7 @@ def _lines(data: bytes) -> dict[bytes, bytes]:
         if line.startswith(b"^"):
             found[ref] += line
         elif not line.startswith(b"#"):
-            ref = line[_OID_LENGTH + 1 :].rstrip(b"\n")
+            ref = line[OID_DIGITS + 1 :].rstrip(b"\n")
             found[ref] = line
     return found
 

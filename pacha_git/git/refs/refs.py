@@ -18,17 +18,15 @@ from typing import TYPE_CHECKING, Final
 from pacha_git.errors import Conflict, Corrupt, PachaError
 from pacha_git.git.refs.packed_refs import PackedRefs
 from pacha_git.git.refs.update import RefUpdate as RefUpdate
-from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.oid import NO_OID, Oid
 from pacha_git.system.disk import sync_file_system
 from pacha_git.system.process import CommandFailed, run
-from pacha_git.vocabulary.names import gist
 
 if TYPE_CHECKING:
     from pacha_git.git.refs.transactions import Transactions
 
 # What only writes is loaded when something is written: most commands read.
 
-_ABSENT: Final = "0" * 40
 _WAIT_SECONDS: Final = 20.0
 _LOCKED: Final = "if no other pacha runs here: git pacha doctor"
 # A ref transaction waits for another instead of failing, and is on the disk before it is acknowledged.
@@ -61,9 +59,15 @@ class Refs:
         is_new: To be set by whoever is making the repository, as long as nobody else knows of it.
     """
 
-    def __init__(self, git_dir: Path, kind_of: Callable[[Oid], str] | None = None) -> None:
+    def __init__(
+        self,
+        git_dir: Path,
+        kind_of: Callable[[Oid], str] | None = None,
+        alike: Callable[[str], str] = str.lower,
+    ) -> None:
         self._dir = git_dir
         self._kind_of = kind_of
+        self._alike = alike
         self._packed = PackedRefs(git_dir / "packed-refs")
         self.is_new = False
 
@@ -125,15 +129,15 @@ class Refs:
                     yield ref, oid
 
     def alike_below(self, prefix: str, segment: str) -> set[str]:
-        """Of what comes right after a prefix (ending in ``/``) in names of refs: what has the ``gist`` of this."""
-        wanted = gist(segment)
-        found = self._packed.now().alike_below(prefix).get(wanted, set())
+        """Of what comes right after a prefix (ending in ``/``) in names of refs: what comes to the same."""
+        wanted = self._alike(segment)
+        found = self._packed.now().alike_below(prefix, self._alike).get(wanted, set())
         try:
             with os.scandir(f"{self._dir}/{prefix}") as entries:
                 names = [entry.name for entry in entries]
         except (FileNotFoundError, NotADirectoryError):
             return set(found)
-        return found.union(name for name in names if gist(name) == wanted)
+        return found.union(name for name in names if self._alike(name) == wanted)
 
     def count_loose(self) -> int:
         """How many refs lie in files of their own."""
@@ -313,7 +317,7 @@ def _commands(updates: Sequence[RefUpdate]) -> bytes:
 
 def _command(update: RefUpdate) -> bytes:
     if update.new == update.old:
-        return f"verify {update.ref}\0{update.old or _ABSENT}\0".encode()
+        return f"verify {update.ref}\0{update.old or NO_OID}\0".encode()
     if update.new is None:
         return f"delete {update.ref}\0{update.old}\0".encode()
     if update.old is None:

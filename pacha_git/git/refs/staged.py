@@ -5,17 +5,21 @@ It knows names of refs and nothing of a disk. Every step costs the same however 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pacha_git.git.refs.update import RefUpdate
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.vocabulary.names import gist
 
 
 class StagedRefs:
-    """The updates of a transaction that is still being put together."""
+    """The updates of a transaction that is still being put together.
 
-    def __init__(self) -> None:
+    Args:
+        alike: What segments of names come to that can't stand side by side.
+    """
+
+    def __init__(self, alike: Callable[[str], str] = str.lower) -> None:
+        self._key = alike
         self._updates: dict[str, RefUpdate] = {}
         self._below: dict[str, dict[str, None]] = {}
         self._alike: dict[str, dict[str, dict[str, int]]] = {}
@@ -40,7 +44,7 @@ class StagedRefs:
         if before is None:
             for folder, segment in _folders(update.ref):
                 self._below.setdefault(folder, {})[update.ref] = None
-                alike = self._alike.setdefault(folder, {}).setdefault(gist(segment), {})
+                alike = self._alike.setdefault(folder, {}).setdefault(self._key(segment), {})
                 alike[segment] = alike.get(segment, 0) + 1
 
     def get(self, ref: str) -> RefUpdate | None:
@@ -52,8 +56,8 @@ class StagedRefs:
         return ((ref, self._updates[ref].new) for ref in self._below.get(prefix, ()))
 
     def alike_below(self, prefix: str, segment: str) -> set[str]:
-        """Segments right after a prefix that have the ``gist`` of this one."""
-        return set(self._alike.get(prefix, {}).get(gist(segment), ()))
+        """Segments right after a prefix that come to the same as this one."""
+        return set(self._alike.get(prefix, {}).get(self._key(segment), ()))
 
     def mark(self) -> int:
         """A point to which ``back_to`` can return."""
@@ -69,7 +73,7 @@ class StagedRefs:
             del self._updates[ref]
             for folder, segment in _folders(ref):
                 del self._below[folder][ref]
-                alike = self._alike[folder][gist(segment)]
+                alike = self._alike[folder][self._key(segment)]
                 alike[segment] -= 1
                 if not alike[segment]:
                     del alike[segment]

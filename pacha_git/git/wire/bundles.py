@@ -18,15 +18,15 @@ from typing import IO, Final
 from pacha_git.errors import Corrupt, NotFound, PachaError
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import Side
-from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.oid import OID_PATTERN, Oid
 from pacha_git.system.disk import whole_file
 from pacha_git.system.process import CommandFailed, run
 
 _SIGNATURE: Final = b"# v2 git bundle\n"
 _LONGEST_LINE: Final = 2048
 _HEADER_LIMIT: Final = 128 << 20
-_NEEDS: Final = re.compile(rb"-([0-9a-f]{40})(?: [^\n]*)?\n\Z")
-_REF: Final = re.compile(rb"([0-9a-f]{40}) ([^\x00-\x20\x7f]+)\n\Z")
+_NEEDS: Final = re.compile(rb"-(%s)(?: [^\n]*)?\n\Z" % OID_PATTERN.encode())
+_REF: Final = re.compile(rb"(%s) ([^\x00-\x20\x7f]+)\n\Z" % OID_PATTERN.encode())
 _PACK: Final = re.compile(rb"PACK\x00\x00\x00[\x02\x03](.{4})", re.DOTALL)
 # As a fetch into a side repository: everything checked, everything on the disk.
 _INDEX: Final = (

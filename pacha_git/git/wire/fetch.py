@@ -17,7 +17,6 @@ from pacha_git.git.side import Side
 from pacha_git.git.wire.transport import STALLED_SECONDS, Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import CommandFailed
-from pacha_git.vocabulary.ids import ROOT_COMMIT
 
 _REFUSED: Final = ("not allow request for unadvertised", "not our ref", "unadvertised object")
 
@@ -32,7 +31,7 @@ def fetch(
     wants: Iterable[Oid],
     *,
     haves: Iterable[Oid] = (),
-    shallow: bool = False,
+    shallow: Oid | None = None,
     most: int,
     on_progress: OnProgress | None = None,
 ) -> Moved:
@@ -43,8 +42,9 @@ def fetch(
         remote: Name or URL.
         wants: What is wanted.
         haves: Commits that are here, and likely there: nothing that they reach comes again.
-        shallow: For commits without parents: let the other side compare with everything that the haves reach. A server
-            that fails on it is asked without; what moved then says so.
+        shallow: For commits without parents: a commit that both sides have, called shallow so that the other side
+            compares with everything that the haves reach. A server that fails on it is asked without; what moved then
+            says so.
         most: Bytes that may arrive.
         on_progress: Is told how far it is.
 
@@ -67,11 +67,11 @@ def fetch(
     before = side.size
     with remote_errors(remote):
         try:
-            return ask(ROOT_COMMIT if shallow else None)
+            return ask(shallow)
         except CommandFailed as error:
             if any(words in error.stderr for words in _REFUSED):
                 raise WantRefused(f"{remote} gives nothing by its id", hint=HOW_TO_RESUME) from None
-            if not shallow or not hung_up(error) or side.size > before:
+            if shallow is None or not hung_up(error) or side.size > before:
                 raise
             return _asked_plainly(ask, error)
 

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from pacha_git.format.event import new_event_id
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import passing
 from pacha_git.git.wire.fetch import shallow_file
 from pacha_git.git.wire.transport import Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
-from pacha_git.gitobjects.oid import Oid, git_oid
+from pacha_git.gitobjects.oid import OID_DIGITS, Oid, git_oid
 from pacha_git.system.process import CommandFailed
-from pacha_git.vocabulary.ids import TMP_ROOT
 
 _ARGUMENTS: Final = 400
 _LOCKED: Final = re.compile(r"Unable to create '([^']+\.lock)': File exists")
@@ -67,6 +65,7 @@ def push(
     atomic: bool = False,
     shallow: bool = False,
     plain: bool = False,
+    probe: str = "",
     on_progress: OnProgress | None = None,
 ) -> tuple[list[PushedRef], Moved]:
     """Push refs under their own names. What exists is only ever moved forward, unless a lease says otherwise.
@@ -80,6 +79,7 @@ def push(
         atomic: All or none, where the server can.
         shallow: For commits without parents and for trees: leave out everything that the other side's refs reach. A
             server that fails on it gets the same push without; what moved then says so.
+        probe: With ``shallow``: a new name of a ref, to try out whether it was that on which the server failed.
         plain: It is known to fail on it.
         on_progress: Is told how far it is.
 
@@ -94,7 +94,7 @@ def push(
         try:
             return send(atomic=atomic, shallow=shallow and not plain)
         except CommandFailed as error:
-            if not shallow or plain or not hung_up(error) or _takes_shallow(repo, remote):
+            if not shallow or plain or not hung_up(error) or _takes_shallow(repo, remote, probe):
                 raise
             try:
                 results, moved = send(atomic=atomic, shallow=False)
@@ -104,12 +104,12 @@ def push(
             return results, moved
 
 
-def _takes_shallow(repo: GitRepository, remote: str) -> bool:
+def _takes_shallow(repo: GitRepository, remote: str, name: str) -> bool:
     """Whether a push with a shallow line comes to an end there, of one ref that is gone afterwards.
 
     Dulwich's server fails on such a line; a connection that was cut off may look the same.
     """
-    probe = {f"{TMP_ROOT}{new_event_id()}/probe": git_oid("tree", b"")}
+    probe = {name: git_oid("tree", b"")}
     try:
         results, _ = _push(repo, remote, probe, {}, [b""], atomic=False, shallow=True)
     except CommandFailed:
@@ -136,7 +136,7 @@ def _push(
     argv += ["push", "--porcelain", "--no-verify", "--progress"]
     argv += [f"--force-with-lease={ref}:{oid}" for ref, oid in leases.items()]
     argv += bounded_there(repo.path, remote, "receive-pack")
-    with passing(repo) as side, shallow_file(side.path, "f" * 40 if shallow else None) as env:
+    with passing(repo) as side, shallow_file(side.path, "f" * OID_DIGITS if shallow else None) as env:
         side.write_refs(refs)
         for body in trees:
             side.write_loose("tree", body)

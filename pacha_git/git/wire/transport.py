@@ -17,7 +17,7 @@ from typing import Final
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError, RemoteError
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.wire.credentials import masked, nobody_to_ask
-from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.oid import OID_DIGITS, OID_PATTERN, Oid
 from pacha_git.system.process import CommandFailed, Completed, run, run_watched, within_memory
 
 OnProgress = Callable[[str, int, int], None]
@@ -27,8 +27,7 @@ ROOTS: Final = ("refs/pacha/", "refs/notes/pacha/", "refs/heads/")
 LISTING_LIMIT: Final = 1 << 30
 STALLED_SECONDS: Final = 900.0
 _LEAST_MEMORY: Final = 512 << 20
-_LISTED: Final = re.compile(rb"(?:[0-9a-f]{40}\t[^\n]+\n)*\Z")
-_OID_LENGTH: Final = 40
+_LISTED: Final = re.compile(rb"(?:%s\t[^\n]+\n)*\Z" % OID_PATTERN.encode())
 _EMPTY: Final = "pachaEmpty"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _PROGRESS: Final = re.compile(
@@ -137,8 +136,8 @@ def list_refs(repo: GitRepository, remote: str) -> dict[str, Oid]:
 def parse_listing(listed: bytes) -> dict[str, Oid]:
     """The refs below ``ROOTS`` in what ``listing`` returned."""
     lines = listed.decode("utf-8", "surrogateescape").split("\n")
-    cut = _OID_LENGTH + 1
-    return {line[cut:]: Oid(line[:_OID_LENGTH]) for line in lines if line.startswith(ROOTS, cut)}
+    cut = OID_DIGITS + 1
+    return {line[cut:]: Oid(line[:OID_DIGITS]) for line in lines if line.startswith(ROOTS, cut)}
 
 
 def listing(repo: GitRepository, remote: str) -> bytes:

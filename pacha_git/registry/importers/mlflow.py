@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import re
-import sqlite3
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -24,6 +23,7 @@ from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.registry.importers.reach import Reach, leads_out
 from pacha_git.registry.runs.take_in import Candidate, Elsewhere
 from pacha_git.store.runs.series import Series
+from pacha_git.system.sqlite_copy import copy_sqlite
 
 _STATUSES: Final = {"FINISHED": "completed", "FAILED": "failed", "KILLED": "cancelled"}
 _PAGE: Final = 1000
@@ -168,17 +168,7 @@ def _link_experiment(experiment: Path, root: Path, view: Path, left_out: dict[st
 def _copied(path: Path, room: Path) -> str:
     """The URI of a copy of a SQLite store, with the tables that this MLflow wants."""
     copy = room / "mlflow.db"
-    try:
-        source = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        target = sqlite3.connect(copy)
-        try:
-            tables = {name for (name,) in source.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            source.backup(target)
-        finally:
-            source.close()
-            target.close()
-    except sqlite3.Error as error:
-        raise PachaError(f"can't read {path} as SQLite: {error}") from None
+    tables = copy_sqlite(path, copy)
     if not {"experiments", "runs", "metrics", "params", "tags"} <= tables:
         raise NotFound(f"{path} is no MLflow store: it has other tables")
     _upgrade(path, f"sqlite:///{copy}")

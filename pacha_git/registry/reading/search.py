@@ -6,7 +6,6 @@ It asks the store's search and the catalogue, and refuses to know how either is 
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,7 +18,7 @@ from pacha_git.session.context import Context
 from pacha_git.session.results import Json, VersionInfo
 from pacha_git.session.results.plain import jsonable, plain
 from pacha_git.session.results.runs import RunInfo
-from pacha_git.store.catalogue.search import Hit, Query, find, is_behind
+from pacha_git.store.catalogue.search import Hit, Query
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.stages import Stage
 
@@ -113,14 +112,7 @@ def search(context: Context, wanted: SearchQuery) -> SearchResult:
     """Search; see ``Registry.search``."""
     query = _query(context, wanted)
 
-    def work(connection: sqlite3.Connection) -> tuple[list[Hit], int]:
-        if is_behind(connection):
-            from pacha_git.store.catalogue.search_index import catch_up  # reads records: most searches find all entered
-
-            catch_up(context.database, context.repo)
-        return find(connection, query)
-
-    hits, total = context.catalogue.answer(work)
+    hits, total = context.catalogue.find(query)
     return SearchResult(tuple(_found(context, hits)), total)
 
 

@@ -5,7 +5,6 @@ It knows what killed programs and strange hands leave there; whether the registr
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,10 +102,10 @@ def _settings(context: Context) -> Finding:
 def _index(context: Context) -> Finding:
     try:
         context.catalogue.refresh()
-        result = context.database.connection.execute("PRAGMA quick_check").fetchone()[0]
-    except (sqlite3.DatabaseError, PachaError) as error:
-        result = str(error)
-    if result != "ok":
+        fault = context.database.fault()
+    except PachaError as error:
+        fault = str(error)
+    if fault:
         count = reindex(context)
         return Finding("index", "fixed", f"the side index was damaged and was built anew ({count} chunks)")
     return Finding("index", "ok", "the side index can be read")

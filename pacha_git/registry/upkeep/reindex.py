@@ -13,7 +13,7 @@ import blake3
 
 from pacha_git.format.manifest import FileLine
 from pacha_git.git.packs.key_table import KeyTable
-from pacha_git.gitobjects.oid import Oid
+from pacha_git.gitobjects.oid import OID_BYTES, Oid
 from pacha_git.progress import Progress
 from pacha_git.session.context import Context
 from pacha_git.store import records
@@ -22,7 +22,6 @@ from pacha_git.store.payload.reader import Payload
 from pacha_git.vocabulary.ids import PAYLOAD_ROOT, parse_payload_ref
 
 _BATCH: Final = 4096
-_OID: Final = 20
 
 
 def reindex(context: Context, progress: Progress | None = None) -> int:
@@ -55,7 +54,7 @@ def _hashed(block: bytes) -> tuple[bytes, int]:
 
 def _chunks(context: Context, ahead: deque[Oid]) -> Iterator[Oid]:
     """Every chunk of every payload, once; ``ahead`` has those that were given out."""
-    seen = KeyTable(_OID)
+    seen = KeyTable(OID_BYTES)
     for payload, ref, commit in _payloads(context):
         for line in payload.lines:
             for oid in _chunks_of(context, line, seen):

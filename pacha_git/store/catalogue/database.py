@@ -114,6 +114,14 @@ class Database:
         except OSError:
             return None
 
+    def fault(self) -> str:
+        """What SQLite finds wrong with the file; empty if nothing."""
+        try:
+            said = self.connection.execute("PRAGMA quick_check").fetchone()[0]
+        except sqlite3.DatabaseError as error:
+            return str(error)
+        return "" if said == "ok" else str(said)
+
     def let_go(self) -> None:
         """Before a fork: close this thread's connection, which SQLite allows to no child to share."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)

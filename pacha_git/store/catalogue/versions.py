@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pacha_git.errors import InvalidInput, PachaError, VerificationFailed
 from pacha_git.format.event import Event, signed_part
@@ -30,10 +30,19 @@ from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, VersionId, notes_ref,
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.versions import Version
 
+if TYPE_CHECKING:
+    from pacha_git.store.catalogue.search import Hit, Query
+
 T = TypeVar("T")
 _FEW: Final = 500
 _ROOTS: Final = (REF_ROOT, NOTES_ROOT)
 _JUDGED: Final = "removals"
+
+
+VersionLine = tuple[str, str, str, str]
+"""Kind, name, version and commit."""
+NameFolds = dict[tuple[str, str], dict[str, Any]]
+"""What the events of each name come to, by kind and name."""
 
 
 class Catalogue:
@@ -101,8 +110,17 @@ class Catalogue:
         """The ids of the runs that had a record commit as input."""
         return self._answer(lambda connection: runs_catalogue.children(connection, commit))
 
-    def answer(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """What other readers of the same file find there once it is up to date; ``work`` may be called again."""
+    def find(self, query: Query) -> tuple[list[Hit], int]:
+        """Search; the best hits first, and how many there are in all."""
+        from pacha_git.store.catalogue.search import find, is_behind  # what few commands need
+
+        def work(connection: sqlite3.Connection) -> tuple[list[Hit], int]:
+            if is_behind(connection):
+                from pacha_git.store.catalogue.search_index import catch_up  # reads records: most find all entered
+
+                catch_up(self._database, self._repo)
+            return find(connection, query)
+
         return self._answer(work)
 
     def rows_at(self, refs: Sequence[str]) -> dict[str, Row]:
@@ -115,6 +133,21 @@ class Catalogue:
                 clause = f"ref IN ({', '.join('?' * len(few))})"
                 found |= {row.ref: row for row in rows(connection, clause, few)}
             return found
+
+        return self._answer(work)
+
+    def unsettled(self) -> tuple[NameFolds, list[VersionLine], list[VersionLine]]:
+        """What the events of each name come to; the versions that no key signed; those whose bytes are not here."""
+
+        def work(connection: sqlite3.Connection) -> tuple[NameFolds, list[VersionLine], list[VersionLine]]:
+            said = connection.execute("SELECT kind, name, fold FROM name").fetchall()
+            query = "SELECT v.kind, v.name, v.version, v.oid FROM version v JOIN name USING (kind, name)"
+            order = "ORDER BY v.kind, v.name, v.version_key"
+            return (
+                {(kind, name): json.loads(fold) for kind, name, fold in said},
+                connection.execute(f"{query} WHERE v.signer IS NULL {order}").fetchall(),
+                connection.execute(f"{query} WHERE NOT {HERE} {order}").fetchall(),
+            )
 
         return self._answer(work)
 

@@ -24,7 +24,7 @@ from pacha_git.git.changes import Changes
 from pacha_git.git.packs.key_table import KeyTable
 from pacha_git.git.packs.stream import PackStream, StoredChunk
 from pacha_git.git.repo import GitRepository
-from pacha_git.gitobjects.oid import Oid, git_oid
+from pacha_git.gitobjects.oid import OID_BYTES, Oid, git_oid
 from pacha_git.progress import Progress
 from pacha_git.store.payload.files import contents, digest_of, filler, reader, reading, windows
 from pacha_git.store.payload.index import DedupIndex
@@ -54,7 +54,7 @@ class Cost:
 class _Tally:
     new: int = 0
     shared: int = 0
-    pairs: KeyTable = field(default_factory=lambda: KeyTable(32, 20))
+    pairs: KeyTable = field(default_factory=lambda: KeyTable(32, OID_BYTES))
     files: list[FileLine] = field(default_factory=list)
     lines: dict[str, FileLine] = field(default_factory=dict)
     seen: list[FoundFile] = field(default_factory=list)

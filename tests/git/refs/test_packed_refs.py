@@ -35,7 +35,7 @@ def test_look_ups_and_listings_agree_with_the_lines(names: set[str], others: set
     for prefix in {"refs/p/", *(name.rpartition("/")[0] + "/" for name in names | others)}:
         assert snapshot.below(prefix) == {name: oid_of(name) for name in names if name.startswith(prefix)}
         segments = {name[len(prefix) :].split("/")[0] for name in names if name.startswith(prefix)}
-        found = snapshot.alike_below(prefix)
+        found = snapshot.alike_below(prefix, gist)
         assert set().union(*found.values()) == segments
         assert all(key == gist(spelling) for key, spellings in found.items() for spelling in spellings)
 
