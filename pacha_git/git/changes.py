@@ -98,7 +98,7 @@ class Changes:
         self.packs: list[Path] = []
         self.damaged: set[bytes] = set()
         self.pending: dict[Oid, tuple[str, bytes]] = {}
-        self.moved = StagedRefs(repo.alike)
+        self.moved = StagedRefs(repo.rules.alike)
 
     def __enter__(self) -> Changes:
         # Our own gc waits for us, so that nothing we find present is freed before a ref holds it.

@@ -19,6 +19,7 @@ from pacha_git.git.ownership import check_owner
 from pacha_git.git.packs.files import storing
 from pacha_git.git.packs.reader import PackSet
 from pacha_git.git.refs.refs import Refs
+from pacha_git.git.refs.rules import PLAIN, NameRules
 from pacha_git.git.refs.staged import StagedRefs
 from pacha_git.git.weak import weakly
 from pacha_git.gitobjects.oid import Oid
@@ -61,7 +62,7 @@ class GitRepository:
     """A bare repository folder, opened.
 
     Attributes:
-        alike: What segments of refs come to that can't stand side by side; for Git alone, their lower case.
+        rules: What the names of its refs mean.
         vouch: Called before changes touch packs; what it returns is called with those they wrote, once durable.
         settle: Called after changes are durable and their locks are free; it may tidy up, and raises nothing for it.
 
@@ -70,11 +71,11 @@ class GitRepository:
         PachaError: it uses SHA-256 or reftable, which the libraries below us can't read.
     """
 
-    def __init__(self, path: Path, alike: Callable[[str], str] = str.lower) -> None:
+    def __init__(self, path: Path, rules: NameRules = PLAIN) -> None:
         self.path = path
-        self.alike = alike
+        self.rules = rules
         _check_layout(path)
-        self.refs = Refs(path, weakly(self._kind_of), alike)
+        self.refs = Refs(path, weakly(self._kind_of), rules)
         self._local = threading.local()
         self.settle: Callable[[], None] | None = None
         self.vouch: Callable[[], Callable[[Iterable[Path]], None]] | None = None
@@ -222,7 +223,7 @@ class GitRepository:
         return found
 
     def alike_below(self, prefix: str, segment: str) -> set[str]:
-        """What comes right after a prefix (ending in ``/``) in names of refs, and by ``alike`` to the same."""
+        """What comes right after a prefix (ending in ``/``) in names of refs, and by ``rules.alike`` to the same."""
         found = self.refs.alike_below(prefix, segment)
         return found | self.overlay.moved.alike_below(prefix, segment) if self.overlay is not None else found
 

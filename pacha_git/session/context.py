@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pacha_git.errors import PachaError
 from pacha_git.git.ownership import check_owner
+from pacha_git.git.refs.rules import NameRules
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.weak import weakly
 from pacha_git.gitobjects.oid import Oid
@@ -21,7 +22,7 @@ from pacha_git.session.signing import Signing
 from pacha_git.store.events import Author
 from pacha_git.store.records import StoredRecord
 from pacha_git.store.settings import StoredSettings, read_settings
-from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.ids import PAYLOAD_ROOT, VersionId
 from pacha_git.vocabulary.names import gist
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Context:
     def __init__(self, path: Path, project: Callable[[StoredRecord], dict[str, Any]]) -> None:
         self.path = path
         self._project = project
-        self.repo = GitRepository(path, gist)
+        self.repo = GitRepository(path, NameRules(alike=gist, first=PAYLOAD_ROOT))
         check_owner(path)
         self.repo.settle = weakly(self._settle)
         self.repo.vouch = weakly(self._vouch)

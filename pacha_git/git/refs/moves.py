@@ -24,7 +24,6 @@ from pacha_git.git.refs.update import RefUpdate
 from pacha_git.gitobjects.oid import OID_PATTERN, Oid
 from pacha_git.system.disk import sync_folder, whole_file, write_all
 from pacha_git.system.process import CommandFailed, run
-from pacha_git.vocabulary.ids import PAYLOAD_ROOT
 
 KindOf = Callable[[Oid], str]
 """The type of an object; empty if it is not here."""
@@ -42,7 +41,9 @@ _SMALL: Final = 256 << 10
 _hooked: dict[Path, tuple[tuple[int, int], float, bool]] = {}
 
 
-def move(git_dir: Path, updates: Sequence[RefUpdate], *, kind_of: KindOf | None, wait_seconds: float) -> bool:
+def move(
+    git_dir: Path, updates: Sequence[RefUpdate], *, kind_of: KindOf | None, wait_seconds: float, first: str
+) -> bool:
     """Carry out updates, all at once and durable; their locks are held, and each ref is at its ``old``.
 
     Args:
@@ -50,6 +51,7 @@ def move(git_dir: Path, updates: Sequence[RefUpdate], *, kind_of: KindOf | None,
         updates: In the order in which they may be seen, if they are seen one by one.
         kind_of: Looks up few objects faster than git does.
         wait_seconds: How long others may hold the lock of the packed file.
+        first: See ``NameRules.first``.
 
     Returns:
         Whether that was done. Nothing was if git would do more than that, or refuse it.
@@ -61,7 +63,7 @@ def move(git_dir: Path, updates: Sequence[RefUpdate], *, kind_of: KindOf | None,
     loose = [update for update in changed if os.path.isfile(f"{git_dir}/{update.ref}")]  # noqa: PTH113 — thousands
     if not _is_plain(git_dir, changed, loose, kind_of):
         return False
-    if _may_be_seen_in_turn(changed) and _packed_size(git_dir) > _SMALL:
+    if _may_be_seen_in_turn(changed, first) and _packed_size(git_dir) > _SMALL:
         return _write_each(git_dir, changed)
     if loose and not _pack(git_dir, loose, wait_seconds):
         return False
@@ -75,14 +77,14 @@ def move(git_dir: Path, updates: Sequence[RefUpdate], *, kind_of: KindOf | None,
     )
 
 
-def in_order(updates: Iterable[RefUpdate]) -> list[RefUpdate]:
-    """The one order in which all of us lock and move refs: bytes before what promises them, else by name."""
-    return sorted(updates, key=lambda update: (not update.ref.startswith(PAYLOAD_ROOT), update.ref))
+def in_order(updates: Iterable[RefUpdate], first: str) -> list[RefUpdate]:
+    """The one order in which all of us lock and move refs: what promises nothing first, else by name."""
+    return sorted(updates, key=lambda update: (not update.ref.startswith(first), update.ref))
 
 
-def _may_be_seen_in_turn(changed: Sequence[RefUpdate]) -> bool:
-    """Whether each step on the way may stand: payloads and last-seen copies say nothing by themselves."""
-    telling = [update for update in changed if not update.ref.startswith((PAYLOAD_ROOT, LAST_SEEN))]
+def _may_be_seen_in_turn(changed: Sequence[RefUpdate], first: str) -> bool:
+    """Whether each step on the way may stand: what moves first and last-seen copies say nothing by themselves."""
+    telling = [update for update in changed if not update.ref.startswith((first, LAST_SEEN))]
     return len(changed) <= _FEW and len(telling) <= 1 and all(update.new is not None for update in changed)
 
 

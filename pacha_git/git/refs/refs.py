@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from pacha_git.errors import Conflict, Corrupt, PachaError
 from pacha_git.git.refs.packed_refs import PackedRefs
+from pacha_git.git.refs.rules import PLAIN, NameRules
 from pacha_git.git.refs.update import RefUpdate as RefUpdate
 from pacha_git.gitobjects.oid import NO_OID, Oid
 from pacha_git.system.disk import sync_file_system
@@ -63,11 +64,11 @@ class Refs:
         self,
         git_dir: Path,
         kind_of: Callable[[Oid], str] | None = None,
-        alike: Callable[[str], str] = str.lower,
+        rules: NameRules = PLAIN,
     ) -> None:
         self._dir = git_dir
         self._kind_of = kind_of
-        self._alike = alike
+        self._rules = rules
         self._packed = PackedRefs(git_dir / "packed-refs")
         self.is_new = False
 
@@ -130,14 +131,14 @@ class Refs:
 
     def alike_below(self, prefix: str, segment: str) -> set[str]:
         """Of what comes right after a prefix (ending in ``/``) in names of refs: what comes to the same."""
-        wanted = self._alike(segment)
-        found = self._packed.now().alike_below(prefix, self._alike).get(wanted, set())
+        wanted = self._rules.alike(segment)
+        found = self._packed.now().alike_below(prefix, self._rules.alike).get(wanted, set())
         try:
             with os.scandir(f"{self._dir}/{prefix}") as entries:
                 names = [entry.name for entry in entries]
         except (FileNotFoundError, NotADirectoryError):
             return set(found)
-        return found.union(name for name in names if self._alike(name) == wanted)
+        return found.union(name for name in names if self._rules.alike(name) == wanted)
 
     def count_loose(self) -> int:
         """How many refs lie in files of their own."""
@@ -171,7 +172,7 @@ class Refs:
             return
         from pacha_git.git.refs import moves
 
-        updates = self._remember(moves.in_order(updates))
+        updates = self._remember(moves.in_order(updates, self._rules.first))
         if updates and not self._move(updates):
             self._leave_to_git(updates)
 
@@ -188,7 +189,13 @@ class Refs:
                     return False
                 if not busy:
                     self._refuse_moved(updates)
-                    return moves.move(self._dir, updates, kind_of=self._kind_of, wait_seconds=_WAIT_SECONDS)
+                    return moves.move(
+                        self._dir,
+                        updates,
+                        kind_of=self._kind_of,
+                        wait_seconds=_WAIT_SECONDS,
+                        first=self._rules.first,
+                    )
             # None of ours is held while we wait, so two never wait for one another.
             if time.monotonic() > until:
                 raise PachaError(

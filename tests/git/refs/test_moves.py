@@ -56,7 +56,7 @@ def creations(oid: Oid, count: int = 40, name: str = "n") -> list[RefUpdate]:
 
 def created(repo: Path, refs: Mapping[str, Oid], wait_seconds: float) -> bool:
     updates = [RefUpdate(ref, oid, None) for ref, oid in refs.items()]
-    return moves.move(repo, updates, kind_of=None, wait_seconds=wait_seconds)
+    return moves.move(repo, updates, kind_of=None, wait_seconds=wait_seconds, first="refs/pacha/payload/")
 
 
 def loose(repo: Path) -> list[Path]:

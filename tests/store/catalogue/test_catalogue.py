@@ -12,6 +12,7 @@ import pytest
 
 from pacha_git import InvalidInput, Registry
 from pacha_git.registry.upkeep import keys
+from tests.making import git
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_a_list_shows_of_every_version_what_get_shows(registry: Registry, tmp_pa
     registry.models.describe("m@2.0.0-alpha", "newer")
     registry.sign("model:m@1.0.0")
     registry.models.remove("m@2.0.0-rc.1", reason="bad")
-    (registry.path / "refs/pacha/payload/models/m/1.10.1").unlink()
+    git(registry.path, "update-ref", "-d", "refs/pacha/payload/models/m/1.10.1")
     for listed in (registry.models.list("m", removed=True), registry.models.list(all=True, removed=True)):
         order = ["1.0.0", "1.9.0", "1.10.0", "1.10.1", "2.0.0-alpha", "2.0.0-rc.1", "3.0.0"]
         assert [each.version for each in listed] == order
