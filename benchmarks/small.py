@@ -31,8 +31,8 @@ def start_up(work: Path, versions: int, rounds: int, tell: Callable[[str], None]
     def commands(_: Path) -> Steps:
         model = [*PACHA, "--registry"]
         return {
-            "libraries": run(python("-c", "import typer, pydantic"), work),
-            "all-libraries": run(python("-c", "import typer, pydantic, pygit2, sqlite3"), work),
+            "libraries": run(python("-c", "import click, pydantic"), work),
+            "all-libraries": run(python("-c", "import click, pydantic, pygit2, sqlite3"), work),
             "version": run([*PACHA, "version"], work),
             "get": run([*model, small.path, "model", "get", "m0", "--json"], work),
             "get-large": run([*model, large.path, "model", "get", "m0", "--json"], work),
@@ -42,7 +42,7 @@ def start_up(work: Path, versions: int, rounds: int, tell: Callable[[str], None]
 
     found = play({"cli": commands}, rounds, tell)
     rows = [
-        compared("j", "version, to importing typer and pydantic", ratio(found, "cli version", ["cli libraries"]), 1.3),
+        compared("j", "version, to importing click and pydantic", ratio(found, "cli version", ["cli libraries"]), 1.3),
         compared("j", "model get, to these, pygit2 and sqlite3", ratio(found, "cli get", ["cli all-libraries"]), 1.4),
         compared("j", f"model get among {versions} versions, to the same among one",
                  ratio(found, "cli get-large", ["cli get"]), 1.5),

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from typer import Context
+from click import Context
 
 from pacha_git.vocabulary.kinds import Kind
 

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(program: str, words: list[str]) -> int:
-    # Loaded here, not above: an interrupt while typer loads ends as quietly as any other.
+    # Loaded here, not above: an interrupt while click loads ends as quietly as any other.
     from pacha_git.cli.invocation import Invocation
     from pacha_git.cli.program import completion, failure, root
     from pacha_git.cli.showing import output

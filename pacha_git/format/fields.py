@@ -82,7 +82,7 @@ _BUILDING: Final = RLock()
 
 @contextmanager
 def _without_plugins() -> Iterator[None]:
-    """Keep pydantic from reading the metadata of every installed package in search of plugins, as typer does."""
+    """Keep pydantic from reading the metadata of every installed package in search of plugins."""
     before = os.environ.get(_PLUGINS_OFF)
     os.environ[_PLUGINS_OFF] = "__all__"
     try:

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
-import typer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -30,7 +30,7 @@ def raising(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     """Let the command ``version`` raise."""
 
     def install(error: BaseException) -> None:
-        def fail(ctx: typer.Context) -> None:
+        def fail(ctx: click.Context) -> None:
             raise error
 
         monkeypatch.setattr(about, "version", fail)
@@ -51,7 +51,7 @@ CODES = [
     (OSError(errno.ENOSPC, "No space left on device", "/x"), 1, "failed"),
     (PermissionError(errno.EACCES, "Permission denied", "/x"), 1, "failed"),
     (MemoryError(), 1, "failed"),
-    (typer.BadParameter("no"), 2, "usage"),
+    (click.BadParameter("no"), 2, "usage"),
     (KeyError("x"), 70, "bug"),
     (FileNotFoundError(errno.ENOENT, "No such file", "/x"), 70, "bug"),
     (BrokenPipeError(errno.EPIPE, "Broken pipe"), 70, "bug"),
@@ -76,7 +76,7 @@ def test_a_hint_is_said(pacha: Run, raising: Callable[..., None]) -> None:
     assert pacha("version", "--json").error == {"code": "not_found", "message": "no x", "hint": "make x"}
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), typer.Abort()])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), click.Abort()])
 def test_an_interrupt_is_quiet(pacha: Run, raising: Callable[..., None], error: BaseException) -> None:
     raising(error)
     assert pacha("version") == Ended(130, b"", "")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import noun, verb
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.units import counted, size
@@ -18,18 +19,18 @@ if TYPE_CHECKING:
     from pacha_git.session.results import Bundled
 
 app = noun("bundle", "Bundles: versions in one file, for machines that no network joins.")
-_File = Annotated[str, typer.Argument(metavar="FILE", help="The bundle.")]
+_File = Annotated[str, Argument(metavar="FILE", help="The bundle.")]
 
 
 def create(
-    ctx: typer.Context,
+    ctx: Context,
     file: _File,
     specs: Annotated[
-        list[str] | None, typer.Argument(metavar="SPEC", help="Versions, or patterns; without any, everything.")
+        list[str] | None, Argument(metavar="SPEC", help="Versions, or patterns; without any, everything.")
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="REF", help="An earlier bundle, or a remote: leave out what it has."),
+        Option("--since", metavar="REF", help="An earlier bundle, or a remote: leave out what it has."),
     ] = None,
     payload: flags.Payload = None,
     stage: flags.OnlyStage = None,
@@ -62,7 +63,7 @@ def _made(made: Bundled) -> str:
     return f"Wrote {what} to {made.file}{since}; {size(made.bytes)}."
 
 
-def import_(ctx: typer.Context, file: _File) -> None:
+def import_(ctx: Context, file: _File) -> None:
     """Take over what a bundle has, once all of it is found sound."""
     with progress(ctx) as report:
         done = registry(ctx).import_bundle(flags.path(file), report)

@@ -8,11 +8,12 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import collection, noun_kind
 from pacha_git.cli.program import flags
-from pacha_git.cli.program.grammar import verb
+from pacha_git.cli.program.grammar import Group, verb
+from pacha_git.cli.program.options import Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.sheets import spec_of
@@ -22,17 +23,15 @@ from pacha_git.session.results import DocumentDetail
 
 
 def card(
-    ctx: typer.Context,
+    ctx: Context,
     spec: flags.Spec,
     version: flags.Version = None,
-    edit: Annotated[
-        bool, typer.Option("--edit", help="Open it in $VISUAL or $EDITOR, and keep what is saved.")
-    ] = False,
+    edit: Annotated[bool, Option("--edit", help="Open it in $VISUAL or $EDITOR, and keep what is saved.")] = False,
     file: Annotated[
-        str | None, typer.Option("--set", metavar="FILE", help="Put this file in its place; - reads stdin.")
+        str | None, Option("--set", metavar="FILE", help="Put this file in its place; - reads stdin.")
     ] = None,
     skeleton: Annotated[
-        bool, typer.Option("--skeleton", help="Print one to begin with, filled with what the registry knows.")
+        bool, Option("--skeleton", help="Print one to begin with, filled with what the registry knows.")
     ] = False,
     sign: flags.Sign = False,
 ) -> None:
@@ -54,7 +53,7 @@ def card(
         _show(ctx, things.card(spec, version=version))
 
 
-def _show(ctx: typer.Context, found: DocumentDetail) -> None:
+def _show(ctx: Context, found: DocumentDetail) -> None:
     noun = noun_kind(ctx).noun
     if found.text is None:
         begin = f"git pacha {noun} card {found.name}@{found.version} --skeleton > {found.key}.md"
@@ -76,7 +75,7 @@ def _rendered(found: DocumentDetail) -> str:
     return draw(text, found.metadata) if output.to_terminal() else text
 
 
-def _skeleton(ctx: typer.Context, things: Collection, spec: str, version: str | None) -> str:
+def _skeleton(ctx: Context, things: Collection, spec: str, version: str | None) -> str:
     with progress(ctx) as report:
         text, notices = things.card_skeleton(spec, version=version, progress=report)
     for notice in notices:
@@ -90,9 +89,7 @@ def _read(file: str) -> str:
     return read_document_file(Path("/dev/stdin") if file == "-" else flags.path(file))
 
 
-def _set(
-    ctx: typer.Context, things: Collection, spec: str, version: str | None, text: str, what: str, sign: bool
-) -> None:
+def _set(ctx: Context, things: Collection, spec: str, version: str | None, text: str, what: str, sign: bool) -> None:
     info = things.set_card(spec, text, version=version, what=what, sign=True if sign else None)
     found = things.card(f"{info.name}@{info.version}")
     output.tell(ctx, info.to_json(), f"The {found.key} of {spec_of(info)} is kept.")
@@ -100,7 +97,7 @@ def _set(
         output.notice(ctx, f"It says nothing yet on {', '.join(found.missing)}.")
 
 
-def _edit(ctx: typer.Context, things: Collection, spec: str, version: str | None, sign: bool) -> None:
+def _edit(ctx: Context, things: Collection, spec: str, version: str | None, sign: bool) -> None:
     if not (sys.stdin is not None and sys.stdin.isatty() and output.to_terminal()):
         raise InvalidInput("--edit takes a terminal", hint="write a file, then --set FILE")
     found = things.card(spec, version=version)
@@ -141,7 +138,7 @@ def _edited(path: Path, before: str) -> str:
     return after
 
 
-def add_card(app: typer.Typer, *words: str) -> None:
+def add_card(app: Group, *words: str) -> None:
     """Give a noun this verb, as ``card`` and under other words that people have for it."""
     for word in ("card", *words):
         verb(app, word, card)

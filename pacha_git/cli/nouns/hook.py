@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import invocation
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import noun, verb
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import counted
 from pacha_git.errors import PachaError
@@ -20,13 +21,11 @@ app = noun("hook", "Git hooks that check recipes, cards and datasheets.")
 
 
 def install(
-    ctx: typer.Context,
+    ctx: Context,
     path: Annotated[
-        str | None, typer.Argument(metavar="PATH", help="A folder of the repository; the one you stand in by default.")
+        str | None, Argument(metavar="PATH", help="A folder of the repository; the one you stand in by default.")
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace a hook that is there; it is kept as NAME.former.")
-    ] = False,
+    force: Annotated[bool, Option("--force", help="Replace a hook that is there; it is kept as NAME.former.")] = False,
 ) -> None:
     """Put the pre-commit hook into a repository.
 
@@ -45,14 +44,12 @@ def install(
 
 
 def run(
-    ctx: typer.Context,
-    name: Annotated[
-        str, typer.Argument(metavar="HOOK", help="pacha-recipe, pacha-card, pre-commit (both), or pre-receive.")
-    ],
+    ctx: Context,
+    name: Annotated[str, Argument(metavar="HOOK", help="pacha-recipe, pacha-card, pre-commit (both), or pre-receive.")],
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILE", help="Files to check; without any, what is staged.")
+        list[str] | None, Argument(metavar="FILE", help="Files to check; without any, what is staged.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="A section that is missing is a problem too.")] = False,
+    strict: Annotated[bool, Option("--strict", help="A section that is missing is a problem too.")] = False,
 ) -> None:
     """Check recipes, model cards and datasheets, as a hook does.
 
@@ -85,7 +82,7 @@ def run(
     )  # fmt: skip
 
 
-def _receive(ctx: typer.Context) -> None:
+def _receive(ctx: Context) -> None:
     from pacha_git.hooks.receive import parse_moves, refusals
 
     told = {**os.environ, **invocation(ctx).inherited}

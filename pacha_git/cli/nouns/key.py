@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import registry, registry_path
 from pacha_git.cli.program.grammar import noun, verb
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.tables import table
 from pacha_git.cli.showing.units import place
@@ -20,8 +21,8 @@ app = noun("key", "Keys that sign, and signers that are trusted.")
 
 
 def generate(
-    ctx: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="KEY", help="A word for the key.")] = None,
+    ctx: Context,
+    name: Annotated[str | None, Argument(metavar="KEY", help="A word for the key.")] = None,
 ) -> None:
     """Make an Ed25519 key, as OpenSSH writes it."""
     from pacha_git.registry.upkeep import keys
@@ -31,7 +32,7 @@ def generate(
     output.tell(ctx, made.to_json(), f"Made {place(made.path or '')} ({made.fingerprint}).\n{then}")
 
 
-def list_(ctx: typer.Context) -> None:
+def list_(ctx: Context) -> None:
     """List the keys that are here and the signers that the registry trusts."""
     from pacha_git.registry.upkeep import keys
 
@@ -58,9 +59,9 @@ def _table(found: list[KeyInfo]) -> str:
 
 
 def trust(
-    ctx: typer.Context,
-    pubkey: Annotated[str, typer.Argument(metavar="PUBKEY", help="A .pub file, or its line.")],
-    principal: Annotated[str, typer.Option("--as", metavar="NAME", help="Whose it is, as in ada@example.org.")],
+    ctx: Context,
+    pubkey: Annotated[str, Argument(metavar="PUBKEY", help="A .pub file, or its line.")],
+    principal: Annotated[str, Option("--as", metavar="NAME", help="Whose it is, as in ada@example.org.")],
 ) -> None:
     """Trust a public key as somebody's."""
     info = registry(ctx).trust_key(pubkey, principal)

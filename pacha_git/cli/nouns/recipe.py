@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import registry, registry_path
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import noun, verb
+from pacha_git.cli.program.options import Argument
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.sheets import spec_of
 from pacha_git.cli.showing.units import counted
@@ -22,8 +23,8 @@ app = noun("recipe", "Recipes: how a model is trained, as TOML.")
 
 
 def register(
-    ctx: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="RECIPE.toml", help="Its name and version stand inside.")],
+    ctx: Context,
+    file: Annotated[str, Argument(metavar="RECIPE.toml", help="Its name and version stand inside.")],
     sign: flags.Sign = False,
 ) -> None:
     """Register a recipe.
@@ -37,8 +38,8 @@ def register(
 
 
 def validate(
-    ctx: typer.Context,
-    what: Annotated[str, typer.Argument(metavar="SPEC|FILE.toml", help="A recipe of the registry, or a file.")],
+    ctx: Context,
+    what: Annotated[str, Argument(metavar="SPEC|FILE.toml", help="A recipe of the registry, or a file.")],
     version: flags.Version = None,
 ) -> None:
     """Check a recipe.
@@ -55,7 +56,7 @@ def validate(
     output.tell(ctx, answer, f"{what} is a valid recipe.")
 
 
-def _of_file(ctx: typer.Context, what: str) -> list[RecipeProblem]:
+def _of_file(ctx: Context, what: str) -> list[RecipeProblem]:
     from pacha_git.registry.versions.recipes import validate_file
 
     path = flags.path(what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import registry
 from pacha_git.cli.program import flags
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = noun("removal", "Removals that others claim, and whether they count here.")
 
 
-def list_(ctx: typer.Context) -> None:
+def list_(ctx: Context) -> None:
     """List the removals that do not count here until you accept them."""
     found = registry(ctx).claims()
     if not found:
@@ -34,13 +34,13 @@ def _table(found: list[Claim]) -> str:
     return table(("VERSION", "SAYS THAT IT IS REMOVED", "SIGNED BY", "WHEN", "REASON"), rows)
 
 
-def accept(ctx: typer.Context, spec: flags.Spec, version: flags.Version = None) -> None:
+def accept(ctx: Context, spec: flags.Spec, version: flags.Version = None) -> None:
     """Let a claimed removal count here: the bytes of the version go."""
     info = registry(ctx).accept_removal(spec, version)
     output.tell(ctx, info.to_json(), f"{spec_of(info)} is removed. `git pacha gc` frees the space.")
 
 
-def refuse(ctx: typer.Context, spec: flags.Spec, version: flags.Version = None) -> None:
+def refuse(ctx: Context, spec: flags.Spec, version: flags.Version = None) -> None:
     """Set a claimed removal aside: the version stays, and others hear that it does."""
     info = registry(ctx).refuse_removal(spec, version)
     output.tell(ctx, info.to_json(), f"{spec_of(info)} stays.")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import invocation, registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import noun, verb
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output, run_sheets
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.units import place
@@ -18,26 +19,24 @@ from pacha_git.errors import InvalidInput
 
 app = noun("run", "Runs: parameters, metrics and artifacts of training.")
 
-_Id: TypeAlias = Annotated[
-    str, typer.Argument(metavar="ID", help="What `run start` printed, or its first 8 digits or more.")
-]
-_Ids: TypeAlias = Annotated[list[str], typer.Argument(metavar="ID", help="Runs, each by its id.")]
-_Recipe: TypeAlias = Annotated[str | None, typer.Option("--recipe", metavar="SPEC", help="The recipe that it follows.")]
+_Id: TypeAlias = Annotated[str, Argument(metavar="ID", help="What `run start` printed, or its first 8 digits or more.")]
+_Ids: TypeAlias = Annotated[list[str], Argument(metavar="ID", help="Runs, each by its id.")]
+_Recipe: TypeAlias = Annotated[str | None, Option("--recipe", metavar="SPEC", help="The recipe that it follows.")]
 _Data: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--data", metavar="SPEC", help="What it works with; repeat it for more.")
+    list[str] | None, Option("--data", metavar="SPEC", help="What it works with; repeat it for more.")
 ]
 _Model: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--model", metavar="SPEC", help="A model it begins from; repeat it for more.")
+    list[str] | None, Option("--model", metavar="SPEC", help="A model it begins from; repeat it for more.")
 ]
 _Params: TypeAlias = Annotated[
-    list[str] | None, typer.Option("--param", metavar="K=VALUE", help="A parameter, its type as TOML has it.")
+    list[str] | None, Option("--param", metavar="K=VALUE", help="A parameter, its type as TOML has it.")
 ]
-_Diff: TypeAlias = Annotated[bool, typer.Option("--diff", help="Keep how the code differs from its commit.")]
-_Metric: TypeAlias = Annotated[str, typer.Option("-m", "--metric", metavar="METRIC", help="Which metric.")]
+_Diff: TypeAlias = Annotated[bool, Option("--diff", help="Keep how the code differs from its commit.")]
+_Metric: TypeAlias = Annotated[str, Option("-m", "--metric", metavar="METRIC", help="Which metric.")]
 
 
 def start(
-    ctx: typer.Context,
+    ctx: Context,
     recipe: _Recipe = None,
     data: _Data = None,
     model: _Model = None,
@@ -60,18 +59,18 @@ def start(
 
 
 def log(
-    ctx: typer.Context,
+    ctx: Context,
     run_id: _Id,
     metric: Annotated[
-        list[str] | None, typer.Option("--metric", metavar="K=NUMBER", help="A metric; repeat it for more.")
+        list[str] | None, Option("--metric", metavar="K=NUMBER", help="A metric; repeat it for more.")
     ] = None,
     step: Annotated[
-        str | None, typer.Option("--step", metavar="N", help="At which step; else one more than the last.")
+        str | None, Option("--step", metavar="N", help="At which step; else one more than the last.")
     ] = None,
     param: _Params = None,
     tag: flags.Tags = None,
     artifact: Annotated[
-        list[str] | None, typer.Option("--artifact", metavar="PATH", help="A file or folder to keep with it.")
+        list[str] | None, Option("--artifact", metavar="PATH", help="A file or folder to keep with it.")
     ] = None,
 ) -> None:
     """Log metrics, parameters and artifacts to a run that goes on."""
@@ -94,12 +93,12 @@ def log(
 
 
 def finish(
-    ctx: typer.Context,
+    ctx: Context,
     run_id: _Id,
     status: Annotated[
-        str, typer.Option("--status", metavar="STATUS", help="completed (the default), failed or cancelled.")
+        str, Option("--status", metavar="STATUS", help="completed (the default), failed or cancelled.")
     ] = "completed",
-    error: Annotated[str | None, typer.Option("--error", metavar="TEXT", help="Why it failed.")] = None,
+    error: Annotated[str | None, Option("--error", metavar="TEXT", help="Why it failed.")] = None,
 ) -> None:
     """End a run: its points and artifacts are sealed, and nothing can be added."""
     with progress(ctx) as report:
@@ -108,8 +107,8 @@ def finish(
 
 
 def exec_(
-    ctx: typer.Context,
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The program and its arguments.")],
+    ctx: Context,
+    command: Annotated[list[str], Argument(metavar="COMMAND", help="The program and its arguments.")],
     recipe: _Recipe = None,
     data: _Data = None,
     model: _Model = None,
@@ -132,17 +131,17 @@ def exec_(
         output.document(ended.to_json())
     output.notice(ctx, f"Run {ended.id} is {ended.status}.")
     if done.exit_code:
-        raise typer.Exit(done.exit_code)
+        ctx.exit(done.exit_code)
 
 
 def list_(
-    ctx: typer.Context,
+    ctx: Context,
     recipe: Annotated[
-        str | None, typer.Argument(metavar="RECIPE", help="Runs of this version of a recipe; without it, all.")
+        str | None, Argument(metavar="RECIPE", help="Runs of this version of a recipe; without it, all.")
     ] = None,
     version: flags.Version = None,
     status: Annotated[
-        str | None, typer.Option("--status", metavar="STATUS", help="running, interrupted, completed, failed …")
+        str | None, Option("--status", metavar="STATUS", help="running, interrupted, completed, failed …")
     ] = None,
 ) -> None:
     """List runs, oldest first.
@@ -158,14 +157,14 @@ def list_(
     output.show(ctx, [run.to_json() for run in found], lambda: run_sheets.runs(found) if found else "")
 
 
-def get(ctx: typer.Context, run_id: _Id) -> None:
+def get(ctx: Context, run_id: _Id) -> None:
     """Show one run: its status, inputs, metrics, parameters, artifacts, code and hardware."""
     found = registry(ctx).runs.get(run_id)
     output.show(ctx, found.to_json(), lambda: run_sheets.detail(found))
 
 
 def lineage(
-    ctx: typer.Context,
+    ctx: Context,
     run_id: _Id,
     up: reading.Up = False,
     down: reading.Down = False,
@@ -179,19 +178,19 @@ def lineage(
     reading.show_graph(ctx, walk(run_id, direction=direction, depth=depth), shape)
 
 
-def compare(ctx: typer.Context, run_ids: _Ids) -> None:
+def compare(ctx: Context, run_ids: _Ids) -> None:
     """Show several runs side by side, parameters that differ first."""
     found = registry(ctx).runs.compare(run_ids)
     output.show(ctx, found.to_json(), lambda: run_sheets.comparison(found))
 
 
 def best(
-    ctx: typer.Context,
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="The recipe whose runs are looked at.")],
+    ctx: Context,
+    recipe: Annotated[str, Argument(metavar="RECIPE", help="The recipe whose runs are looked at.")],
     metric: _Metric,
     version: flags.Version = None,
-    minimize: Annotated[bool, typer.Option("--minimize", help="The least is best.")] = False,
-    maximize: Annotated[bool, typer.Option("--maximize", help="The greatest is best.")] = False,
+    minimize: Annotated[bool, Option("--minimize", help="The least is best.")] = False,
+    maximize: Annotated[bool, Option("--maximize", help="The greatest is best.")] = False,
 ) -> None:
     """Show the best completed run of a recipe.
 
@@ -206,10 +205,10 @@ def best(
 
 
 def plot(
-    ctx: typer.Context,
+    ctx: Context,
     run_ids: _Ids,
     metric: _Metric,
-    out: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="A .svg or .html file to write.")],
+    out: Annotated[str, Option("-o", "--output", metavar="FILE", help="A .svg or .html file to write.")],
 ) -> None:
     """Draw a metric of runs over its steps.
 
@@ -220,9 +219,9 @@ def plot(
 
 
 def download(
-    ctx: typer.Context,
+    ctx: Context,
     run_id: _Id,
-    out: Annotated[str, typer.Option("-o", "--output", metavar="FOLDER", help="A new folder.")],
+    out: Annotated[str, Option("-o", "--output", metavar="FOLDER", help="A new folder.")],
 ) -> None:
     """Write the points, artifacts and code difference of a run that ended."""
     with progress(ctx) as report:
@@ -241,4 +240,4 @@ verb(app, "compare", compare)
 verb(app, "best", best)
 verb(app, "plot", plot)
 verb(app, "download", download)
-app.add_typer(runs)
+app.add_command(runs)

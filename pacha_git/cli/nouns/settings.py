@@ -4,31 +4,32 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import registry
 from pacha_git.cli.program.grammar import noun, verb
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.sheets import values
 from pacha_git.errors import InvalidInput
 
 
-def show(ctx: typer.Context) -> None:
+def show(ctx: Context) -> None:
     """Show the settings: format, registry id, policy, trusted signers."""
     found: dict[str, Any] = registry(ctx).settings()
     output.show(ctx, found, lambda: values(found))
 
 
-def _show_if_alone(ctx: typer.Context) -> None:
+def _show_if_alone(ctx: Context) -> None:
     if ctx.invoked_subcommand is None:
         show(ctx)
 
 
 def adopt(
-    ctx: typer.Context,
-    remote: Annotated[str, typer.Argument(metavar="REMOTE", help="The remote whose settings to take.")],
-    ours: Annotated[bool, typer.Option("--ours", help="Where both changed the same, keep ours.")] = False,
-    theirs: Annotated[bool, typer.Option("--theirs", help="Where both changed the same, take theirs.")] = False,
+    ctx: Context,
+    remote: Annotated[str, Argument(metavar="REMOTE", help="The remote whose settings to take.")],
+    ours: Annotated[bool, Option("--ours", help="Where both changed the same, keep ours.")] = False,
+    theirs: Annotated[bool, Option("--theirs", help="Where both changed the same, take theirs.")] = False,
 ) -> None:
     """Take over the settings of a remote, as last fetched."""
     if ours and theirs:
@@ -39,8 +40,8 @@ def adopt(
 
 
 def publish(
-    ctx: typer.Context,
-    remote: Annotated[str, typer.Argument(metavar="REMOTE", help="The remote that gets our settings.")],
+    ctx: Context,
+    remote: Annotated[str, Argument(metavar="REMOTE", help="The remote that gets our settings.")],
 ) -> None:
     """Give a remote our settings, where its own led to them."""
     opened = registry(ctx)

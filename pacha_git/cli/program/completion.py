@@ -10,10 +10,13 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+import click
 
 from pacha_git.cli.program import shells
 from pacha_git.cli.program.candidates import Blank, offered
+from pacha_git.cli.program.grammar import Group
 from pacha_git.cli.showing import output
 from pacha_git.errors import InvalidInput
 
@@ -32,7 +35,7 @@ def script(shell: str | None) -> tuple[str, str]:
     return chosen, shells.SCRIPTS[chosen].replace("@WORD@", WORD)
 
 
-def answer(root: Any, words: Sequence[str]) -> None:
+def answer(root: Group, words: Sequence[str]) -> None:
     """Print what may follow, one a line.
 
     Args:
@@ -75,7 +78,7 @@ def _already_parted(word: str, breaks: str) -> int:
     return max((word.rfind(mark) + (mark != "@") for mark in marks if mark in word), default=0)
 
 
-def candidates(root: Any, typed: Sequence[str]) -> list[str]:
+def candidates(root: Group, typed: Sequence[str]) -> list[str]:
     """What the last word may become, given those before it."""
     *before, word = typed
     if "--" in before:
@@ -92,11 +95,11 @@ def candidates(root: Any, typed: Sequence[str]) -> list[str]:
 class _Place:
     """Where in a line the cursor is: below which command, at which argument, or behind which flag."""
 
-    def __init__(self, root: Any) -> None:
-        self.command = root
+    def __init__(self, root: Group) -> None:
+        self.command: click.Command = root
         self.path: list[str] = []
         self.registry: str | None = None
-        self._valued: Any = None
+        self._valued: click.Option | None = None
         self._said: list[str] = []
 
     def pass_over(self, said: str) -> None:
@@ -108,7 +111,7 @@ class _Place:
         elif said.startswith("-"):
             option = next((option for option in self._options() if said in option.opts), None)
             self._valued = option if option is not None and not option.is_flag else None
-        elif hasattr(self.command, "get_command"):
+        elif isinstance(self.command, Group):
             found = self.command.get_command(None, said)
             if found is not None:
                 self.command = found
@@ -122,15 +125,15 @@ class _Place:
             return offered(self._blank(self._valued, self._valued.opts[-1]), word)
         if word.startswith("-"):
             return [opt for option in self._options() for opt in option.opts]
-        if hasattr(self.command, "list_commands"):
-            return list(self.command.list_commands(None))
-        arguments = [param for param in self.command.params if param.param_type_name == "argument"]
+        if isinstance(self.command, Group):
+            return self.command.list_commands(None)
+        arguments = [param for param in self.command.params if isinstance(param, click.Argument)]
         if len(self._said) < len(arguments) or (arguments and arguments[-1].nargs != 1):
             return offered(self._blank(arguments[min(len(self._said), len(arguments) - 1)]), word)
         return []
 
-    def _blank(self, param: Any, flag: str = "") -> Blank:
-        return Blank(param.metavar or "", flag, tuple(self.path), tuple(self._said), self.registry)
+    def _blank(self, param: click.Parameter, flag: str = "") -> Blank:
+        return Blank(str(param.metavar or ""), flag, tuple(self.path), tuple(self._said), self.registry)
 
-    def _options(self) -> list[Any]:
-        return [param for param in self.command.params if param.param_type_name == "option"]
+    def _options(self) -> list[click.Option]:
+        return [param for param in self.command.params if isinstance(param, click.Option)]

@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-import typer
+import click
 
 from pacha_git import __version__
 from pacha_git.cli.invocation import Invocation
@@ -43,7 +43,7 @@ _PASSWORD: Final = re.compile(r"//([^/\s'\":@]*):[^/\s'\"]*@")
 
 def report(error: BaseException, asked: Invocation) -> int:
     """Say what went wrong, on stderr, and return the exit code it has."""
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
+    if isinstance(error, KeyboardInterrupt | click.Abort):
         return 130
     if isinstance(error, output.ReaderGone):
         return 141
@@ -60,7 +60,7 @@ def _known(error: BaseException, asked: Invocation) -> PachaError | None:
     """The error in our own terms; None if it is a bug."""
     if isinstance(error, PachaError):
         return error
-    if isinstance(error, typer.TyperException):
+    if isinstance(error, click.ClickException):
         return _usage(error, asked)
     if isinstance(error, OSError) and error.errno in _REFUSALS:
         where = f"{os.fspath(error.filename)!s}: " if error.filename else ""
@@ -80,14 +80,15 @@ def _stands_somewhere() -> bool:
     return True
 
 
-def _usage(error: typer.TyperException, asked: Invocation) -> PachaError:
+def _usage(error: click.ClickException, asked: Invocation) -> PachaError:
     ctx = getattr(error, "ctx", None)
     asked.json = asked.json or (ctx is not None and json_asked(asked.words, ctx.command))
     where = ctx.command_path if ctx is not None else asked.program
-    nearest = getattr(error, "possibilities", None)
-    hint = f"did you mean {' or '.join(nearest)}? " if nearest else ""
-    # The message alone, not format_message(): that one adds the possibilities a second time.
-    message = error.message if nearest is not None else error.format_message()
+    message, hint = error.format_message(), ""
+    if isinstance(error, click.NoSuchOption):
+        # Not its own message: that one has the nearest in it, which stand in our hint.
+        message = f"no such option: {error.option_name}"
+        hint = f"did you mean {' or '.join(error.possibilities)}? " if error.possibilities else ""
     message = " ".join(message.split()).rstrip(".")
     return InvalidInput(message[:1].lower() + message[1:], hint=f"{hint}`{where} -h` shows what it takes")
 

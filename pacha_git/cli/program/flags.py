@@ -1,6 +1,6 @@
 """Declares the arguments and flags that several commands share, and reads ``K=V``.
 
-Every word is read as text here and checked by the floors below: typer's own choices know no synonyms.
+Every word is read as text here and checked by the floors below: click's own choices know no synonyms.
 """
 
 from __future__ import annotations
@@ -10,44 +10,35 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
-import typer
-
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.errors import InvalidInput
 from pacha_git.vocabulary.specs import parse_spec
 
 Spec: TypeAlias = Annotated[
     str,
-    typer.Argument(metavar="SPEC", help="NAME@VERSION, NAME@STAGE, NAME@ALIAS, NAME@latest, NAME@blake3:HEX; or NAME."),
+    Argument(metavar="SPEC", help="NAME@VERSION, NAME@STAGE, NAME@ALIAS, NAME@latest, NAME@blake3:HEX; or NAME."),
 ]
-Name: TypeAlias = Annotated[str, typer.Argument(metavar="NAME", help="As in fraud-detector or team/fraud-detector.")]
+Name: TypeAlias = Annotated[str, Argument(metavar="NAME", help="As in fraud-detector or team/fraud-detector.")]
 Version: TypeAlias = Annotated[
     str | None,
-    typer.Option("-v", "--version", metavar="VERSION", help="The version, or whatever may follow @ in a SPEC."),
+    Option("-v", "--version", metavar="VERSION", help="The version, or whatever may follow @ in a SPEC."),
 ]
 NewVersion: TypeAlias = Annotated[
-    str, typer.Option("-v", "--version", metavar="VERSION", help="MAJOR.MINOR.PATCH, as SemVer 2.0.0 has it.")
+    str, Option("-v", "--version", metavar="VERSION", help="MAJOR.MINOR.PATCH, as SemVer 2.0.0 has it.")
 ]
-Reason: TypeAlias = Annotated[
-    str | None, typer.Option("-m", "--reason", metavar="TEXT", help="Why; kept in the history.")
-]
-Sign: TypeAlias = Annotated[bool, typer.Option("--sign", help="Sign it, even if sign.default does not say so.")]
-Tags: TypeAlias = Annotated[list[str] | None, typer.Option("--tag", metavar="K=V", help="A tag; repeat it for more.")]
-DryRun: TypeAlias = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
-Force: TypeAlias = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+Reason: TypeAlias = Annotated[str | None, Option("-m", "--reason", metavar="TEXT", help="Why; kept in the history.")]
+Sign: TypeAlias = Annotated[bool, Option("--sign", help="Sign it, even if sign.default does not say so.")]
+Tags: TypeAlias = Annotated[list[str] | None, Option("--tag", metavar="K=V", help="A tag; repeat it for more.")]
+DryRun: TypeAlias = Annotated[bool, Option("--dry-run", help="Say what would be done, and do nothing.")]
+Force: TypeAlias = Annotated[bool, Option("--force", help="Overwrite what is there.")]
 Remote: TypeAlias = Annotated[
-    str | None, typer.Argument(metavar="REMOTE", help="The remote; origin by default, or the only one.")
+    str | None, Argument(metavar="REMOTE", help="The remote; origin by default, or the only one.")
 ]
-Payload: TypeAlias = Annotated[
-    str | None, typer.Option("--payload", metavar="all|none", help="Move all payloads, or none.")
-]
-OnlyStage: TypeAlias = Annotated[
-    str | None, typer.Option("--stage", metavar="STAGE", help="Only versions in this stage.")
-]
-OnlyKind: TypeAlias = Annotated[
-    str | None, typer.Option("--kind", metavar="KIND", help="Only model, data, recipe or run.")
-]
+Payload: TypeAlias = Annotated[str | None, Option("--payload", metavar="all|none", help="Move all payloads, or none.")]
+OnlyStage: TypeAlias = Annotated[str | None, Option("--stage", metavar="STAGE", help="Only versions in this stage.")]
+OnlyKind: TypeAlias = Annotated[str | None, Option("--kind", metavar="KIND", help="Only model, data, recipe or run.")]
 LineagePayloads: TypeAlias = Annotated[
-    bool, typer.Option("--lineage-payloads", help="Also the payloads of everything that these come from.")
+    bool, Option("--lineage-payloads", help="Also the payloads of everything that these come from.")
 ]
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
-import typer
+import click
+from click import Context
 
 from pacha_git.cli.invocation import Invocation
-from pacha_git.cli.program.grammar import Group, command_rows, group, noun, single
+from pacha_git.cli.program.grammar import Group, command_rows, noun, single
 
 # Section of the help → word → "module:attribute" below pacha_git.cli; the attribute is a noun's app, or a function.
 COMMANDS: Final[dict[str, dict[str, str]]] = {
@@ -69,10 +70,15 @@ _PLACES: Final = {word: place for section in COMMANDS.values() for word, place i
 
 
 @cache
-def _load(word: str) -> Any:
+def _load(word: str) -> click.Command:
     module, _, attribute = _PLACES[word].partition(":")
     found = getattr(import_module(f"pacha_git.cli.{module}"), attribute)
-    return group(found) if isinstance(found, typer.Typer) else single(word, found)
+    return found if isinstance(found, Group) else single(word, found)
+
+
+def _words_of(name: str) -> list[str]:
+    found = _load(name)
+    return found.list_commands(None) if isinstance(found, Group) else []
 
 
 class Root(Group):
@@ -80,35 +86,35 @@ class Root(Group):
 
     at_root = True
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Context | None) -> list[str]:
         """All commands, in the order of help."""
         return list(_PLACES)
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: Context | None, cmd_name: str) -> click.Command | None:
         """Load one command; None if there is none of that name."""
         return _load(cmd_name) if cmd_name in _PLACES else None
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Context, formatter: click.HelpFormatter) -> None:
         """The commands by section."""
         width = max(map(len, _PLACES))
         for section, words in COMMANDS.items():
             with formatter.section(section):
                 formatter.write_dl(command_rows(self, ctx, list(words), width))
 
-    def suggestion(self, ctx: Any, word: str) -> str:
+    def suggestion(self, ctx: Context, word: str) -> str:
         """The nearest command; for a verb said without its noun, the nouns that have it."""
         if get_close_matches(word.lower(), _PLACES):
             return super().suggestion(ctx, word)
-        having = [name for name in NOUNS if word in _load(name).list_commands(ctx)]
+        having = [name for name in NOUNS if word in _words_of(name)]
         if having:
             return "did you mean " + " or ".join(f"`{ctx.command_path} {name} {word}`" for name in having) + "?"
         return super().suggestion(ctx, word)
 
 
 @cache
-def command() -> Any:
+def command() -> Group:
     """The program as one command."""
-    return group(noun("pacha", "A registry for models, datasets and recipes that is a Git repository.", cls=Root))
+    return noun("pacha", "A registry for models, datasets and recipes that is a Git repository.", cls=Root)
 
 
 def invoke(asked: Invocation) -> int:
@@ -121,6 +127,6 @@ def invoke(asked: Invocation) -> int:
     try:
         with root.make_context(asked.program, list(asked.words), obj=asked) as ctx:
             root.invoke(ctx)
-    except typer.Exit as ended:
+    except click.exceptions.Exit as ended:
         return ended.exit_code
     return 0

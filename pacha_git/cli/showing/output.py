@@ -16,7 +16,7 @@ from datetime import date, time
 from itertools import islice
 from typing import Any, Final, TextIO
 
-from typer import Context
+from click import Context
 
 from pacha_git.cli.invocation import invocation
 from pacha_git.errors import PachaError

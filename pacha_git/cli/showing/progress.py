@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from typer import Context
+from click import Context
 
 from pacha_git.cli.invocation import invocation
 from pacha_git.cli.showing.units import size

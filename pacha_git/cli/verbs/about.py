@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import invocation
-from pacha_git.cli.program.grammar import show_help, show_version
+from pacha_git.cli.program.grammar import Group, show_help, show_version
+from pacha_git.cli.program.options import Argument
 from pacha_git.cli.showing import output
 from pacha_git.errors import InvalidInput
 
 
-def version(ctx: typer.Context) -> None:
+def version(ctx: Context) -> None:
     """Show the version of pacha-git."""
     show_version(ctx)
 
 
 def help_(
-    ctx: typer.Context,
-    words: Annotated[list[str] | None, typer.Argument(metavar="COMMAND", help="As in `help model register`.")] = None,
+    ctx: Context,
+    words: Annotated[list[str] | None, Argument(metavar="COMMAND", help="As in `help model register`.")] = None,
 ) -> None:
     """Show what a command does and takes."""
-    here: Any = ctx.find_root()
+    here = ctx.find_root()
     for word in words or []:
-        group = here.command
-        if not hasattr(group, "resolve_command"):
+        if not isinstance(here.command, Group):
             raise InvalidInput(f"`{here.command_path}` has no commands of its own", hint=f"`{here.command_path} -h`")
-        name, found, _ = group.resolve_command(here, [word])
-        here = found.make_context(name, [], parent=here, resilient_parsing=True)
+        here = Context(here.command.named(here, word), parent=here, info_name=word)
     show_help(here)
 
 
 def completion(
-    ctx: typer.Context,
-    shell: Annotated[str | None, typer.Argument(metavar="SHELL", help="bash, zsh or fish; yours by default.")] = None,
+    ctx: Context,
+    shell: Annotated[str | None, Argument(metavar="SHELL", help="bash, zsh or fish; yours by default.")] = None,
 ) -> None:
     """Print a script that completes these commands in your shell.
 
@@ -47,7 +46,7 @@ def completion(
     output.show(ctx, {"shell": chosen, "script": script}, script.rstrip("\n"))
 
 
-def demo(ctx: typer.Context) -> None:
+def demo(ctx: Context) -> None:
     """Do the whole job once, before your eyes.
 
     With real data, a real model and a real Git server, in a temporary folder.

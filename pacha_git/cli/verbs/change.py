@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import collection
 from pacha_git.cli.program import flags
-from pacha_git.cli.program.grammar import verb
+from pacha_git.cli.program.grammar import Group, verb
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.sheets import spec_of
 from pacha_git.errors import InvalidInput
@@ -16,17 +17,15 @@ from pacha_git.vocabulary.specs import parse_spec, selector_text
 
 
 def stage(
-    ctx: typer.Context,
+    ctx: Context,
     spec: flags.Spec,
     target: Annotated[
         str,
-        typer.Option("-t", "--target", metavar="STAGE", help="development, staging, production or archived."),
+        Option("-t", "--target", metavar="STAGE", help="development, staging, production or archived."),
     ],
     version: flags.Version = None,
     reason: flags.Reason = None,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Archive the other versions that are in that stage.")
-    ] = False,
+    replace: Annotated[bool, Option("--replace", help="Archive the other versions that are in that stage.")] = False,
     sign: flags.Sign = False,
 ) -> None:
     """Move a version to another stage.
@@ -45,11 +44,11 @@ def stage(
 
 
 def alias(
-    ctx: typer.Context,
+    ctx: Context,
     name: flags.Name,
-    word: Annotated[str, typer.Argument(metavar="ALIAS", help="A lowercase word, such as champion.")],
+    word: Annotated[str, Argument(metavar="ALIAS", help="A lowercase word, such as champion.")],
     version: flags.Version = None,
-    unset: Annotated[bool, typer.Option("--unset", help="Take the alias away.")] = False,
+    unset: Annotated[bool, Option("--unset", help="Take the alias away.")] = False,
     reason: flags.Reason = None,
     sign: flags.Sign = False,
 ) -> None:
@@ -67,9 +66,9 @@ def alias(
 
 
 def tag(
-    ctx: typer.Context,
+    ctx: Context,
     spec: flags.Spec,
-    changes: Annotated[list[str], typer.Argument(metavar="K=V|K-", help="K=V sets a tag, K- takes it away.")],
+    changes: Annotated[list[str], Argument(metavar="K=V|K-", help="K=V sets a tag, K- takes it away.")],
     version: flags.Version = None,
 ) -> None:
     """Set and take away tags of a version.
@@ -82,9 +81,9 @@ def tag(
 
 
 def describe(
-    ctx: typer.Context,
+    ctx: Context,
     spec: flags.Spec,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="The new description.")],
+    text: Annotated[str, Argument(metavar="TEXT", help="The new description.")],
     version: flags.Version = None,
 ) -> None:
     """Give a version a new description.
@@ -96,17 +95,17 @@ def describe(
 
 
 def remove(
-    ctx: typer.Context,
+    ctx: Context,
     spec: flags.Spec,
     version: flags.Version = None,
     reason: Annotated[
-        str | None, typer.Option("-m", "--reason", metavar="REASON", help="Why; kept with the record, which stays.")
+        str | None, Option("-m", "--reason", metavar="REASON", help="Why; kept with the record, which stays.")
     ] = None,
     unpushed: Annotated[
-        bool, typer.Option("--unpushed", help="As if never registered; only while no remote has it.")
+        bool, Option("--unpushed", help="As if never registered; only while no remote has it.")
     ] = False,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Take a removal back, with the bytes as far as they are still here.")
+        bool, Option("--undo", help="Take a removal back, with the bytes as far as they are still here.")
     ] = False,
 ) -> None:
     """Remove the bytes of a version.
@@ -125,7 +124,7 @@ def remove(
     output.tell(ctx, info.to_json(), done + " `git pacha gc` frees their space.")
 
 
-def _undo(ctx: typer.Context, spec: str, version: str | None) -> None:
+def _undo(ctx: Context, spec: str, version: str | None) -> None:
     info = collection(ctx).undo_removal(spec, version=version)
     where = (
         "Its bytes are here."
@@ -135,7 +134,7 @@ def _undo(ctx: typer.Context, spec: str, version: str | None) -> None:
     output.tell(ctx, info.to_json(), f"The removal of {spec_of(info)} is taken back. {where}")
 
 
-def add_changing(app: typer.Typer) -> None:
+def add_changing(app: Group) -> None:
     """Give a noun these verbs."""
     for name, function in (("stage", stage), ("alias", alias), ("tag", tag), ("describe", describe), ("rm", remove)):
         verb(app, name, function)

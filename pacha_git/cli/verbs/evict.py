@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import registry
+from pacha_git.cli.program.options import Argument
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import counted, size
 
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 
 def evict(
-    ctx: typer.Context,
-    specs: Annotated[list[str], typer.Argument(metavar="SPEC", help="Versions, or patterns as in 'fraud*@1.*'.")],
+    ctx: Context,
+    specs: Annotated[list[str], Argument(metavar="SPEC", help="Versions, or patterns as in 'fraud*@1.*'.")],
 ) -> None:
     """Drop the local bytes of versions that a remote has.
 

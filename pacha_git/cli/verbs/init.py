@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import registry_path
 from pacha_git.cli.program import flags
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import place
 
 
 def init(
-    ctx: typer.Context,
+    ctx: Context,
     path: Annotated[
-        str | None, typer.Argument(metavar="PATH", help="Where; by default the registry that other commands would use.")
+        str | None, Argument(metavar="PATH", help="Where; by default the registry that other commands would use.")
     ] = None,
     shared: Annotated[
-        bool, typer.Option("--shared", help="For a server: group permissions, and a hook that keeps what is pushed.")
+        bool, Option("--shared", help="For a server: group permissions, and a hook that keeps what is pushed.")
     ] = False,
 ) -> None:
     """Make a registry.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import collection, invocation, noun_kind, registry
 from pacha_git.cli.program import flags
-from pacha_git.cli.program.grammar import verb
+from pacha_git.cli.program.grammar import Group, verb
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output, sheets
 from pacha_git.cli.showing.progress import progress
 from pacha_git.errors import InvalidInput
@@ -18,29 +19,29 @@ if TYPE_CHECKING:
     from pacha_git.session.results import LineageGraph
 
 _FORMATS = ("tree", "dot", "mermaid", "json", "prov")
-Up = Annotated[bool, typer.Option("--up", help="What it came from (the default).")]
-Down = Annotated[bool, typer.Option("--down", help="What came from it.")]
-Depth = Annotated[int | None, typer.Option("--depth", metavar="N", min=0, help="At most N steps away.")]
+Up = Annotated[bool, Option("--up", help="What it came from (the default).")]
+Down = Annotated[bool, Option("--down", help="What came from it.")]
+Depth = Annotated[int | None, Option("--depth", metavar="N", min=0, help="At most N steps away.")]
 Shape = Annotated[
     str | None,
-    typer.Option("--format", metavar="FORMAT", help="tree (the default), dot, mermaid, json or prov (PROV-JSON)."),
+    Option("--format", metavar="FORMAT", help="tree (the default), dot, mermaid, json or prov (PROV-JSON)."),
 ]
 _Range = Annotated[
-    str | None, typer.Option("--range", metavar="A-B", help="Bytes A to B, both included; A- from A on, -N the last N.")
+    str | None, Option("--range", metavar="A-B", help="Bytes A to B, both included; A- from A on, -N the last N.")
 ]
 
 
 def list_(
-    ctx: typer.Context,
+    ctx: Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="All versions of this name; without it, every name once.")
+        str | None, Argument(metavar="NAME", help="All versions of this name; without it, every name once.")
     ] = None,
     stage: Annotated[
-        str | None, typer.Option("--stage", metavar="STAGE", help="The highest version of each name in this stage.")
+        str | None, Option("--stage", metavar="STAGE", help="The highest version of each name in this stage.")
     ] = None,
     tag: flags.Tags = None,
-    every: Annotated[bool, typer.Option("--all", help="Every version of every name.")] = False,
-    removed: Annotated[bool, typer.Option("--removed", help="Removed versions too.")] = False,
+    every: Annotated[bool, Option("--all", help="Every version of every name.")] = False,
+    removed: Annotated[bool, Option("--removed", help="Removed versions too.")] = False,
 ) -> None:
     """List names, or the versions of one name.
 
@@ -53,13 +54,13 @@ def list_(
     output.show_all(ctx, (info.json_text() for info in found), lambda: sheets.versions(found) if found else "")
 
 
-def _how_to_begin(ctx: typer.Context) -> str:
+def _how_to_begin(ctx: Context) -> str:
     noun = noun_kind(ctx).noun
     what = "RECIPE.toml" if noun == "recipe" else "NAME PATH -v 1.0.0"
     return f"No {noun} is registered yet: {invocation(ctx).program} {noun} register {what}"
 
 
-def get(ctx: typer.Context, spec: flags.Spec, version: flags.Version = None) -> None:
+def get(ctx: Context, spec: flags.Spec, version: flags.Version = None) -> None:
     """Show one version.
 
     What it is and came from, where it stands, its files, and its card, datasheet or values.
@@ -68,7 +69,7 @@ def get(ctx: typer.Context, spec: flags.Spec, version: flags.Version = None) -> 
     output.show(ctx, detail.to_json(), lambda: sheets.detail(detail))
 
 
-def path(ctx: typer.Context, spec: flags.Spec, version: flags.Version = None) -> None:
+def path(ctx: Context, spec: flags.Spec, version: flags.Version = None) -> None:
     """Print a folder that holds the files of a version.
 
     It lies in the cache and is read-only: for code that serves a model and need not copy it.
@@ -79,10 +80,10 @@ def path(ctx: typer.Context, spec: flags.Spec, version: flags.Version = None) ->
 
 
 def download(
-    ctx: typer.Context,
+    ctx: Context,
     spec: flags.Spec,
     out: Annotated[
-        str, typer.Option("-o", "--output", metavar="OUT", help="The file (of a one-file version) or folder to write.")
+        str, Option("-o", "--output", metavar="OUT", help="The file (of a one-file version) or folder to write.")
     ],
     version: flags.Version = None,
     force: flags.Force = False,
@@ -98,7 +99,7 @@ def download(
     output.tell(ctx, {"path": str(written)}, f"Wrote {written}, every byte checked.")
 
 
-def cat(ctx: typer.Context, spec: flags.Spec, byte_range: _Range = None, version: flags.Version = None) -> None:
+def cat(ctx: Context, spec: flags.Spec, byte_range: _Range = None, version: flags.Version = None) -> None:
     """Write the bytes of a file to stdout.
 
     Of a version with several files, say which: NAME@VERSION:FILE.
@@ -106,7 +107,7 @@ def cat(ctx: typer.Context, spec: flags.Spec, byte_range: _Range = None, version
     _pour(ctx, collection(ctx).cat(spec, byte_range=byte_range, version=version))
 
 
-def cat_any(ctx: typer.Context, spec: flags.Spec, byte_range: _Range = None, version: flags.Version = None) -> None:
+def cat_any(ctx: Context, spec: flags.Spec, byte_range: _Range = None, version: flags.Version = None) -> None:
     """Write the bytes of a file to stdout, of whatever kind.
 
     As in model:NAME@VERSION:FILE, data:NAME@VERSION or recipe:NAME@VERSION.
@@ -114,13 +115,13 @@ def cat_any(ctx: typer.Context, spec: flags.Spec, byte_range: _Range = None, ver
     _pour(ctx, registry(ctx).cat(flags.versioned(spec, version), byte_range=byte_range))
 
 
-def _pour(ctx: typer.Context, pieces: Iterable[bytes]) -> None:
+def _pour(ctx: Context, pieces: Iterable[bytes]) -> None:
     if invocation(ctx).json:
         raise InvalidInput("cat writes the bytes themselves, which are no JSON document", hint="leave out --json")
     output.write_content(pieces)
 
 
-def history(ctx: typer.Context, name: flags.Name) -> None:
+def history(ctx: Context, name: flags.Name) -> None:
     """Show who moved which version where, when and why.
 
     Stages and aliases, oldest first. Overridden: another move decided; crossing: made elsewhere at the same time.
@@ -132,7 +133,7 @@ def history(ctx: typer.Context, name: flags.Name) -> None:
 
 
 def lineage(
-    ctx: typer.Context,
+    ctx: Context,
     spec: flags.Spec,
     version: flags.Version = None,
     up: Up = False,
@@ -147,7 +148,7 @@ def lineage(
     show_graph(ctx, walk(spec, version=version, direction=direction, depth=depth), shape)
 
 
-def checked_direction(ctx: typer.Context, up: bool, down: bool, shape: str | None) -> str:
+def checked_direction(ctx: Context, up: bool, down: bool, shape: str | None) -> str:
     """The direction that was asked for.
 
     Raises:
@@ -162,7 +163,7 @@ def checked_direction(ctx: typer.Context, up: bool, down: bool, shape: str | Non
     return "down" if down else "up"
 
 
-def show_graph(ctx: typer.Context, graph: LineageGraph | dict[str, Any], shape: str | None) -> None:
+def show_graph(ctx: Context, graph: LineageGraph | dict[str, Any], shape: str | None) -> None:
     """Show lineage as it was asked for: a drawing, or JSON."""
     from pacha_git.registry.reading.lineage import render
 
@@ -175,9 +176,9 @@ def show_graph(ctx: typer.Context, graph: LineageGraph | dict[str, Any], shape: 
 
 
 def diff(
-    ctx: typer.Context,
-    a: Annotated[str, typer.Argument(metavar="SPEC", help="The one version.")],
-    b: Annotated[str, typer.Argument(metavar="SPEC", help="The other.")],
+    ctx: Context,
+    a: Annotated[str, Argument(metavar="SPEC", help="The one version.")],
+    b: Annotated[str, Argument(metavar="SPEC", help="The other.")],
 ) -> None:
     """Compare two versions.
 
@@ -187,7 +188,7 @@ def diff(
     output.show(ctx, difference.to_json(), lambda: sheets.difference(difference))
 
 
-def add_reading(app: typer.Typer) -> None:
+def add_reading(app: Group) -> None:
     """Give a noun these verbs."""
     for name, function in (
         ("list", list_), ("get", get), ("path", path), ("download", download), ("cat", cat), ("history", history),

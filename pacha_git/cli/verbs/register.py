@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import collection
 from pacha_git.cli.program import flags
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.sheets import spec_of
@@ -21,38 +19,36 @@ if TYPE_CHECKING:
 
 
 def register(
-    ctx: typer.Context,
+    ctx: Context,
     name: flags.Name,
-    paths: Annotated[list[str], typer.Argument(metavar="PATH", help="The files or folders that make it.")],
+    paths: Annotated[list[str], Argument(metavar="PATH", help="The files or folders that make it.")],
     version: flags.NewVersion,
     description: Annotated[
-        str | None, typer.Option("-d", "--description", metavar="TEXT", help="What it is, in a sentence.")
+        str | None, Option("-d", "--description", metavar="TEXT", help="What it is, in a sentence.")
     ] = None,
     purpose: Annotated[
-        str | None, typer.Option("-p", "--purpose", metavar="TEXT", help="What the data was gathered for.")
+        str | None, Option("-p", "--purpose", metavar="TEXT", help="What the data was gathered for.")
     ] = None,
-    card: Annotated[str | None, typer.Option("--card", metavar="FILE", help="Its model card, in Markdown.")] = None,
-    datasheet: Annotated[
-        str | None, typer.Option("--datasheet", metavar="FILE", help="Its datasheet, in Markdown.")
-    ] = None,
+    card: Annotated[str | None, Option("--card", metavar="FILE", help="Its model card, in Markdown.")] = None,
+    datasheet: Annotated[str | None, Option("--datasheet", metavar="FILE", help="Its datasheet, in Markdown.")] = None,
     origin: Annotated[
         list[str] | None,
-        typer.Option("--from", metavar="RELATION=SPEC", help="What it came from, as in fine-tuned-from=base@1.0.0."),
+        Option("--from", metavar="RELATION=SPEC", help="What it came from, as in fine-tuned-from=base@1.0.0."),
     ] = None,
     data: Annotated[
-        list[str] | None, typer.Option("--data", metavar="SPEC", help="What it was trained on; repeat it for more.")
+        list[str] | None, Option("--data", metavar="SPEC", help="What it was trained on; repeat it for more.")
     ] = None,
-    recipe: Annotated[str | None, typer.Option("--recipe", metavar="SPEC", help="The recipe that made it.")] = None,
-    run: Annotated[str | None, typer.Option("--run", metavar="ID", help="The run that made it.")] = None,
+    recipe: Annotated[str | None, Option("--recipe", metavar="SPEC", help="The recipe that made it.")] = None,
+    run: Annotated[str | None, Option("--run", metavar="ID", help="The run that made it.")] = None,
     metric: Annotated[
-        list[str] | None, typer.Option("--metric", metavar="K=NUMBER", help="A metric; repeat it for more.")
+        list[str] | None, Option("--metric", metavar="K=NUMBER", help="A metric; repeat it for more.")
     ] = None,
     tag: flags.Tags = None,
     exclude: Annotated[
-        list[str] | None, typer.Option("--exclude", metavar="GLOB", help="Leave files out, as gitignore does.")
+        list[str] | None, Option("--exclude", metavar="GLOB", help="Leave files out, as gitignore does.")
     ] = None,
     follow_symlinks: Annotated[
-        bool, typer.Option("--follow-symlinks", help="Take what links inside a folder point at.")
+        bool, Option("--follow-symlinks", help="Take what links inside a folder point at.")
     ] = False,
     sign: flags.Sign = False,
     dry_run: flags.DryRun = False,
@@ -91,16 +87,3 @@ def _cost(done: Registered) -> str:
     if not done.new_bytes:
         return "Every byte was stored already: nothing is stored twice."
     return f"{here}; {size(done.new_bytes)} is new, {on_disk}."
-
-
-def without(function: Callable[..., None], *names: str) -> Callable[..., None]:
-    """The same command, less some of its flags."""
-
-    @wraps(function)
-    def fewer(*args: Any, **kwargs: Any) -> None:
-        function(*args, **kwargs)
-
-    signature = inspect.signature(function, eval_str=True)
-    kept = [parameter for name, parameter in signature.parameters.items() if name not in names]
-    fewer.__signature__ = signature.replace(parameters=kept)  # type: ignore[attr-defined]
-    return fewer

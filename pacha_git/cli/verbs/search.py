@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import registry
 from pacha_git.cli.program import flags
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.tables import table
 from pacha_git.cli.showing.units import size
@@ -23,21 +24,19 @@ _WHY_LENGTH = 60
 
 
 def search(
-    ctx: typer.Context,
+    ctx: Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="WORDS", help="Each begins a word of what is searched; in quotes, a phrase."),
+        Argument(metavar="WORDS", help="Each begins a word of what is searched; in quotes, a phrase."),
     ] = None,
-    kind: Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only model, data, recipe or run.")] = None,
-    stage: Annotated[str | None, typer.Option("--stage", metavar="STAGE", help="Only versions in this stage.")] = None,
+    kind: Annotated[str | None, Option("--kind", metavar="KIND", help="Only model, data, recipe or run.")] = None,
+    stage: Annotated[str | None, Option("--stage", metavar="STAGE", help="Only versions in this stage.")] = None,
     tag: flags.Tags = None,
     where: Annotated[
         str | None,
-        typer.Option("--where", metavar="EXPRESSION", help="As in 'metrics.acc > 0.9 and not stage = archived'."),
+        Option("--where", metavar="EXPRESSION", help="As in 'metrics.acc > 0.9 and not stage = archived'."),
     ] = None,
-    limit: Annotated[
-        str | None, typer.Option("--limit", metavar="N", help="At most N; 100 by default, 0 for all.")
-    ] = None,
+    limit: Annotated[str | None, Option("--limit", metavar="N", help="At most N; 100 by default, 0 for all.")] = None,
 ) -> None:
     """Find models, datasets, recipes and runs.
 

@@ -10,10 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import invocation, registry
 from pacha_git.cli.program import flags
+from pacha_git.cli.program.options import Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import place
 from pacha_git.errors import Conflict, InvalidInput
@@ -26,13 +27,13 @@ _TOKEN: Final = "PACHA_SERVE_TOKEN"
 
 
 def serve(
-    ctx: typer.Context,
-    host: Annotated[str, typer.Option("--host", metavar="H", help="Listen on this address.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", metavar="P", help="Listen on this port; 0 takes any.")] = 9420,
-    writable: Annotated[bool, typer.Option("--writable", help="Let whoever has the token push.")] = False,
-    private: Annotated[bool, typer.Option("--private", help="Reading takes the token too.")] = False,
+    ctx: Context,
+    host: Annotated[str, Option("--host", metavar="H", help="Listen on this address.")] = "127.0.0.1",
+    port: Annotated[int, Option("--port", metavar="P", help="Listen on this port; 0 takes any.")] = 9420,
+    writable: Annotated[bool, Option("--writable", help="Let whoever has the token push.")] = False,
+    private: Annotated[bool, Option("--private", help="Reading takes the token too.")] = False,
     token_file: Annotated[
-        str | None, typer.Option("--token-file", metavar="FILE", help="The token is the first line of this file.")
+        str | None, Option("--token-file", metavar="FILE", help="The token is the first line of this file.")
     ] = None,
 ) -> None:
     """Serve the registry to other machines, until interrupted.
@@ -73,7 +74,7 @@ def _guard(path: Path) -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
-def _token(ctx: typer.Context, file: str | None) -> str | None:
+def _token(ctx: Context, file: str | None) -> str | None:
     # Taken out of the environment, where the programs that we start would find it.
     said = os.environ.pop(_TOKEN, None)
     if file is None:

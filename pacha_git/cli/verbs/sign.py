@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import registry
 from pacha_git.cli.program import flags
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.sheets import spec_of
@@ -19,18 +20,16 @@ if TYPE_CHECKING:
     from pacha_git.session.results import Verification
 
 
-def sign(ctx: typer.Context, spec: flags.Spec, version: flags.Version = None) -> None:
+def sign(ctx: Context, spec: flags.Spec, version: flags.Version = None) -> None:
     """Sign a version that is registered."""
     info = registry(ctx).sign(spec, version=version)
     output.tell(ctx, info.to_json(), f"Signed {spec_of(info)} as {info.signed_by}.")
 
 
 def verify(
-    ctx: typer.Context,
-    specs: Annotated[
-        list[str] | None, typer.Argument(metavar="SPEC", help="As NAME@VERSION; several may be given.")
-    ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every version in the registry.")] = False,
+    ctx: Context,
+    specs: Annotated[list[str] | None, Argument(metavar="SPEC", help="As NAME@VERSION; several may be given.")] = None,
+    every: Annotated[bool, Option("--all", help="Every version in the registry.")] = False,
     version: flags.Version = None,
 ) -> None:
     """Check that versions are what was recorded.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Final
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import invocation, registry, registry_path
 from pacha_git.cli.program import flags
+from pacha_git.cli.program.options import Argument
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.refs import ref_in_words, refs_in_words
@@ -23,15 +24,15 @@ if TYPE_CHECKING:
 _WENT: Final = ("new", "updated", "would be sent")
 _Words = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[REMOTE] SPEC", help="A remote, then versions; without versions, all records and events."),
+    Argument(metavar="[REMOTE] SPEC", help="A remote, then versions; without versions, all records and events."),
 ]
 
 
 def clone(
-    ctx: typer.Context,
-    url: Annotated[str, typer.Argument(metavar="URL", help="As git takes it: https, ssh, git, file or a path.")],
+    ctx: Context,
+    url: Annotated[str, Argument(metavar="URL", help="As git takes it: https, ssh, git, file or a path.")],
     path: Annotated[
-        str | None, typer.Argument(metavar="PATH", help="Where; by default the registry that other commands would use.")
+        str | None, Argument(metavar="PATH", help="Where; by default the registry that other commands would use.")
     ] = None,
     payload: flags.Payload = None,
 ) -> None:
@@ -49,7 +50,7 @@ def clone(
     output.tell(ctx, {"path": str(made.path), "versions": stats.versions}, said)
 
 
-def fetch(ctx: typer.Context, remote: flags.Remote = None) -> None:
+def fetch(ctx: Context, remote: flags.Remote = None) -> None:
     """Look at what a remote has.
 
     Nothing here changes; `status` tells what is new there.
@@ -59,7 +60,7 @@ def fetch(ctx: typer.Context, remote: flags.Remote = None) -> None:
 
 
 def pull(
-    ctx: typer.Context,
+    ctx: Context,
     words: _Words = None,
     payload: flags.Payload = None,
     stage: flags.OnlyStage = None,
@@ -87,7 +88,7 @@ def pull(
 
 
 def push(
-    ctx: typer.Context,
+    ctx: Context,
     words: _Words = None,
     payload: flags.Payload = None,
     stage: flags.OnlyStage = None,
@@ -124,7 +125,7 @@ def _parted(words: list[str] | None, remotes: list[tuple[str, str]]) -> tuple[st
     return None, list(words or [])
 
 
-def report_transfer(ctx: typer.Context, done: Transfer, verb: str) -> None:
+def report_transfer(ctx: Context, done: Transfer, verb: str) -> None:
     """Say what a transfer did.
 
     Raises:
@@ -189,7 +190,7 @@ def _transfer(done: Transfer, verb: str, *, every: bool) -> str:
     return "\n".join(map(output.one_line, lines))
 
 
-def status(ctx: typer.Context) -> None:
+def status(ctx: Context) -> None:
     """Show what stands out here, and how it stands to the remotes.
 
     The remotes are judged by what was last fetched.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import noun, verb
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.units import counted
@@ -20,26 +21,20 @@ if TYPE_CHECKING:
 runs = noun("import", "Take in runs made elsewhere; each once, however often it is said.")
 models = noun("import", "Take in models from elsewhere.")
 
-_Recipe: TypeAlias = Annotated[
-    str | None, typer.Option("--recipe", metavar="SPEC", help="The recipe that they followed.")
-]
+_Recipe: TypeAlias = Annotated[str | None, Option("--recipe", metavar="SPEC", help="The recipe that they followed.")]
 
 
 def mlflow(
-    ctx: typer.Context,
-    place: Annotated[
-        str, typer.Argument(metavar="PATH|URI", help="A folder (mlruns), a SQLite file, or a tracking URI.")
-    ],
+    ctx: Context,
+    place: Annotated[str, Argument(metavar="PATH|URI", help="A folder (mlruns), a SQLite file, or a tracking URI.")],
     experiment: Annotated[
-        str | None, typer.Option("--experiment", metavar="NAME", help="Only this experiment, by name or id.")
+        str | None, Option("--experiment", metavar="NAME", help="Only this experiment, by name or id.")
     ] = None,
     recipe: _Recipe = None,
-    unfinished: Annotated[
-        bool, typer.Option("--unfinished", help="Runs that MLflow has as running too, as failed.")
-    ] = False,
+    unfinished: Annotated[bool, Option("--unfinished", help="Runs that MLflow has as running too, as failed.")] = False,
     artifacts: Annotated[
         str | None,
-        typer.Option("--artifacts", metavar="PLACE", help="Artifacts may lie below this folder or URI too; or none."),
+        Option("--artifacts", metavar="PLACE", help="Artifacts may lie below this folder or URI too; or none."),
     ] = None,
 ) -> None:
     """Take in the runs of an MLflow store: every point, parameter, tag and artifact.
@@ -59,8 +54,8 @@ def mlflow(
 
 
 def csv(
-    ctx: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Points in rows, under a line of headings.")],
+    ctx: Context,
+    file: Annotated[str, Argument(metavar="FILE", help="Points in rows, under a line of headings.")],
     recipe: _Recipe = None,
     tag: flags.Tags = None,
 ) -> None:
@@ -72,7 +67,7 @@ def csv(
     _tell(ctx, registry(ctx).runs.import_csv(flags.path(file), recipe=recipe, tags=flags.pairs(tag, "--tag")))
 
 
-def _tell(ctx: typer.Context, done: Imported) -> None:
+def _tell(ctx: Context, done: Imported) -> None:
     for run, reason in done.skipped:
         output.notice(ctx, f"Left out {run}: {reason}")
     said = f"Took in {counted(len(done.runs), 'run')}"
@@ -80,17 +75,17 @@ def _tell(ctx: typer.Context, done: Imported) -> None:
     said += f"; {len(done.skipped):,} left out" if done.skipped else ""
     output.tell(ctx, done.to_json(), f"{said}.")
     if done.skipped and not (done.runs or done.known):
-        raise typer.Exit(1)
+        ctx.exit(1)
 
 
 def hf(
-    ctx: typer.Context,
-    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="A downloaded snapshot of a model repository.")],
+    ctx: Context,
+    folder: Annotated[str, Argument(metavar="FOLDER", help="A downloaded snapshot of a model repository.")],
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="As in team/bert; the name of the repository by default.")
+        str | None, Argument(metavar="NAME", help="As in team/bert; the name of the repository by default.")
     ] = None,
     version: Annotated[
-        str, typer.Option("-v", "--version", metavar="VERSION", help="MAJOR.MINOR.PATCH; 1.0.0 by default.")
+        str, Option("-v", "--version", metavar="VERSION", help="MAJOR.MINOR.PATCH; 1.0.0 by default.")
     ] = "1.0.0",
     tag: flags.Tags = None,
     sign: flags.Sign = False,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from click import Context
 
 from pacha_git.cli.invocation import registry
 from pacha_git.cli.program import flags
+from pacha_git.cli.program.options import Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.tables import sheet, table
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pacha_git.session.results import GcReport, Stats
 
 
-def stats(ctx: typer.Context) -> None:
+def stats(ctx: Context) -> None:
     """Show how much is kept, and what it takes on disk."""
     opened = registry(ctx)
     found = opened.stats()
@@ -47,10 +48,8 @@ def _stats(found: Stats, path: str) -> str:
 
 
 def fsck(
-    ctx: typer.Context,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="Records, refs and events, not every byte of the payloads.")
-    ] = False,
+    ctx: Context,
+    fast: Annotated[bool, Option("--fast", help="Records, refs and events, not every byte of the payloads.")] = False,
 ) -> None:
     """Check the whole registry.
 
@@ -67,10 +66,10 @@ def fsck(
 
 
 def gc(
-    ctx: typer.Context,
+    ctx: Context,
     dry_run: flags.DryRun = False,
     grace: Annotated[
-        int | None, typer.Option("--grace", metavar="DAYS", min=0, help="Keep what was dropped in the last DAYS days.")
+        int | None, Option("--grace", metavar="DAYS", min=0, help="Keep what was dropped in the last DAYS days.")
     ] = None,
 ) -> None:
     """Free the bytes that no version holds any more."""
@@ -85,14 +84,14 @@ def _gc(done: GcReport) -> str:
     return "\n".join(map(output.one_line, lines))
 
 
-def reindex(ctx: typer.Context) -> None:
+def reindex(ctx: Context) -> None:
     """Build the side index again from what is in Git."""
     with progress(ctx) as report:
         entries = registry(ctx).reindex(progress=report)
     output.tell(ctx, {"entries": entries}, f"Indexed {counted(entries, 'entry', 'entries')}.")
 
 
-def doctor(ctx: typer.Context) -> None:
+def doctor(ctx: Context) -> None:
     """Look for what commonly goes wrong.
 
     What can be mended safely is mended; what is left is told, with what to do.
