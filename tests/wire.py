@@ -1,10 +1,11 @@
-"""Counts the bytes that cross a TCP connection, each way, and can cut it after so many. It knows no protocol."""
+"""Counts the bytes that cross a TCP connection, and can cut or hold it after so many. It knows no protocol."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
@@ -19,12 +20,14 @@ class Wire:
         sent: Bytes from clients to the server, so far.
         received: Bytes from the server to clients, so far.
         cut_after: Bytes in either direction after which every connection breaks; None never.
+        hold_after: Bytes to clients after which nothing goes on, and nothing breaks; None never.
     """
 
     url: str
     sent: int = 0
     received: int = 0
     cut_after: int | None = None
+    hold_after: int | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def reset(self, cut_after: int | None = None) -> None:
@@ -90,5 +93,7 @@ def _pump(source: socket.socket, sink: socket.socket, wire: Wire, up: bool) -> N
                 for end in (source, sink):
                     end.shutdown(socket.SHUT_RDWR)
                 return
+            while not up and wire.hold_after is not None and wire.received > wire.hold_after:
+                time.sleep(0.05)
             sink.sendall(block)
         sink.shutdown(socket.SHUT_WR)

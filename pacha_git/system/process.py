@@ -19,6 +19,7 @@ from typing import IO, Any, Final, NamedTuple
 
 from pacha_git.errors import NotFound, PachaError
 from pacha_git.system.environment import clean_environment
+from pacha_git.system.proctree import end_family, family
 
 Child = subprocess.Popen[bytes]
 
@@ -134,7 +135,7 @@ def run_watched(
     env: Mapping[str, str] | None = None,
     stdin: bytes | None = None,
     most: int | None = None,
-    guard: Callable[[], None] | None = None,
+    guard: Callable[[int], None] | None = None,
 ) -> Completed:
     """Run a program, handing on each line and each step of progress on its stderr as it comes.
 
@@ -145,7 +146,8 @@ def run_watched(
         env: What to add to the clean environment.
         stdin: What it reads; nothing if None.
         most: Bytes that it may write to stdout before it is ended; None for any number.
-        guard: Asked ten times a second; if it raises, the program is ended and the error passed on.
+        guard: Asked ten times a second, with the program's id; if it raises, the program and all that it started are
+            ended and the error passed on.
 
     Raises:
         CommandFailed, NotFound: as ``run``; CommandFailed with status -2 if it wrote more than ``most``.
@@ -244,7 +246,7 @@ def _in_terminal() -> bool:
 
 
 @contextmanager
-def _guarded(child: subprocess.Popen[bytes], guard: Callable[[], None] | None) -> Iterator[None]:
+def _guarded(child: subprocess.Popen[bytes], guard: Callable[[int], None] | None) -> Iterator[None]:
     """Ask ``guard`` again and again while the block lasts; what it raises ends the child and comes out of the block."""
     if guard is None:
         yield
@@ -252,13 +254,15 @@ def _guarded(child: subprocess.Popen[bytes], guard: Callable[[], None] | None) -
     over = threading.Event()
     raised: list[Exception] = []
 
-    def watch(ask: Callable[[], None]) -> None:
+    def watch(ask: Callable[[int], None]) -> None:
         while not over.wait(_GUARD_SECONDS):
             try:
-                ask()
+                ask(child.pid)
             except Exception as error:
                 raised.append(error)
+                started_by_it = family(child.pid)[1:]
                 _stop(child)
+                end_family(started_by_it)
                 return
 
     thread = threading.Thread(target=watch, args=(guard,), daemon=True)

@@ -6,7 +6,6 @@ It knows haves, wants, shallow lines and what a server may refuse. What the obje
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,9 @@ from typing import Final
 
 from pacha_git.errors import RemoteError
 from pacha_git.git.side import Side
-from pacha_git.git.wire.transport import STALLED_SECONDS, Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
+from pacha_git.git.wire.credentials import masked
+from pacha_git.git.wire.stall import Patience
+from pacha_git.git.wire.transport import Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import CommandFailed
 
@@ -61,8 +62,11 @@ def fetch(
 
     def ask(line: str | None) -> Moved:
         with shallow_file(side.path, line) as env:
-            guard = _guard(side, remote, most)
-            return talk(side.path, [*argv, remote], env=env, stdin=stdin, on_progress=on_progress, guard=guard)[1]
+            patience = Patience(side.path, remote, f"pull {masked(remote)}", lambda: side.size)
+            return talk(
+                side.path, [*argv, remote], env=env, stdin=stdin, on_progress=on_progress, patience=patience,
+                guard=_guard(side, remote, most),
+            )[1]  # fmt: skip
 
     before = side.size
     with remote_errors(remote):
@@ -93,21 +97,15 @@ HOW_TO_RESUME: Final = (
 
 
 def _guard(side: Side, remote: str, most: int) -> Callable[[], None]:
-    """Ends a stream that has no end, or that stands still."""
+    """Ends a stream that has no end."""
     before = side.size
-    latest = [before, time.monotonic()]
 
     def look() -> None:
-        size = side.size
-        if size - before > most:
+        if side.size - before > most:
             raise RemoteError(
                 f"{remote} sends more than the {most} bytes that what was asked for can take",
                 hint="nothing of it was kept; whose machine is that?",
             )
-        if size != latest[0]:
-            latest[:] = size, time.monotonic()
-        elif time.monotonic() - latest[1] > STALLED_SECONDS:
-            raise RemoteError(f"{remote} has sent nothing for {STALLED_SECONDS / 60:.0f} minutes", hint="try again")
 
     return look
 

@@ -13,7 +13,9 @@ from typing import Final
 
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import passing
+from pacha_git.git.wire.credentials import masked
 from pacha_git.git.wire.fetch import shallow_file
+from pacha_git.git.wire.stall import Patience
 from pacha_git.git.wire.transport import Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
 from pacha_git.gitobjects.oid import OID_DIGITS, Oid, git_oid
 from pacha_git.system.process import CommandFailed
@@ -142,7 +144,10 @@ def _push(
             side.write_loose("tree", body)
         try:
             flags = ["--atomic"] if atomic else []
-            done, moved = talk(side.path, [*argv, *flags, remote, _ALL], env=env, on_progress=on_progress)
+            done, moved = talk(
+                side.path, [*argv, *flags, remote, _ALL], env=env, patience=_patience(repo, remote),
+                on_progress=on_progress,
+            )  # fmt: skip
             return list(_parse(done.stdout)), moved
         except CommandFailed as error:
             if atomic and "does not support --atomic" in error.stderr:
@@ -154,6 +159,10 @@ def _push(
             if not refused:
                 raise
             return refused, Moved()
+
+
+def _patience(repo: GitRepository, remote: str) -> Patience:
+    return Patience(repo.path, remote, f"push {masked(remote)}")
 
 
 def delete(repo: GitRepository, remote: str, refs: Mapping[str, Oid]) -> list[PushedRef]:
@@ -174,7 +183,7 @@ def delete(repo: GitRepository, remote: str, refs: Mapping[str, Oid]) -> list[Pu
 def _delete(repo: GitRepository, remote: str, argv: Sequence[str]) -> list[PushedRef]:
     with remote_errors(remote):
         try:
-            return list(_parse(talk(repo.path, argv, env={})[0].stdout))
+            return list(_parse(talk(repo.path, argv, env={}, patience=_patience(repo, remote))[0].stdout))
         except CommandFailed as error:
             refused = list(_parse(error.stdout, error.stderr))
             if not refused:

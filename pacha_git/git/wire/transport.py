@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import signal
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Final
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError, RemoteError
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.wire.credentials import masked, nobody_to_ask
+from pacha_git.git.wire.stall import Patience
 from pacha_git.gitobjects.oid import OID_DIGITS, OID_PATTERN, Oid
 from pacha_git.system.process import CommandFailed, Completed, run, run_watched, within_memory
 
@@ -25,7 +25,6 @@ OnProgress = Callable[[str, int, int], None]
 
 ROOTS: Final = ("refs/pacha/", "refs/notes/pacha/", "refs/heads/")
 LISTING_LIMIT: Final = 1 << 30
-STALLED_SECONDS: Final = 900.0
 _LEAST_MEMORY: Final = 512 << 20
 _LISTED: Final = re.compile(rb"(?:%s\t[^\n]+\n)*\Z" % OID_PATTERN.encode())
 _EMPTY: Final = "pachaEmpty"
@@ -152,24 +151,14 @@ def listing(repo: GitRepository, remote: str) -> bytes:
     """
     argv = ["git", f"--git-dir={repo.path}", "ls-remote", "--quiet", "--refs", remote]
     bounded = within_memory(argv, max(4 * LISTING_LIMIT, _LEAST_MEMORY))
-    guard = _patience(remote)
+    guard = Patience(repo.path, remote, f"fetch {masked(remote)}")
     with remote_errors(remote):
         listed = run_watched(
-            bounded, on_stderr=lambda line: None, env=environment(repo.path), most=LISTING_LIMIT, guard=guard
+            bounded, on_stderr=lambda line: guard.heard(), env=environment(repo.path), most=LISTING_LIMIT, guard=guard
         ).stdout
     if not _LISTED.match(listed):
         raise RemoteError(f"{remote}: its list of refs makes no sense", hint="is the URL that of a Git repository?")
     return listed
-
-
-def _patience(remote: str) -> Callable[[], None]:
-    until = time.monotonic() + STALLED_SECONDS
-
-    def look() -> None:
-        if time.monotonic() > until:
-            raise RemoteError(f"{remote} has said nothing for {STALLED_SECONDS / 60:.0f} minutes", hint="try again")
-
-    return look
 
 
 def talk(
@@ -177,21 +166,27 @@ def talk(
     argv: Sequence[str],
     *,
     env: Mapping[str, str],
+    patience: Patience,
     stdin: bytes | None = None,
     on_progress: OnProgress | None = None,
-    guard: Callable[[], None] | None = None,
+    guard: Callable[[], None] = lambda: None,
 ) -> tuple[Completed, Moved]:
-    """Run a git command that speaks to a remote, in the repository at ``path``.
+    """Run a git command that speaks to a remote, in the repository at ``path``, as long as something moves.
 
     Returns:
         What it wrote, and how much it moved.
 
     Raises:
-        CommandFailed: it failed; what ``guard`` raises.
+        CommandFailed: it failed; what ``patience`` and ``guard`` raise, which are asked again and again.
     """
     moved = Moved()
 
+    def watch(pid: int) -> None:
+        guard()
+        patience(pid)
+
     def on_stderr(line: str) -> None:
+        patience.heard()
         match = _PROGRESS.search(line)
         if match is None:
             return
@@ -203,7 +198,7 @@ def talk(
             on_progress(doing, int(done), int(total))
 
     whole = ["git", f"--git-dir={path}", *_QUIET, *argv]
-    done = run_watched(whole, on_stderr=on_stderr, env={**environment(path), **env}, stdin=stdin, guard=guard)
+    done = run_watched(whole, on_stderr=on_stderr, env={**environment(path), **env}, stdin=stdin, guard=watch)
     return done, moved
 
 
