@@ -19,13 +19,13 @@ from pacha_git.git.side import Side, passing
 from pacha_git.git.wire import fetch as fetching
 from pacha_git.git.wire import push as pushing
 from pacha_git.git.wire import transport
-from pacha_git.git.wire.credentials import masked
 from pacha_git.gitobjects.commits import split_commit
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.identity import acting_now
 from pacha_git.store.settings import StoredSettings, settings_at, write_settings
 from pacha_git.system.environment import expanded
+from pacha_git.system.secrets import mask_urls
 from pacha_git.trust.signers import Signers
 from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, REGISTRY_REF
 
@@ -36,14 +36,14 @@ _FEW: Final = 100
 
 def list_remotes(context: Context) -> list[tuple[str, str]]:
     """Name and URL of every remote, by name; passwords are left out of the URLs."""
-    return sorted((name, masked(url)) for name, url in transport.remotes(context.repo).items())
+    return sorted((name, mask_urls(url)) for name, url in transport.remotes(context.repo).items())
 
 
 def add(context: Context, name: str, url: str) -> str:
     """Name a remote, and return its URL as it is kept; errors as ``transport.add_remote``."""
     kept = located(url)
     transport.add_remote(context.repo, name, kept)
-    return masked(kept)
+    return mask_urls(kept)
 
 
 def located(url: str) -> str:

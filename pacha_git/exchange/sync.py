@@ -23,7 +23,6 @@ from pacha_git.git.changes import changing, retried
 from pacha_git.git.refs.refs import RefMoved
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.wire import transport
-from pacha_git.git.wire.credentials import masked
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.session.claims import claim_warnings
@@ -34,6 +33,7 @@ from pacha_git.store.readme import write_readme
 from pacha_git.store.records import StoredRecord
 from pacha_git.store.removals import begin_removals
 from pacha_git.store.settings import settings_at, write_root
+from pacha_git.system.secrets import mask_urls
 from pacha_git.vocabulary.ids import REGISTRY_REF
 
 _UNTOUCHED = "ours is unchanged; ask who changed it there"
@@ -170,7 +170,7 @@ def clone(
         if existed:
             path.mkdir()
         if isinstance(error, RemoteError):  # there is no registry yet that would list a remote
-            tried = f"git ls-remote {masked(url)} says more"
+            tried = f"git ls-remote {mask_urls(url)} says more"
             raise type(error)(error.message, hint=error.hint.replace(transport.LISTED, tried)) from None
         raise
 
@@ -201,7 +201,7 @@ def _adopt_registry(repo: GitRepository, url: str) -> None:
     there = transport.list_refs(repo, "origin")
     if REGISTRY_REF not in there:
         raise RemoteError(
-            f"{masked(url)} is no registry",
+            f"{mask_urls(url)} is no registry",
             hint="push one to it first: git pacha init; git pacha remote add origin URL; git pacha push",
         )
     with remotes.quarantined(repo, "origin", [there[REGISTRY_REF]]) as side, changing(repo, "clone") as changes:

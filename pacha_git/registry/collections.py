@@ -88,6 +88,7 @@ class Collection:
         follow_symlinks: bool = False,
         sign: bool | None = None,
         dry_run: bool = False,
+        strict: bool = False,
         progress: Progress | None = None,
     ) -> Registered:
         """Register a version; it is durable when this returns.
@@ -110,6 +111,7 @@ class Collection:
             follow_symlinks: Store what links in folders point to.
             sign: Sign it; None: as ``pacha.sign.default`` says.
             dry_run: Say what it would cost and change nothing.
+            strict: Refuse what looks like a credential in small text files; else it is a notice.
             progress: Is told how far it is.
 
         Raises:
@@ -118,7 +120,7 @@ class Collection:
             PachaError: a file can't be read, the disk is full, Git knows no identity.
         """
         if not KINDS[self._kind].has_payload:
-            return recipes.register_recipe(self._context, Path(name), sign=sign)
+            return recipes.register_recipe(self._context, Path(name), sign=sign, strict=strict)
         if version is None:
             raise InvalidInput("say which version it is", hint="as in -v 1.0.0")
         wanted = registering.NewVersion(
@@ -139,6 +141,7 @@ class Collection:
             follow_symlinks=follow_symlinks,
             sign=sign,
             dry_run=dry_run,
+            strict=strict,
         )
         return registering.register(self._context, wanted, progress)
 

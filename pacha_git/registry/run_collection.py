@@ -58,6 +58,8 @@ class Runs:
         own: bool = True,
         command: Sequence[str] | None = None,
         folder: AnyPath | None = None,
+        record_command: str | None = None,
+        strict: bool = False,
     ) -> Run:
         """Begin a run.
 
@@ -72,15 +74,20 @@ class Runs:
             own: Whether it is interrupted should this process die before it ends.
             command: The command line that is run; None is this process's.
             folder: Where the code lies; None: where the main script does.
+            record_command: ``full``, ``clean`` (less its credentials) or ``none``; None: as ``pacha.recordCommand``.
+            strict: Refuse what looks like a credential among parameters, tags and words of the command line.
 
         Raises:
             InvalidInput: a parameter that can't be kept, an input named twice.
             NotFound: an input is not here.
-            PachaError: Git knows no identity, or the disk is full.
+            PachaError: Git knows no identity, the disk is full, or ``strict`` found something.
         """
         wanted = NewRun(recipe, as_list(data), as_list(model), params or {}, tags or {}, seed)
         code = Path(folder) if folder is not None else None
-        return start(self._context, wanted, own=own, diff=diff, command=command, code=code)
+        return start(
+            self._context, wanted, own=own, diff=diff, command=command, code=code, record_command=record_command,
+            strict=strict,
+        )  # fmt: skip
 
     def exec(
         self,
@@ -92,6 +99,8 @@ class Runs:
         params: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
         diff: bool = False,
+        record_command: str | None = None,
+        strict: bool = False,
         stdout_to_stderr: bool = False,
         begun: Callable[[str], None] | None = None,
         told: Callable[[str], None] | None = None,
@@ -109,6 +118,8 @@ class Runs:
             params: Parameters.
             tags: Tags.
             diff: Keep how the code differs from its commit.
+            record_command: As in ``start``; so is ``strict``.
+            strict: Refuse what looks like a credential.
             stdout_to_stderr: Whether what it writes to standard output goes to standard error.
             begun: Is told the id before the command starts.
             told: Is told what a person should know, such as why the run has no commit.
@@ -119,8 +130,9 @@ class Runs:
         """
         wanted = NewRun(recipe, as_list(data), as_list(model), params or {}, tags or {})
         return execute(
-            self._context, command, wanted, diff=diff, stdout_to_stderr=stdout_to_stderr, begun=begun, told=told
-        )
+            self._context, command, wanted, diff=diff, record_command=record_command, strict=strict,
+            stdout_to_stderr=stdout_to_stderr, begun=begun, told=told,
+        )  # fmt: skip
 
     def resume(self, run_id: WhichRun, *, own: bool = True) -> Run:
         """Go on with a run that has not ended, such as an interrupted one.

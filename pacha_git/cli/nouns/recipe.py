@@ -26,12 +26,13 @@ def register(
     ctx: Context,
     file: Annotated[str, Argument(metavar="RECIPE.toml", help="Its name and version stand inside.")],
     sign: flags.Sign = False,
+    strict: flags.StrictRegister = False,
 ) -> None:
     """Register a recipe.
 
     Its name and version stand in it.
     """
-    done = registry(ctx).recipes.register(flags.path(file), sign=True if sign else None)
+    done = registry(ctx).recipes.register(flags.path(file), sign=True if sign else None, strict=strict)
     for line in done.notices:
         output.notice(ctx, line)
     output.tell(ctx, done.to_json(), f"Registered {spec_of(done)}, {done.address}")

@@ -33,6 +33,11 @@ _Params: TypeAlias = Annotated[
 ]
 _Diff: TypeAlias = Annotated[bool, Option("--diff", help="Keep how the code differs from its commit.")]
 _Metric: TypeAlias = Annotated[str, Option("-m", "--metric", metavar="METRIC", help="Which metric.")]
+_RecordCommand: TypeAlias = Annotated[
+    str | None,
+    Option("--record-command", metavar="HOW", help="Keep the command line full, clean (the default) or none."),
+]
+_Strict: TypeAlias = Annotated[bool, Option("--strict", help="Refuse what looks like a credential.")]
 
 
 def start(
@@ -43,6 +48,8 @@ def start(
     param: _Params = None,
     tag: flags.Tags = None,
     diff: _Diff = False,
+    record_command: _RecordCommand = None,
+    strict: _Strict = False,
 ) -> None:
     """Begin a run and print its id.
 
@@ -51,6 +58,7 @@ def start(
     run = registry(ctx).runs.start(
         recipe=recipe, data=data or (), model=model or (), params=flags.values(param, "--param"),
         tags=flags.pairs(tag, "--tag"), diff=diff, own=False, command=(), folder=".",
+        record_command=record_command, strict=strict,
     )  # fmt: skip
     run.close()
     for line in run.notices:
@@ -115,6 +123,8 @@ def exec_(
     param: _Params = None,
     tag: flags.Tags = None,
     diff: _Diff = False,
+    record_command: _RecordCommand = None,
+    strict: _Strict = False,
 ) -> None:
     """Run a command as a run.
 
@@ -123,7 +133,8 @@ def exec_(
     runs = registry(ctx).runs
     done = runs.exec(
         command, recipe=recipe, data=data or (), model=model or (), params=flags.values(param, "--param"),
-        tags=flags.pairs(tag, "--tag"), diff=diff, stdout_to_stderr=invocation(ctx).json,
+        tags=flags.pairs(tag, "--tag"), diff=diff, record_command=record_command, strict=strict,
+        stdout_to_stderr=invocation(ctx).json,
         begun=lambda run_id: output.notice(ctx, f"Run {run_id}"), told=lambda line: output.notice(ctx, line),
     )  # fmt: skip
     ended = runs.get(done.run_id)

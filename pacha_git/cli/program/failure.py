@@ -37,8 +37,6 @@ _REFUSALS: Final = {
     errno.ENAMETOOLONG: "choose a shorter path",
 }
 _USERINFO: Final = re.compile(r"//[^/\s'\"]*@")
-# The floors below leave passwords out; this is for what was mistyped and is repeated in an error.
-_PASSWORD: Final = re.compile(r"//([^/\s'\":@]*):[^/\s'\"]*@")
 
 
 def report(error: BaseException, asked: Invocation) -> int:
@@ -94,7 +92,10 @@ def _usage(error: click.ClickException, asked: Invocation) -> PachaError:
 
 
 def _say(code: str, message: str, hint: str, asked: Invocation) -> None:
-    message, hint = (_PASSWORD.sub(r"//\1:***@", text) for text in (message, hint))
+    from pacha_git.system.secrets import mask_urls  # only what failed has a use for it
+
+    # The floors below leave passwords out; this is for what was mistyped and is repeated in an error.
+    message, hint = mask_urls(message), mask_urls(hint)
     if asked.json:
         # In ASCII: unlike stdout's document, this one goes through whatever encoding stderr has.
         output.write_error(json.dumps({"error": {"code": code, "message": message, "hint": hint}}))

@@ -31,6 +31,9 @@ Sign: TypeAlias = Annotated[bool, Option("--sign", help="Sign it, even if sign.d
 Tags: TypeAlias = Annotated[list[str] | None, Option("--tag", metavar="K=V", help="A tag; repeat it for more.")]
 DryRun: TypeAlias = Annotated[bool, Option("--dry-run", help="Say what would be done, and do nothing.")]
 Force: TypeAlias = Annotated[bool, Option("--force", help="Overwrite what is there.")]
+StrictRegister: TypeAlias = Annotated[
+    bool, Option("--strict", help="Refuse what looks like a credential in its small text files.")
+]
 Remote: TypeAlias = Annotated[
     str | None, Argument(metavar="REMOTE", help="The remote; origin by default, or the only one.")
 ]

@@ -52,6 +52,7 @@ def register(
     ] = False,
     sign: flags.Sign = False,
     dry_run: flags.DryRun = False,
+    strict: flags.StrictRegister = False,
 ) -> None:
     """Register a version.
 
@@ -64,7 +65,7 @@ def register(
             name, [flags.path(path) for path in paths], version=version, description=description,
             tags=flags.pairs(tag, "--tag"), metrics=flags.numbers(metric, "--metric"), data=data or (), recipe=recipe,
             run=run, lineage=origin or (), exclude=exclude or (), follow_symlinks=follow_symlinks,
-            sign=True if sign else None, dry_run=dry_run, progress=report,
+            sign=True if sign else None, dry_run=dry_run, strict=strict, progress=report,
             **{key: value for key, value in documents.items() if value is not None},
         )  # fmt: skip
     for line in done.notices:

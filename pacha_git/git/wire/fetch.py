@@ -13,11 +13,11 @@ from typing import Final
 
 from pacha_git.errors import RemoteError
 from pacha_git.git.side import Side
-from pacha_git.git.wire.credentials import masked
 from pacha_git.git.wire.stall import Patience
 from pacha_git.git.wire.transport import Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import CommandFailed
+from pacha_git.system.secrets import mask_urls
 
 _REFUSED: Final = ("not allow request for unadvertised", "not our ref", "unadvertised object")
 
@@ -62,7 +62,7 @@ def fetch(
 
     def ask(line: str | None) -> Moved:
         with shallow_file(side.path, line) as env:
-            patience = Patience(side.path, remote, f"pull {masked(remote)}", lambda: side.size)
+            patience = Patience(side.path, remote, f"pull {mask_urls(remote)}", lambda: side.size)
             return talk(
                 side.path, [*argv, remote], env=env, stdin=stdin, on_progress=on_progress, patience=patience,
                 guard=_guard(side, remote, most),

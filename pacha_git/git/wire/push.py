@@ -13,12 +13,12 @@ from typing import Final
 
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import passing
-from pacha_git.git.wire.credentials import masked
 from pacha_git.git.wire.fetch import shallow_file
 from pacha_git.git.wire.stall import Patience
 from pacha_git.git.wire.transport import Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
 from pacha_git.gitobjects.oid import OID_DIGITS, Oid, git_oid
 from pacha_git.system.process import CommandFailed
+from pacha_git.system.secrets import mask_urls
 
 _ARGUMENTS: Final = 400
 _LOCKED: Final = re.compile(r"Unable to create '([^']+\.lock)': File exists")
@@ -162,7 +162,7 @@ def _push(
 
 
 def _patience(repo: GitRepository, remote: str) -> Patience:
-    return Patience(repo.path, remote, f"push {masked(remote)}")
+    return Patience(repo.path, remote, f"push {mask_urls(remote)}")
 
 
 def delete(repo: GitRepository, remote: str, refs: Mapping[str, Oid]) -> list[PushedRef]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import RemoteError
-from pacha_git.git.wire.credentials import masked
 from pacha_git.system.process import CommandFailed, run
 from pacha_git.system.proctree import family, work
+from pacha_git.system.secrets import mask_urls
 
 STALLED_SECONDS: Final = 900
 _KEY: Final = "pacha.stallSeconds"
@@ -69,7 +69,7 @@ class Patience:
             self._limit = _limit(self._path)
         if self._limit and now - self._since > self._limit:
             raise RemoteError(
-                f"{masked(self._remote)}: nothing moved for {self._limit:.0f} seconds",
+                f"{mask_urls(self._remote)}: nothing moved for {self._limit:.0f} seconds",
                 hint=f"git pacha {self._verb} goes on from what arrived; to wait longer: git config --global {_KEY} "
                 f"{4 * self._limit:.0f}",
             )

@@ -15,10 +15,11 @@ from typing import Final
 
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError, RemoteError
 from pacha_git.git.repo import GitRepository
-from pacha_git.git.wire.credentials import masked, nobody_to_ask
+from pacha_git.git.wire.credentials import nobody_to_ask
 from pacha_git.git.wire.stall import Patience
 from pacha_git.gitobjects.oid import OID_DIGITS, OID_PATTERN, Oid
 from pacha_git.system.process import CommandFailed, Completed, run, run_watched, within_memory
+from pacha_git.system.secrets import mask_urls
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what git is doing, and how many of how many objects are done."""
@@ -94,7 +95,9 @@ def add_remote(repo: GitRepository, name: str, url: str) -> None:
     if not _NAME.match(name) or name.endswith((".", ".lock")) or ".." in name:
         raise InvalidInput(f"bad remote name {name!r}", hint="one word of letters, digits, '.', '_', '-', as in origin")
     if not url or url.startswith("-") or any(ord(char) < 32 for char in url):
-        raise InvalidInput(f"bad URL {masked(url)!r}", hint="as in git@example.org:models.git, https://… or a folder")
+        raise InvalidInput(
+            f"bad URL {mask_urls(url)!r}", hint="as in git@example.org:models.git, https://… or a folder"
+        )
     if name in remotes(repo):
         raise Conflict(f"there is a remote {name} already", hint=f"git pacha remote remove {name}")
     repo.git("config", "--local", f"remote.{name}.url", url)
@@ -151,7 +154,7 @@ def listing(repo: GitRepository, remote: str) -> bytes:
     """
     argv = ["git", f"--git-dir={repo.path}", "ls-remote", "--quiet", "--refs", remote]
     bounded = within_memory(argv, max(4 * LISTING_LIMIT, _LEAST_MEMORY))
-    guard = Patience(repo.path, remote, f"fetch {masked(remote)}")
+    guard = Patience(repo.path, remote, f"fetch {mask_urls(remote)}")
     with remote_errors(remote):
         listed = run_watched(
             bounded, on_stderr=lambda line: guard.heard(), env=environment(repo.path), most=LISTING_LIMIT, guard=guard
@@ -279,4 +282,4 @@ def _remote_error(remote: str, error: CommandFailed) -> PachaError:
     if told and "unable to access" in reason:
         reason = told[0]  # what the server says of it says more than its number
     hint = next((hint for words, hint in _HINTS if any(word in reason for word in words)), _ANY_HINT)
-    return RemoteError(masked(f"{remote}: {reason or 'git gave up'}"), hint=hint)
+    return RemoteError(mask_urls(f"{remote}: {reason or 'git gave up'}"), hint=hint)

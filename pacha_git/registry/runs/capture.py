@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pacha_git.errors import PachaError
+from pacha_git.registry.runs import credentials
 from pacha_git.system.process import CommandFailed, foreign_folder, run, trust_line
 
 _INSTALLED: Final = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info\Z")
@@ -34,19 +35,22 @@ _DIFF: Final = (
 _NO_OPTIONS: Final = {"GIT_DIFF_OPTS": "--unified=3", "GIT_EXTERNAL_DIFF": ""}
 
 
-def environment(command: Sequence[str] | None = None) -> dict[str, Any]:
-    """The command line, the interpreter, the platform, and every installed package by its version.
+def environment(command: Sequence[str] | None = None, mode: str | None = None) -> dict[str, Any]:
+    """The command line, the interpreter, the platform, and every installed package by its version; no credentials.
 
     Args:
         command: What is run; None is this process.
+        mode: How much of the command line is recorded; see ``credentials``.
     """
-    return {
-        "command": [_word(word) for word in (sys.orig_argv if command is None else command)[:_WORDS]],
+    found = {
+        "command": list((sys.orig_argv if command is None else command)[:_WORDS]),
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "platform": platform.platform(),
         "packages": dict(sorted(_packages().items())),
     }
+    known = credentials.disclosed(found, credentials.recording_mode(mode))
+    return known | ({"command": [_word(word) for word in known["command"]]} if "command" in known else {})
 
 
 def _word(word: str) -> str:
@@ -124,7 +128,7 @@ def code_state(folder: Path) -> dict[str, Any] | None:
     if not _COMMIT.match(commit):
         return None
     dirty = any(not line.startswith("#") for line in lines)
-    return {"commit": commit, "branch": None if branch == "(detached)" else branch, "dirty": dirty}
+    return {"commit": commit, "branch": None if branch == "(detached)" else credentials.clean(branch), "dirty": dirty}
 
 
 def refusal(folder: Path) -> PachaError | None:

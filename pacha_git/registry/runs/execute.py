@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError
+from pacha_git.registry.runs.credentials import MODE_VARIABLE
 from pacha_git.registry.runs.live import Run
 from pacha_git.registry.runs.seal import finish, journal_folder
 from pacha_git.registry.runs.start import RUN_ID_VARIABLE, NewRun, start
@@ -36,6 +37,8 @@ def execute(
     *,
     diff: bool = False,
     stdout_to_stderr: bool = False,
+    record_command: str | None = None,
+    strict: bool = False,
     begun: Callable[[str], None] | None = None,
     told: Callable[[str], None] | None = None,
 ) -> Executed:
@@ -44,13 +47,17 @@ def execute(
         raise InvalidInput("no command", hint="as in git pacha run exec -- python train.py")
     if shutil.which(command[0]) is None:
         raise NotFound(f"no such command: {command[0]}", hint="is it on PATH, and may it be run?")
-    run = start(context, wanted, diff=diff, command=command, code=Path.cwd())
+    run = start(
+        context, wanted, diff=diff, command=command, code=Path.cwd(), record_command=record_command, strict=strict
+    )
     if begun is not None:
         begun(run.id)
     for notice in run.notices:
         if told is not None:
             told(notice)
     around = {RUN_ID_VARIABLE: run.id, "PACHA_REGISTRY": str(context.path.resolve())}
+    if record_command is not None:
+        around[MODE_VARIABLE] = record_command  # what takes part in the run says its command line, too
     try:
         status = run_attached(command, env=around, stdout_to_stderr=stdout_to_stderr)
     except PachaError as error:  # it is no program: nothing ran, and nobody would end the run

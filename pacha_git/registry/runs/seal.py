@@ -19,6 +19,7 @@ from pacha_git.format.run import ARTIFACTS, DIFF_PATH, SERIES_PATH, STATUSES, TE
 from pacha_git.git.changes import Changes, changing, retried
 from pacha_git.git.refs.refs import RefMoved
 from pacha_git.progress import Progress
+from pacha_git.registry.runs import credentials
 from pacha_git.session.context import Context
 from pacha_git.session.identity import acting_now
 from pacha_git.session.signing import COMMIT_NAMESPACE
@@ -116,7 +117,7 @@ def _seal(
             "tags": {**before.record.tags, **logged.tags},
             "metrics": {**before.record.model_dump()["metrics"], **summaries(logged.series)},
             "environment": logged.notes.get("environment", before.record.environment),
-            "error": said[:_ERROR_LIMIT] if isinstance(said, str) else None,
+            "error": credentials.clean(said)[:_ERROR_LIMIT] if isinstance(said, str) else None,
             "content": written.content.model_dump() if written is not None else None,
         }
         stored = run_commits.write(changes, make_run(values), params, before, sign)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,8 @@ from pacha_git.format.record import Edge
 from pacha_git.format.run import DIFF_PATH, make_run
 from pacha_git.git.changes import changing
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.registry.runs import capture
+from pacha_git.registry.runs import capture, credentials
+from pacha_git.registry.runs.code_diff import clean_diff
 from pacha_git.registry.runs.compare import recipe_at
 from pacha_git.registry.runs.live import Run, attach, check_tags
 from pacha_git.registry.runs.seal import journal_folder
@@ -67,24 +69,29 @@ def start(
     diff: bool = False,
     command: Sequence[str] | None = None,
     code: Path | None = None,
+    record_command: str | None = None,
+    strict: bool = False,
 ) -> Run:
     """Begin a run; see ``Runs.start``."""
+    mode = credentials.recording_mode(record_command)
+    said = {"parameter": wanted.params, "tag": wanted.tags}
+    if strict:
+        credentials.refuse(sys.orig_argv if command is None else command, mode, said)
     inputs = inputs_of(context, wanted)
     params = encode_params(wanted.params)
     code = code or capture.code_folder()
-    values = _values(context, wanted, inputs, params, command, code)
+    values = _values(context, wanted, inputs, params, capture.environment(command, mode), code)
     folder = journal_folder(context, values["id"])
     journal.prepare(folder)
     try:
-        if diff:
-            _keep_diff(code, folder)
+        left_out = _keep_diff(code, folder) if diff else ()
         with changing(context.repo, f"start run {values['id']}") as changes:
             for target in [edge.target for edge in inputs]:  # none of them may be undone meanwhile
                 version = VersionId.parse(Kind(target.kind), target.name, target.version or "")
                 changes.hold(version.ref, Oid(target.commit))
             run_commits.write(changes, make_run(values), params, None, context.signing.signer(None, COMMIT_NAMESPACE))
             run = attach(context, values["id"], own=own, background=own)
-        run.notices = _notices(values, code)
+        run.notices = (*_notices(values, code), *left_out, *credentials.warnings(said))
         return run
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -96,7 +103,7 @@ def _values(
     wanted: NewRun,
     inputs: Sequence[Edge],
     params: bytes,
-    command: Sequence[str] | None,
+    environment: Mapping[str, Any],
     code: Path,
 ) -> dict[str, Any]:
     acting = acting_now()
@@ -111,7 +118,7 @@ def _values(
         "tags": check_tags(wanted.tags),
         "inputs": list(inputs),
         "metrics": {},
-        "environment": capture.environment(command),
+        "environment": dict(environment),
         "git": capture.code_state(code),
         "hardware": capture.hardware(),
         "seed": _seed(context, wanted, inputs),
@@ -187,10 +194,15 @@ def _seed(context: Context, wanted: NewRun, inputs: Sequence[Edge]) -> int | flo
     return next((json_number(value) for value in whole), None)
 
 
-def _keep_diff(code: Path, folder: Path) -> None:
-    diff = capture.code_diff(code)
-    if diff:
+def _keep_diff(code: Path, folder: Path) -> tuple[str, ...]:
+    """Keep the difference of the code, less its credentials; says which files were left out for theirs."""
+    diff = clean_diff(capture.code_diff(code))
+    if diff.data:
         try:
-            (folder / DIFF_PATH).write_bytes(diff)
+            (folder / DIFF_PATH).write_bytes(diff.data)
         except OSError as error:
             raise PachaError(f"can't write to {folder}: {error.strerror}") from None
+    return tuple(
+        f"Warning: the changes of {name} are left out: lines that stood there before hold a credential"
+        for name in diff.left_out
+    )

@@ -23,6 +23,7 @@ from pacha_git.format.run import ARTIFACTS, SERIES_PATH, make_run
 from pacha_git.git.changes import changing, retried
 from pacha_git.git.refs.refs import RefMoved
 from pacha_git.progress import Progress
+from pacha_git.registry.runs import credentials
 from pacha_git.registry.runs.seal import store_files
 from pacha_git.session.context import Context
 from pacha_git.session.identity import acting_now
@@ -163,7 +164,7 @@ def take_in(context: Context, run: Elsewhere, inputs: Sequence[Edge] = ()) -> bo
         InvalidInput: a name, parameter or time that can't be kept.
         PachaError: an artifact can't be read, Git knows no identity, or the disk is full.
     """
-    params = encode_params(run.params)
+    params = encode_params(credentials.clean_elsewhere(dict(run.params)))
     for name in run.series:
         metric_name(name)
     with tempfile.TemporaryDirectory(prefix="pacha-import-") as folder:
@@ -208,14 +209,14 @@ def _write(
             "started_at": instant(run.started_ms),
             "finished_at": finished,
             "params": Address.of_digest(blake3.blake3(params).digest()),
-            "tags": dict(run.tags),
+            "tags": credentials.clean_elsewhere(dict(run.tags)),
             "inputs": list(inputs),
             "metrics": summaries(run.series),
-            "environment": dict(run.environment),
-            "git": dict(run.git) if run.git is not None else None,
+            "environment": credentials.clean_elsewhere(dict(run.environment)),
+            "git": credentials.clean_elsewhere(dict(run.git)) if run.git is not None else None,
             "hardware": {},
             "seed": None,
-            "error": run.error,
+            "error": credentials.clean_elsewhere(run.error),
             "content": written.content.model_dump() if written is not None else None,
         }
         run_commits.write(changes, make_run(values), params, None, context.signing.signer(None, COMMIT_NAMESPACE))

@@ -16,6 +16,7 @@ from pacha_git.git.refs.locks import free_left
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import sweep_sides
 from pacha_git.ledger.removals import ORIGIN_TOO
+from pacha_git.registry.upkeep.old_credentials import old_credentials
 from pacha_git.registry.upkeep.reindex import reindex
 from pacha_git.session.context import Context
 from pacha_git.session.results import Finding
@@ -36,6 +37,7 @@ def doctor(context: Context) -> list[Finding]:
         _settings(context),
         _index(context),
         _removals(context),
+        old_credentials(context),
     ]
 
 

@@ -12,6 +12,7 @@ from pacha_git.errors import NotFound, PachaError
 from pacha_git.format.documents.recipe import RECIPE_LIMIT, Recipe, parse_recipe
 from pacha_git.format.record import FORMAT
 from pacha_git.git.changes import changing
+from pacha_git.registry.versions.credentials import credentials_in, told
 from pacha_git.registry.versions.edges import EdgeRequest
 from pacha_git.registry.versions.register import create, registered
 from pacha_git.session.context import Context
@@ -27,7 +28,7 @@ from pacha_git.vocabulary.kinds import Kind
 DOCUMENT = "recipe.toml"
 
 
-def register_recipe(context: Context, path: Path, *, sign: bool | None = None) -> Registered:
+def register_recipe(context: Context, path: Path, *, sign: bool | None = None, strict: bool = False) -> Registered:
     """Register a recipe under the name and version that stand in it.
 
     Raises:
@@ -42,6 +43,7 @@ def register_recipe(context: Context, path: Path, *, sign: bool | None = None) -
     assert recipe.version is not None
     version = VersionId(Kind.RECIPE, recipe.name, recipe.version)
     check_free(context.repo, version)
+    leaks = told(credentials_in((), {DOCUMENT: data}), strict=strict)
     acting = acting_now()
     values: dict[str, Any] = {
         "format": FORMAT,
@@ -57,7 +59,7 @@ def register_recipe(context: Context, path: Path, *, sign: bool | None = None) -
     with changing(context.repo, f"register {version}") as changes:
         stored = create(context, changes, version, values, {DOCUMENT: data}, _wishes(recipe), sign)
         cost = Cost(stored_bytes=changes.stored_bytes, new_bytes=len(data), shared_bytes=0)
-        return registered(context, stored, cost, (), dry_run=False)
+        return registered(context, stored, cost, leaks, dry_run=False)
 
 
 def _wishes(recipe: Recipe) -> list[EdgeRequest]:

@@ -21,6 +21,7 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.registry.reading.inspected import KEY, KEY_OF_MORE
 from pacha_git.registry.reading.view import common
+from pacha_git.registry.versions.credentials import credentials_in, told
 from pacha_git.registry.versions.edges import EdgeRequest, edges_of, wishes
 from pacha_git.registry.versions.inspect import inspect_files
 from pacha_git.session.context import DECIDE_LOCK, Context
@@ -59,6 +60,7 @@ class NewVersion:
     follow_symlinks: bool = False
     sign: bool | None = None
     dry_run: bool = False
+    strict: bool = False
 
 
 class _TakenBack(Exception):
@@ -83,7 +85,8 @@ def register(context: Context, wanted: NewVersion, progress: Progress | None = N
     asked = wishes(wanted.lineage, wanted.data, wanted.recipe, wanted.run)
     edges_of(context, version, asked)  # what can't be is said before the bytes are read
     inspected = inspect_files(found.files)
-    found = replace(found, notices=(*found.notices, *inspected.notices, *_document_notices(wanted, documents)))
+    leaks = told(credentials_in(found.files, documents), strict=wanted.strict)
+    found = replace(found, notices=(*found.notices, *leaks, *inspected.notices, *_document_notices(wanted, documents)))
     values = _values(wanted, version, acting) | ({KEY: inspected.files} if inspected.files else {})
     values |= {KEY_OF_MORE: inspected.more} if inspected.more else {}
 
