@@ -37,14 +37,13 @@ def read_zip(source: Source) -> Facts | None:
         Damaged: it can't be read.
     """
     members = read_directory(source)
-    by_name = {member.name: member for member in members}
     data = next((member for member in members if member.name.endswith("/data.pkl") or member.name == "data.pkl"), None)
     if data is not None:
         return _read_torch(source, members, data)
     for mark, reader in _BY_MARK.items():
         found = next((member for member in members if member.name == mark or member.name.endswith("/" + mark)), None)
         if found is not None:
-            return reader(source, by_name, found.name.removesuffix(mark))
+            return reader(source, {member.name: member for member in members}, found.name.removesuffix(mark))
     if members and all(member.name.endswith(".npy") for member in members):
         return _read_npz(source, members)
     return _read_other(source, members)
@@ -55,7 +54,7 @@ def read_zip(source: Source) -> Facts | None:
 
 def _read_torch(source: Source, members: Sequence[Member], data: Member) -> Facts:
     folder = data.name.removesuffix("data.pkl")
-    here = {member.name.removeprefix(folder): member for member in members if member.name.startswith(folder)}
+    here = {member.name[len(folder) :]: member for member in members if member.name.startswith(folder)}
     tensors = Tensors()
     machine = Machine(open_member(source, data), tensors.on_call)
     try:

@@ -17,7 +17,8 @@ from pacha_git.inspectors.streams import Stream
 
 MOST_OPCODES: Final = 3_000_000
 _MOST_STACK: Final = 200_000
-_MOST_MEMO: Final = 1_500_000
+_MOST_MEMO: Final = 200_000
+_TURN: Final = 4096
 _MOST_IMPORTS: Final = 10_000
 _LONGEST_TEXT: Final = 400
 _LONGEST_LINE: Final = 1 << 16
@@ -30,6 +31,10 @@ _SENSELESS: Final = (
 )  # fmt: skip
 
 Ended = Literal["stop", "limit", "broken"]
+
+
+class _Stopped(Exception):
+    """The pickle says that it ends."""
 
 
 class Unknown:
@@ -107,24 +112,35 @@ class Machine:
         self._stack: list[Any] = []
         self._marks: list[int] = []
         self._memo: dict[int, Any] = {}
+        self._memoized = 0
         self.found = Followed()
 
     def follow(self, most: int = MOST_OPCODES) -> Followed:
         """Follow it to its end, to the most opcodes, or to where it makes no sense."""
         found = self.found
         try:
-            while found.ended == "broken":
-                if self._at + 16 > len(self._buffer):
-                    self._fill(16)
-                opcode = self._buffer[self._at]
-                self._at += 1
-                found.opcodes += 1
-                _ACTIONS[opcode](self)
-                if found.opcodes >= most or len(self._stack) > _MOST_STACK:
-                    found.ended = "limit" if found.ended == "broken" else found.ended
+            while found.opcodes < most and len(self._stack) <= _MOST_STACK:
+                self._follow_some(min(_TURN, most - found.opcodes))
+            found.ended = "limit"
+        except _Stopped:
+            found.ended = "stop"
         except _SENSELESS:
             found.ended = "broken"
         return found
+
+    def _follow_some(self, count: int) -> None:
+        """Follow so many opcodes: millions go through here."""
+        done, actions = 0, _ACTIONS
+        try:
+            for done in range(1, count + 1):  # noqa: B007
+                at = self._at
+                if at + 16 > len(self._buffer):
+                    self._fill(16)
+                    at = 0
+                self._at = at + 1
+                actions[self._buffer[at]](self)
+        finally:
+            self.found.opcodes += done
 
     def nested(self) -> None:
         """Follow a pickle that stands at this place within this one."""
@@ -230,13 +246,33 @@ class Machine:
         return self._stack[-1]
 
     def remember(self, number: int) -> None:
-        """Keep the topmost value in the memo."""
-        if len(self._memo) < _MOST_MEMO:
-            self._memo[number] = self._stack[-1]
+        """Keep the topmost value in the memo, if it is one that is ever looked at again."""
+        value = self._stack[-1]
+        self._memoized += 1
+        if type(value) in _REMEMBERED and len(self._memo) < _MOST_MEMO:
+            self._memo[number] = value
 
     def memoize(self) -> None:
         """Keep the topmost value in the memo under the next number."""
-        self._memo[len(self._memo)] = self._stack[-1]
+        self.remember(self._memoized)
+
+    def remember_short(self) -> None:
+        """Keep the topmost value in the memo under a number of one byte."""
+        at = self._at
+        self._at = at + 1
+        self.remember(self._buffer[at])
+
+    def recall_short(self) -> None:
+        """Lay on the stack what the memo has under a number of one byte."""
+        at = self._at
+        self._at = at + 1
+        self._stack.append(self._memo.get(self._buffer[at], UNKNOWN))
+
+    def push_byte(self) -> None:
+        """Lay a number of one byte on the stack."""
+        at = self._at
+        self._at = at + 1
+        self._stack.append(self._buffer[at])
 
     def recall(self, number: int) -> None:
         """Lay on the stack what the memo has."""
@@ -274,8 +310,10 @@ class Machine:
     def stop(self) -> None:
         """End."""
         self.found.result = self._stack.pop()
-        self.found.ended = "stop"
+        raise _Stopped
 
+
+_REMEMBERED: Final = frozenset({str, Named, Call, dict})
 
 # What each opcode does ------------------------------------------------------------------------------------------------
 
@@ -407,7 +445,7 @@ def _action_by_byte() -> list[Action]:
     for code, action in {
         b"(": Machine.mark, b".": Machine.stop, b"0": Machine.drop, b"1": Machine.above_mark,
         b"2": lambda m: m.push(m.top()), b"N": _push(None), b"\x88": _push(True), b"\x89": _push(False),
-        b"K": _fixed("<B"), b"M": _fixed("<H"), b"J": _fixed("<i"), b"I": _int_line, b"L": _int_line,
+        b"K": Machine.push_byte, b"M": _fixed("<H"), b"J": _fixed("<i"), b"I": _int_line, b"L": _int_line,
         b"\x8a": _long(1), b"\x8b": _long(4), b"F": _line_then(UNKNOWN), b"G": _fixed(">d"),
         b"S": _text_line, b"V": _text_line, b"T": _sized(4, is_text=True), b"U": _sized(1, is_text=True),
         b"X": _sized(4, is_text=True), b"\x8c": _sized(1, is_text=True), b"\x8d": _sized(8, is_text=True),
@@ -417,9 +455,9 @@ def _action_by_byte() -> list[Action]:
         b"\x92": _new_object_with_words, b"o": _object, b"b": Machine.build,
         b"P": lambda m: m.call(PERSISTENT, (m.line().decode("utf-8", "replace"),)),
         b"Q": lambda m: m.call(PERSISTENT, m.pop()),
-        b"p": _numbered(0, Machine.remember), b"q": _numbered(1, Machine.remember),
+        b"p": _numbered(0, Machine.remember), b"q": Machine.remember_short,
         b"r": _numbered(4, Machine.remember),
-        b"\x94": Machine.memoize, b"g": _numbered(0, Machine.recall), b"h": _numbered(1, Machine.recall),
+        b"\x94": Machine.memoize, b"g": _numbered(0, Machine.recall), b"h": Machine.recall_short,
         b"j": _numbered(4, Machine.recall), b"\x82": _numbered(1, _extension), b"\x83": _numbered(2, _extension),
         b"\x84": _numbered(4, _extension), b"t": lambda m: m.tuple_of(m.above_mark()), b")": _push(()),
         b"\x85": _few(1), b"\x86": _few(2), b"\x87": _few(3), b"]": _push(UNKNOWN), b"l": _replace_with(UNKNOWN),

@@ -10,7 +10,7 @@ from math import prod
 from typing import Any, Final
 
 from pacha_git.inspectors.facts import Tensor
-from pacha_git.inspectors.pickled.machine import PERSISTENT, Call, Named
+from pacha_git.inspectors.pickled.machine import PERSISTENT, UNKNOWN, Call, Named
 
 MOST_TENSORS: Final = 500_000
 _MOST_SIZE: Final = 2**48
@@ -53,13 +53,16 @@ class Tensors:
 
     found: list[Tensor] = field(default_factory=list)
     storages: dict[str, Storage] = field(default_factory=dict)
-    _views: set[tuple[str, int, int]] = field(default_factory=set)
+    _views: set[int] = field(default_factory=set)
+    _alike: dict[Tensor, Tensor] = field(default_factory=dict)
 
     def on_call(self, call: Call) -> Any:
         """Take note of a call; what it returns stands for the result."""
         if call.of is PERSISTENT:
             return self._storage(call.args) or call
         of, args = call.of, call.args
+        if type(of) is Named and of.name == "OrderedDict" and args == ():
+            return UNKNOWN  # one beside every tensor
         if type(of) is not Named or not of.name.startswith("_rebuild") or type(args) is not tuple:
             return call
         if of.name == "_rebuild_from_type_v2" and len(args) >= 3:
@@ -69,7 +72,7 @@ class Tensors:
         elif len(args) >= 4 and type(args[0]) is Storage:
             dtype = _dtype(args[6]) if of.name == "_rebuild_tensor_v3" and len(args) >= 7 else args[0].dtype
             self._take(dtype, args[2], (args[0].key, args[1]))
-        return call
+        return UNKNOWN  # a tensor is noted, and need not be held
 
     def _storage(self, said: Any) -> Storage | None:
         """What a persistent id stands for: ``("storage", type, key, device, elements)``."""
@@ -85,12 +88,13 @@ class Tensors:
         if type(shape) is not tuple or not all(type(size) is int and 0 <= size < _MOST_SIZE for size in shape):
             return
         if where is not None:
-            view = (where[0], where[1] if type(where[1]) is int else 0, prod(shape))
+            view = hash((where[0], where[1] if type(where[1]) is int else 0, prod(shape)))
             if view in self._views:
                 return
             self._views.add(view)
         if len(self.found) < MOST_TENSORS:
-            self.found.append(Tensor(dtype, shape, _PACKED.get(dtype, 1)))
+            made = Tensor(dtype, shape, _PACKED.get(dtype, 1))
+            self.found.append(self._alike.setdefault(made, made))
 
 
 def _dtype(value: Any) -> str:
