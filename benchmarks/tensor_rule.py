@@ -11,7 +11,7 @@ import numpy
 from safetensors.numpy import save
 
 from pacha_git.chunking.cutter import chunks
-from pacha_git.chunking.layout import CURRENT
+from pacha_git.chunking.layout import FIRST
 from pacha_git.chunking.tensors import tensor_cuts
 
 LAYERS = 16
@@ -49,7 +49,7 @@ def starts_only(data: bytes) -> list[int]:
     starts = sorted(8 + head + value["data_offsets"][0] for key, value in table.items() if key != "__metadata__")
     kept, last = [], 0
     for start in starts:
-        if start - last >= CURRENT.minimum and len(data) - start >= CURRENT.minimum:
+        if start - last >= FIRST.minimum and len(data) - start >= FIRST.minimum:
             kept.append(start)
             last = start
     return kept

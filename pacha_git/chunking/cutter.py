@@ -11,7 +11,7 @@ from typing import Final
 
 from pyfastcdc import FastCDC
 
-from pacha_git.chunking.layout import CURRENT, Layout
+from pacha_git.chunking.layout import FIRST, Layout
 from pacha_git.errors import PachaError
 
 WINDOW_BYTES: Final = 4 << 20
@@ -41,7 +41,7 @@ class Window:
 
 
 def chunks(
-    read: Read, size: int, cuts: Sequence[int] = (), layout: Layout = CURRENT, *, window: int = WINDOW_BYTES
+    read: Read, size: int, cuts: Sequence[int] = (), layout: Layout = FIRST, *, window: int = WINDOW_BYTES
 ) -> Iterator[Window]:
     """Cut a stream. The cuts depend on its bytes and on ``cuts`` alone, never on how much a read returns.
 

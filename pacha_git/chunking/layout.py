@@ -7,7 +7,7 @@ any number here is a new layout with a new name. docs/format.md states the rules
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -27,6 +27,7 @@ class Layout:
         group_least: Chunks that a group has at least, unless the file ends.
         group_most: Chunks that a group has at most.
         group_mask: A group may close at a chunk whose oid's last byte has none of these bits.
+        cuts_at_parts: Whether members of zip and tar, pages of Parquet and frames of zstd are cut as tensors are.
     """
 
     name: str
@@ -39,9 +40,10 @@ class Layout:
     group_least: int
     group_most: int
     group_mask: int
+    cuts_at_parts: bool = False
 
 
-CURRENT: Final = Layout(
+FIRST: Final = Layout(
     name="pacha-cdc-1",
     whole_file_limit=262_144,
     minimum=16_384,
@@ -53,13 +55,26 @@ CURRENT: Final = Layout(
     group_most=64,
     group_mask=15,
 )
-LAYOUTS: Final[Mapping[str, Layout]] = MappingProxyType({CURRENT.name: CURRENT})
+"""What a registry writes whose settings name no layout."""
+NEWEST: Final = replace(FIRST, name="pacha-cdc-2", cuts_at_parts=True)
+"""What a new registry writes."""
+LAYOUTS: Final[Mapping[str, Layout]] = MappingProxyType({layout.name: layout for layout in (FIRST, NEWEST)})
+
+
+def layout_named(name: object) -> Layout:
+    """The layout that a registry's settings name; the newest that is known here if it is a newer one.
+
+    Bytes are readable under any layout, so a client that does not know one writes beside it what it does know.
+    """
+    if name is None:
+        return FIRST
+    return LAYOUTS.get(str(name), NEWEST)
 
 
 class Grouper:
     """Says after which chunks a group ends; one for each file."""
 
-    def __init__(self, layout: Layout = CURRENT) -> None:
+    def __init__(self, layout: Layout = FIRST) -> None:
         self._layout = layout
         self._held = 0
 

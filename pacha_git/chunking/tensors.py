@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 
-from pacha_git.chunking.layout import CURRENT, Layout
+from pacha_git.chunking.layout import FIRST, Layout
 
 Head = Callable[[int, int], bytes]
 """Reads (offset, length) of the file; fewer bytes only at its end."""
@@ -40,7 +40,7 @@ class _Malformed(Exception):
     """The head is not what its format says."""
 
 
-def tensor_cuts(head: Head, size: int, layout: Layout = CURRENT) -> list[int]:
+def tensor_cuts(head: Head, size: int, layout: Layout = FIRST) -> list[int]:
     """Say where the large tensors of a file begin and end.
 
     Args:

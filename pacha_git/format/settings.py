@@ -35,13 +35,13 @@ class Settings:
     values: Mapping[str, Any] = field(hash=False, repr=False)
 
 
-def new_settings(registry: str) -> Settings:
-    """The settings of a new registry, without a policy.
+def new_settings(registry: str, layout: str | None = None) -> Settings:
+    """The settings of a new registry, without a policy, and the layout that it writes.
 
     Raises:
         Corrupt: ``registry`` is no UUID in lowercase.
     """
-    return settings_of({"format": FORMAT, "registry": registry})
+    return settings_of({"format": FORMAT, "registry": registry, **({"layout": layout} if layout else {})})
 
 
 def settings_of(values: Mapping[str, Any]) -> Settings:
@@ -59,6 +59,8 @@ def settings_of(values: Mapping[str, Any]) -> Settings:
         raise Corrupt("registry.toml has no registry, a UUID in lowercase")
     if not isinstance(policy, dict):
         raise Corrupt("policy in registry.toml is no table")
+    if not isinstance(values.get("layout", ""), str):
+        raise Corrupt("layout in registry.toml is no text")
     return Settings(registry, policy, values)
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pacha_git.registry.run_collection import Runs
     from pacha_git.registry.runs import start
     from pacha_git.registry.runs.live import Run
-    from pacha_git.registry.upkeep import doctor, keys, reindex, serve
+    from pacha_git.registry.upkeep import doctor, keys, layouts, reindex, serve
     from pacha_git.registry.upkeep import fsck as check
     from pacha_git.registry.upkeep import gc as garbage
     from pacha_git.registry.upkeep import init as begin
@@ -65,6 +65,7 @@ else:
     evict = Deferred("pacha_git.exchange.evict")
     garbage = Deferred("pacha_git.registry.upkeep.gc")
     keys = Deferred("pacha_git.registry.upkeep.keys")
+    layouts = Deferred("pacha_git.registry.upkeep.layouts")
     listing = Deferred("pacha_git.registry.reading.listing")
     recipes = Deferred("pacha_git.registry.versions.recipes")
     reindex = Deferred("pacha_git.registry.upkeep.reindex")
@@ -431,6 +432,22 @@ class Registry:
     def settings(self) -> dict[str, Any]:
         """The settings: what ``registry.toml`` says, and the lines of ``allowed_signers``."""
         return remotes.show_settings(self._context)
+
+    def layout(self, name: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
+        """How files are cut here; or move on to another layout, for everything that is registered from now on.
+
+        Args:
+            name: The layout to write; None only tells.
+            dry_run: Tell what it would cost, and change nothing.
+
+        Returns:
+            ``layout``, ``newest``, ``known``; and of a move ``was``, and the ``files`` and ``bytes`` of the newest
+            versions that are stored anew in part when they are registered again.
+
+        Raises:
+            InvalidInput: no such layout is known here, or it is older than the one that is written.
+        """
+        return layouts.change_layout(self._context, name, dry_run=dry_run)
 
     def adopt_settings(self, remote: str, prefer: str | None = None) -> dict[str, Any]:
         """Take over a remote's settings; ``prefer`` (ours, theirs) settles what both changed."""

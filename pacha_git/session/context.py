@@ -26,6 +26,7 @@ from pacha_git.vocabulary.ids import PAYLOAD_ROOT, VersionId
 from pacha_git.vocabulary.names import gist
 
 if TYPE_CHECKING:
+    from pacha_git.chunking.layout import Layout
     from pacha_git.git.changes import Changes
     from pacha_git.store.catalogue.database import Database
     from pacha_git.store.catalogue.versions import Catalogue
@@ -105,6 +106,13 @@ class Context:
     def registry_id(self) -> str:
         """The UUID of this registry."""
         return self.settings.settings.registry
+
+    @property
+    def layout(self) -> Layout:
+        """How this registry cuts files, as its settings say."""
+        from pacha_git.chunking.layout import layout_named
+
+        return layout_named(self.settings.settings.values.get("layout"))
 
     # What a command seldom needs is loaded when it does: to load all of it takes as long as to answer.
 

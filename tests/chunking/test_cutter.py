@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pacha_git.chunking.cutter import chunks
-from pacha_git.chunking.layout import CURRENT
+from pacha_git.chunking.layout import FIRST
 from pacha_git.errors import PachaError
 from tests.chunking import reference
 from tests.chunking.samples import bytes_of, chunks_of
@@ -33,13 +33,13 @@ def files(draw: st.DrawFn) -> bytes:
 def test_chunks_joined_are_the_file(data: bytes, cuts: list[int]) -> None:
     found = chunks_of(data, cuts)
     assert b"".join(found) == data
-    assert all(0 < len(chunk) <= CURRENT.maximum for chunk in found)
+    assert all(0 < len(chunk) <= FIRST.maximum for chunk in found)
     edges = {cut for cut in cuts if 0 < cut < len(data)} | ({len(data)} if data else set())
     ends, position = set(), 0
     for chunk in found:
         position += len(chunk)
         ends.add(position)
-        assert len(chunk) >= CURRENT.minimum or position in edges
+        assert len(chunk) >= FIRST.minimum or position in edges
     assert edges <= ends
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import blake3
 import pytest
 
-from pacha_git.chunking.layout import CURRENT, LAYOUTS, Grouper
+from pacha_git.chunking.layout import FIRST, LAYOUTS, Grouper
 from pacha_git.chunking.tensors import tensor_cuts
 from tests.chunking import reference
 from tests.chunking.samples import bytes_of, ends_of, gguf_file, gguf_sample_keys, safetensors_file
@@ -20,8 +20,8 @@ GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "chunking.json").
 
 
 def test_the_layout_is_the_golden_one() -> None:
-    assert dict(LAYOUTS) == {GOLDEN["layout"]: CURRENT}
-    assert {name: getattr(CURRENT, name) for name in GOLDEN["constants"]} == GOLDEN["constants"]
+    assert LAYOUTS[GOLDEN["layout"]] == FIRST
+    assert {name: getattr(FIRST, name) for name in GOLDEN["constants"]} == GOLDEN["constants"]
 
 
 def test_the_reference_has_the_golden_constants() -> None:

@@ -11,6 +11,7 @@ from pacha_git.cli.program.grammar import noun, verb
 from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.sheets import values
+from pacha_git.cli.showing.units import size
 from pacha_git.errors import InvalidInput
 
 
@@ -49,7 +50,24 @@ def publish(
     output.tell(ctx, opened.settings(), f"{remote} has our settings now.")
 
 
+def layout(
+    ctx: Context,
+    name: Annotated[str | None, Argument(metavar="[LAYOUT]", help="The layout to move on to.")] = None,
+    dry_run: Annotated[bool, Option("--dry-run", help="Say what it would cost, and change nothing.")] = False,
+) -> None:
+    """Tell how files are cut, or move on to a newer layout, for what is registered from now on."""
+    opened = registry(ctx)
+    told = opened.layout(name, dry_run=dry_run)
+    if name is None:
+        output.show(ctx, told, lambda: values(told))
+        return
+    cost = f"{told['files']} files of {size(told['bytes'])} are stored anew in part when they are registered again"
+    done = f"Files are cut as {name} has it from now on" if "was" in told else f"Files would be cut as {name} has it"
+    output.tell(ctx, told, f"{done}: {cost}." if told["layout"] != name or "was" in told else f"{name} is in use.")
+
+
 app = noun("settings", "Settings that the registry shares with its remotes.", alone=_show_if_alone)
 verb(app, "show", show)
 verb(app, "adopt", adopt)
 verb(app, "publish", publish)
+verb(app, "layout", layout)

@@ -144,7 +144,7 @@ def store_files(
     if not files:
         return None
     ref = run_commits.run_payload_ref(run_id)
-    writer = PayloadWriter(context.repo, changes, context.index, use_known=use_known)
+    writer = PayloadWriter(context.repo, changes, context.index, use_known=use_known, layout=context.layout)
     written = writer.write(sorted(files, key=lambda file: file.path.encode("utf-8")), progress)
     changes.move(ref, written.commit, context.repo.ref(ref))
     changes.afterwards(lambda: written.remember(context.index, ref, changes.packs))

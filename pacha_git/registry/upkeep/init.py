@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pacha_git.chunking.layout import NEWEST
 from pacha_git.format.commits import SYSTEM_IDENTITY
 from pacha_git.format.settings import encode_settings, new_settings
 from pacha_git.git.changes import changing
@@ -53,7 +54,7 @@ def init(path: Path, *, shared: bool) -> bool:
         write_root(repo, changes)
         write_settings(
             changes,
-            encode_settings(new_settings(str(uuid.uuid4()))),
+            encode_settings(new_settings(str(uuid.uuid4()), NEWEST.name)),
             b"",
             parents=[],
             old=None,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pacha_git.chunking.layout import layout_named
 from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.format.canonical import json_number
 from pacha_git.format.kinds import KINDS
@@ -129,7 +130,10 @@ def _store_again(
     version = stored.id
     result: Registered | None = None
     with suppress(_TakenBack), changing(context.repo, f"bring back {version}") as changes:
-        written = PayloadWriter(context.repo, changes, context.index, use_known=False).write(found.files, progress)
+        # As they were cut when it was registered: other parts would make another payload.
+        layout = layout_named(stored.record.content.layout if stored.record.content is not None else None)
+        writer = PayloadWriter(context.repo, changes, context.index, use_known=False, layout=layout)
+        written = writer.write(found.files, progress)
         if stored.record.content is None or written.content.tree != stored.record.content.tree:
             raise taken(version)
         changes.hold(version.ref, stored.commit)
@@ -156,7 +160,8 @@ def _attempt(
 ) -> Registered:
     result: Registered | None = None
     with suppress(_TakenBack), changing(context.repo, f"register {version}") as changes:
-        written = PayloadWriter(context.repo, changes, context.index, use_known=use_known).write(found.files, progress)
+        writer = PayloadWriter(context.repo, changes, context.index, use_known=use_known, layout=context.layout)
+        written = writer.write(found.files, progress)
         stored = create(
             context, changes, version, {**values, "content": written.content}, documents, asked, wanted.sign
         )

@@ -14,9 +14,9 @@ from typing import Final
 
 import blake3
 
+from pacha_git.chunking.cuts import file_cuts
 from pacha_git.chunking.cutter import chunks
-from pacha_git.chunking.layout import CURRENT, Layout
-from pacha_git.chunking.tensors import tensor_cuts
+from pacha_git.chunking.layout import FIRST, LAYOUTS, Layout
 from pacha_git.format.commits import payload_commit
 from pacha_git.format.content import Content, make_content
 from pacha_git.format.manifest import FileLine, encode_manifest
@@ -27,7 +27,7 @@ from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import OID_BYTES, Oid, git_oid
 from pacha_git.progress import Progress
 from pacha_git.store.payload.files import contents, digest_of, filler, reader, reading, windows
-from pacha_git.store.payload.index import DedupIndex
+from pacha_git.store.payload.index import DedupIndex, KnownFile
 from pacha_git.store.payload.soundness import Soundness
 from pacha_git.store.payload.sources import FoundFile
 from pacha_git.store.payload.tree import Groups, payload_tree
@@ -121,7 +121,7 @@ class PayloadWriter:
         index: DedupIndex,
         *,
         use_known: bool = True,
-        layout: Layout = CURRENT,
+        layout: Layout = FIRST,
     ) -> None:
         self._repo = repo
         self._changes = changes
@@ -132,6 +132,7 @@ class PayloadWriter:
         self._tally = _Tally()
         self._lines = self._tally.lines
         self._held: dict[tuple[str, str], bool] = {}
+        self._digests: dict[str, bytes] = {}
         self._done = 0
 
     def write(self, files: Sequence[FoundFile], progress: Progress | None = None) -> WrittenPayload:
@@ -143,6 +144,7 @@ class PayloadWriter:
         total = sum(file.size for file in files)
         before = self._changes.stored_bytes
         advance = self._advance(progress, total)
+        self._layout = self._layout_that_has(files) or self._layout
         rest = self._take_known(files, advance)
         if sum(file.size for file in rest) <= self._layout.whole_file_limit:
             self._write_few(rest, advance)
@@ -192,6 +194,40 @@ class PayloadWriter:
 
         return held
 
+    def _layout_that_has(self, files: Sequence[FoundFile]) -> Layout | None:
+        """Another layout, if all large files lie here under it and not all do under ours: then nothing is stored anew.
+
+        A payload has one layout, so that whoever has its files and its record can make the same payload again.
+        """
+        large = [file for file in files if file.size > self._layout.whole_file_limit]
+        if not large or not self._use_known or not self._sound.all_packs:
+            return None
+        known_sizes = self._index.sizes(file.size for file in large)
+        if not all(file.size in known_sizes for file in large):
+            return None
+        for layout in (self._layout, *(other for other in LAYOUTS.values() if other != self._layout)):
+            digests = self._digests_of(large, known_sizes)
+            known = self._index.files(digests.values(), layout.name)
+            if all(self._is_held(known.get(digests[file.path])) for file in large):
+                return layout
+        return None
+
+    def _is_held(self, known: KnownFile | None) -> bool:
+        return known is not None and self._still_held(known.ref, known.payload)
+
+    def _digests_of(self, large: Sequence[FoundFile], known_sizes: Set[int]) -> dict[str, bytes]:
+        """The hashes of large files that may be here already, by path; each is read at most once."""
+        places = {file.path: self._tally.place(file) for file in large if file.path not in self._digests}
+        seen = self._index.seen({places[file.path]: file.mark for file in large if file.path in places})
+        for file in large:
+            found = seen.get(places.get(file.path, ""))
+            if found is not None:
+                self._digests[file.path] = found.digest
+            elif file.path in places and file.size in known_sizes:
+                self._digests[file.path] = digest_of(file)
+                self._tally.seen.append(file)
+        return {file.path: self._digests[file.path] for file in large if file.path in self._digests}
+
     def _take_known(self, files: Sequence[FoundFile], advance: Callable[[int], None]) -> list[FoundFile]:
         """Take files whose bytes a payload here has as a whole, without cutting them; returns the others."""
         if not self._use_known or not self._sound.all_packs:
@@ -205,28 +241,40 @@ class PayloadWriter:
         return [file for file in files if file.path not in self._lines]
 
     def _take_known_of(self, files: Sequence[FoundFile], known_sizes: Set[int]) -> None:
-        places = {file.path: self._tally.place(file) for file in files}
-        seen = self._index.seen({places[file.path]: file.mark for file in files})
-        digests: dict[str, bytes] = {}
-        for file in files:
+        small = [file for file in files if file.size <= self._layout.whole_file_limit]
+        places = {file.path: self._tally.place(file) for file in small}
+        seen = self._index.seen({places[file.path]: file.mark for file in small}) if small else {}
+        for file in small:
             found = seen.get(places[file.path])
-            if file.size <= self._layout.whole_file_limit:
-                if found is not None and found.oid is not None and self._still_held(found.ref, found.payload):
-                    self._lines[file.path] = _whole(file, found.digest, found.oid)
-                    self._tally.shared += file.size
-            elif found is not None:
-                digests[file.path] = found.digest
-            elif file.size in known_sizes:
-                digests[file.path] = digest_of(file)
-                self._tally.seen.append(file)
-        known = self._index.files(digests.values(), self._layout.name) if digests else {}
-        for file in files if known else ():
+            if found is not None and found.oid is not None and self._still_held(found.ref, found.payload):
+                self._lines[file.path] = _whole(file, found.digest, found.oid)
+                self._tally.shared += file.size
+        large = [file for file in files if file.size > self._layout.whole_file_limit]
+        digests = self._digests_of(large, known_sizes)
+        known = self._known_files(large, digests) if digests else {}
+        for file in large if known else ():
             digest = digests.get(file.path, b"")
             as_known = known.get(digest)
             if as_known is not None and as_known.size == file.size and self._still_held(as_known.ref, as_known.payload):
                 line = FileLine(file.path, file.size, file.mode, digest.hex(), "chunked", as_known.parts)
                 self._lines[file.path] = line
                 self._tally.shared += file.size
+
+    def _known_files(self, large: Sequence[FoundFile], digests: Mapping[str, bytes]) -> dict[bytes, KnownFile]:
+        """What is known of files, by hash: under our layout, or under another that cuts the file at the same places."""
+        known = self._index.files(digests.values(), self._layout.name)
+        for other in (each for each in LAYOUTS.values() if each != self._layout):
+            rest = {path: digest for path, digest in digests.items() if digest not in known}
+            elsewhere = self._index.files(rest.values(), other.name) if rest else {}
+            for file in large if elsewhere else ():
+                found = elsewhere.get(rest.get(file.path, b""))
+                if found is not None and self._cuts(file, other) == self._cuts(file, self._layout):
+                    known[rest[file.path]] = found
+        return known
+
+    def _cuts(self, file: FoundFile, layout: Layout) -> list[int]:
+        with reading(file) as descriptor:
+            return file_cuts(reader(descriptor), file.size, layout)
 
     def _still_held(self, ref: str, payload: str) -> bool:
         """Whether a payload that has a file is still held by its ref, which then must not move before we are done."""
@@ -266,7 +314,7 @@ class PayloadWriter:
         digest = blake3.blake3()
         groups = Groups(self._layout, self._add)
         with reading(file) as descriptor:
-            cuts = tensor_cuts(reader(descriptor), file.size, self._layout)
+            cuts = file_cuts(reader(descriptor), file.size, self._layout)
             for stored in stream.store(chunks(filler(descriptor), file.size, cuts, self._layout), digest.update):
                 self._tally.count(stored)
                 groups.push(Oid.of_raw(stored.oid), stored.size)
