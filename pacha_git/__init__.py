@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from pacha_git.session.results.runs import BestRun, RunComparison, RunInfo
     from pacha_git.session.results.transfers import Bundled, RefResult, RemoteStatus, Status, Transfer
     from pacha_git.session.results.upkeep import (
+        CacheCleared,
+        CacheEntry,
         Evicted,
         Finding,
         FsckReport,
@@ -72,7 +74,9 @@ _HOME: Final = {
     "session.results.graphs": "LineageEdge LineageGraph LineageNode",
     "session.results.runs": "BestRun RunComparison RunInfo",
     "session.results.transfers": "Bundled RefResult RemoteStatus Status Transfer",
-    "session.results.upkeep": "Evicted Finding FsckReport GcReport KeyInfo RecipeProblem Stats Verification",
+    "session.results.upkeep": (
+        "CacheCleared CacheEntry Evicted Finding FsckReport GcReport KeyInfo RecipeProblem Stats Verification"
+    ),
     "session.results.versions": "NameInfo Registered VersionDetail VersionInfo",
     "store.runs.series": "Series",
     "vocabulary.address": "Address",
@@ -89,6 +93,8 @@ __all__ = [
     "Ambiguous",
     "BestRun",
     "Bundled",
+    "CacheCleared",
+    "CacheEntry",
     "Claim",
     "Collection",
     "Conflict",

@@ -18,6 +18,7 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.items import Item, read_item
 from pacha_git.session.results import Evicted
+from pacha_git.store.payload import cache
 
 
 def evict(context: Context, specs: Sequence[str]) -> list[Evicted]:
@@ -52,6 +53,8 @@ def evict(context: Context, specs: Sequence[str]) -> list[Evicted]:
             changes.move(item.payload_ref, None, context.repo.ref(item.payload_ref))
             size = item.content.size if item.content is not None else 0
             holder = holders.get(item.payload_ref)
+            if holder is None:  # it was removed
+                changes.afterwards(partial(cache.forget, item.content))
             dropped.append(Evicted(item.own.kind, item.own.name, item.own.version, size, holder))
     return dropped
 

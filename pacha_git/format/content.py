@@ -19,6 +19,8 @@ from pacha_git.gitobjects.oid import Oid
 FILES_LIMIT: Final = 256 * 2**10
 
 _LEAST_LINE: Final = 120
+# A key that older builds keep without knowing it; so it is no field, and what others write there is kept as it is.
+_FOLDER: Final = "folder"
 
 
 class Content(Part):
@@ -43,6 +45,15 @@ class Content(Part):
     tree: OidText
     manifest: OidText
     files: Files = None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is given out as a folder: it has several files, or was one with a single file in it."""
+        return self.file_count > 1 or (self.model_extra or {}).get(_FOLDER) is True
+
+    def as_folder(self) -> Content:
+        """The same as of a folder that was registered."""
+        return self if self.is_folder else self.model_copy(update={_FOLDER: True})
 
 
 def make_content(lines: Iterable[FileLine], *, layout: str, tree: Oid, manifest: Oid) -> Content:

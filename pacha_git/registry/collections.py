@@ -5,7 +5,7 @@ It hands on to the verbs' own modules and refuses to know how any of them works.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -214,8 +214,19 @@ class Collection:
         version: str | None = None,
         force: bool = False,
         progress: Progress | None = None,
+        left: Callable[[Sequence[str]], None] | None = None,
     ) -> Path:
         """Write a version's bytes to ``out``, each checked while it is written; returns the file or folder written.
+
+        A version of several files, or that was registered as a folder, becomes a folder.
+
+        Args:
+            spec: Which.
+            out: Where to; a link to a folder is like that folder.
+            version: What stood after ``-v``.
+            force: Write over what is there.
+            progress: Is told how far it is.
+            left: Is told which files in the folder are not of the version, and stay as they were.
 
         Raises:
             Conflict: something is there, and not ``force``.
@@ -223,10 +234,10 @@ class Collection:
             VerificationFailed: the stored bytes are not what the record says.
         """
         _, commit = resolve(self._context, spec, kind=self._kind, version=version)
-        return downloading.download(self._context, commit, Path(out), force=force, progress=progress)
+        return downloading.download(self._context, commit, Path(out), force=force, progress=progress, left=left)
 
     def path(self, spec: str, version: str | None = None, progress: Progress | None = None) -> Path:
-        """The payload as a read-only folder in the cache; errors as ``download``."""
+        """The payload as a read-only folder in the cache, checked, and made anew if need be; errors as ``download``."""
         _, commit = resolve(self._context, spec, kind=self._kind, version=version)
         return caching.cached(self._context, commit, progress)
 

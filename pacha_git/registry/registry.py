@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pacha_git.exchange import status as standing
     from pacha_git.progress import Progress
     from pacha_git.registry import run_collection as running
+    from pacha_git.registry.reading import cache as caching
     from pacha_git.registry.reading import content, listing, verify
     from pacha_git.registry.reading import search as searching
     from pacha_git.registry.reading.search import SearchResult
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from pacha_git.registry.versions import attest, recipes, removals
     from pacha_git.session.results import (
         Bundled,
+        CacheCleared,
+        CacheEntry,
         Claim,
         Evicted,
         Finding,
@@ -60,6 +63,7 @@ else:
     bundle_file = Deferred("pacha_git.exchange.bundle_file")
     check = Deferred("pacha_git.registry.upkeep.fsck")
     choosing = Deferred("pacha_git.exchange.selection")
+    caching = Deferred("pacha_git.registry.reading.cache")
     content = Deferred("pacha_git.registry.reading.content")
     doctor = Deferred("pacha_git.registry.upkeep.doctor")
     evict = Deferred("pacha_git.exchange.evict")
@@ -483,6 +487,19 @@ class Registry:
             PachaError: no remote has the bytes of one of them; nothing was dropped.
         """
         return evict.evict(self._context, specs)
+
+    def cache_list(self) -> list[CacheEntry]:
+        """What ``path`` keeps in the cache, for this registry and others."""
+        return caching.listed(self._context)
+
+    def cache_clear(self, specs: Sequence[str] = ()) -> CacheCleared:
+        """Remove the folders of some versions (SPECs) from the cache, or without any all of them.
+
+        Raises:
+            NotFound: nothing answers to a SPEC.
+            PachaError: the cache can't be written.
+        """
+        return caching.clear(self._context, specs)
 
     def doctor(self) -> list[Finding]:
         """Look for what is unhealthy about the folder, and mend what can be mended without a loss."""

@@ -131,6 +131,7 @@ def test_code_that_belongs_to_somebody_else_is_named(
     Registry.init(registry_path)
     monkeypatch.chdir(code)
     monkeypatch.setenv("PACHA_REGISTRY", str(registry_path))
+    git(code, "config", "--global", "safe.directory", str(registry_path))
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     with pytest.raises(PachaError, match="another user") as caught:
         code_diff(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import pickle
@@ -18,6 +19,7 @@ from pacha_git import Registry
 from tests.conftest import REPOSITORY
 from tests.making import noise, put
 
+_PATIENCE_SECONDS = 60
 SPAWNED = """
 import pickle, sys
 registry, models, runs = pickle.load(sys.stdin.buffer)
@@ -47,11 +49,14 @@ def test_a_registry_is_pickled_as_its_path(registry: Registry, tmp_path: Path, m
 
 def forked(work: Callable[[], object]) -> None:
     """Run something in a forked process, which must end well."""
-    child = multiprocessing.get_context("fork").Process(target=work)
+
+    def watched() -> None:
+        faulthandler.dump_traceback_later(_PATIENCE_SECONDS, exit=True, file=sys.__stderr__)
+        work()
+
+    child = multiprocessing.get_context("fork").Process(target=watched)
     child.start()
-    child.join(60)
-    if child.exitcode is None:
-        child.kill()
+    child.join()
     assert child.exitcode == 0
 
 

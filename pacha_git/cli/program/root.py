@@ -52,6 +52,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
         "fsck": "verbs.upkeep:fsck",
         "gc": "verbs.upkeep:gc",
         "evict": "verbs.evict:evict",
+        "cache": "nouns.cache:app",
         "reindex": "verbs.upkeep:reindex",
         "doctor": "verbs.upkeep:doctor",
     },

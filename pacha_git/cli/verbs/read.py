@@ -13,11 +13,13 @@ from pacha_git.cli.program.grammar import Group, verb
 from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output, sheets
 from pacha_git.cli.showing.progress import progress
+from pacha_git.cli.showing.units import counted
 from pacha_git.errors import InvalidInput
 
 if TYPE_CHECKING:
     from pacha_git.session.results import LineageGraph
 
+_FEW_FILES = 5
 _FORMATS = ("tree", "dot", "mermaid", "json", "prov")
 Up = Annotated[bool, Option("--up", help="What it came from (the default).")]
 Down = Annotated[bool, Option("--down", help="What came from it.")]
@@ -90,13 +92,21 @@ def download(
 ) -> None:
     """Write the files of a version, every byte checked.
 
-    What is there already stays, unless --force. A one-file version becomes the file OUT, or OUT/<its name> where OUT
-    is a folder; several files become the folder OUT; a recipe becomes its TOML.
+    What is there already stays, unless --force. A version of one file becomes the file OUT, or OUT/<its name> where
+    OUT is a folder; several files, and what was registered as a folder, become the folder OUT; a recipe its TOML.
     """
     target = flags.path(out)
+    others: list[str] = []
     with progress(ctx) as report:
-        written = collection(ctx).download(spec, target, version=version, force=force, progress=report)
-    output.tell(ctx, {"path": str(written)}, f"Wrote {written}, every byte checked.")
+        written = collection(ctx).download(
+            spec, target, version=version, force=force, progress=report, left=others.extend
+        )
+    if others:
+        few = ", ".join(others[:_FEW_FILES]) + (" …" if len(others) > _FEW_FILES else "")
+        what = counted(len(others), "other file")
+        output.notice(ctx, output.one_line(f"Warning: {written} has {what}, not of this version: {few}"))
+    answer = {"path": str(written), **({"left": others} if others else {})}
+    output.tell(ctx, answer, f"Wrote {written}, every byte checked.")
 
 
 def cat(ctx: Context, spec: flags.Spec, byte_range: _Range = None, version: flags.Version = None) -> None:

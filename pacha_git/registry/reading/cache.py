@@ -7,10 +7,9 @@ the seal fits, nothing is read; when it doesn't, all is hashed, and what differs
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,39 +23,45 @@ from pacha_git.progress import Progress
 from pacha_git.registry.reading.content import payload_of
 from pacha_git.registry.reading.download import disk_errors
 from pacha_git.session.context import Context
-from pacha_git.session.resolve import address_of
+from pacha_git.session.resolve import address_of, resolve, without_removed
+from pacha_git.session.results import CacheCleared, CacheEntry
 from pacha_git.store import records
+from pacha_git.store.payload import cache
+from pacha_git.store.payload.cache import entries
 from pacha_git.store.payload.checkout import Report, fill
 from pacha_git.system.disk import TEMPORARY, write_whole
-from pacha_git.system.environment import home_folder
+from pacha_git.system.hashing import many_core_hasher
 from pacha_git.system.private import check_private, make_private_folder
-
-
-def cache_base() -> Path:
-    """Where this person's caches are."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return Path(base) if base else home_folder() / ".cache"
 
 
 def cached(context: Context, commit: Oid, progress: Progress | None) -> Path:
     """The payload as a read-only folder in the cache, written once for all versions and registries with these bytes.
 
+    What was removed is not handed out, and leaves the cache.
+
     Raises:
         PachaError: the cache is another's or others can write in it, the payload is not here, or the disk is full.
     """
     stored = records.read(context.repo, commit)
-    address = address_of(stored).removeprefix("blake3:")
-    content = stored.record.content
-    # Two payloads of one address may differ in the name of their only file.
-    name = address if content is None else f"{address[:40]}-{content.tree[:20]}"
-    with disk_errors(cache_base()):
-        home = make_private_folder(cache_base(), "pacha", "payloads")
-        folder, seal = home / name, make_private_folder(cache_base(), "pacha", "seals") / name
+    name = cache.name_of(address_of(stored), stored.record.content)
+    with disk_errors(cache.cache_base()):
+        _forget_removed(context, stored, name)
+        home = make_private_folder(cache.cache_base(), *cache.FOLDERS)
+        folder, seal = home / name, make_private_folder(cache.cache_base(), *cache.SEALS) / name
         if not _is_sound(folder, seal, stored):
             with _written(context, stored, home, progress) as fresh:
                 _put_in_place(fresh, folder, lambda: _is_sound(folder, seal, stored))
             _put_seal(folder, seal)
     return folder
+
+
+def _forget_removed(context: Context, stored: records.StoredRecord, name: str) -> None:
+    own = stored.id
+    if stored.record.content is None or context.repo.ref(own.payload_ref) is not None:
+        return
+    if not without_removed(context, own.kind, own.name, {own.version: stored.commit}):
+        cache.drop(name)
+        payload_of(context, stored)  # which says who removed it, and why
 
 
 # Whether it is what it was --------------------------------------------------------------------------------------------
@@ -91,27 +96,16 @@ def _put_seal(folder: Path, seal: Path) -> None:
 def _sealed(folder: Path) -> str:
     """A hash over the stat of all that is in a folder: any write changes a ctime, which nobody can set back."""
     hasher = blake3()
-    for path, status in _entries(folder):
+    for path, status in entries(folder):
         facts = (status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_uid)
         hasher.update(os.fsencode(path) + f"\0{facts}\n".encode())
     return hasher.hexdigest()
 
 
-def _entries(folder: Path, below: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    """What lies in a folder, with its path there, in one order."""
-    with os.scandir(folder / below) as scanned:
-        found = sorted(scanned, key=lambda entry: entry.name)
-    for entry in found:
-        status = entry.stat(follow_symlinks=False)
-        yield below + entry.name, status
-        if stat.S_ISDIR(status.st_mode):
-            yield from _entries(folder, f"{below}{entry.name}/")
-
-
 def _has_the_bytes(folder: Path, stored: records.StoredRecord) -> bool:
     """Hash all that is in a folder, and see whether it is what the record says."""
     content = stored.record.content
-    found = [(path, status) for path, status in _entries(folder) if not stat.S_ISDIR(status.st_mode)]
+    found = [(path, status) for path, status in entries(folder) if not stat.S_ISDIR(status.st_mode)]
     if not all(stat.S_ISREG(status.st_mode) for _, status in found):
         return False
     if content is None:
@@ -130,7 +124,7 @@ def _has_the_bytes(folder: Path, stored: records.StoredRecord) -> bool:
 
 
 def _line(folder: Path, path: str, status: os.stat_result) -> FileLine:
-    digest = blake3(max_threads=blake3.AUTO).update_mmap(folder / path).hexdigest()
+    digest = many_core_hasher().update_mmap(folder / path).hexdigest()
     return FileLine(path, status.st_size, "755" if status.st_mode & stat.S_IXUSR else "644", digest, "blob")
 
 
@@ -151,7 +145,7 @@ def _written(context: Context, stored: records.StoredRecord, home: Path, progres
         _make_read_only(temporary)
         yield temporary
     finally:
-        _remove(temporary)
+        cache.remove(temporary)
 
 
 def _put_in_place(fresh: Path, folder: Path, is_sound: Callable[[], bool]) -> None:
@@ -160,28 +154,48 @@ def _put_in_place(fresh: Path, folder: Path, is_sound: Callable[[], bool]) -> No
         fresh.rename(folder)
     except OSError:
         if not is_sound():
-            _discard(folder)
+            cache.discard(folder)
             fresh.rename(folder)
-
-
-def _discard(folder: Path) -> None:
-    """Take a folder out of the way; whoever has a file of it open may read on."""
-    away = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder.parent))
-    try:
-        with suppress(FileNotFoundError):
-            folder.rename(away / folder.name)
-    finally:
-        _remove(away)
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        for path in [folder, *folder.rglob("*")]:
-            if path.is_dir() and not path.is_symlink():
-                path.chmod(0o700)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make_read_only(folder: Path) -> None:
     for path in [*folder.rglob("*"), folder]:
         path.chmod((path.stat().st_mode & 0o555) | (0o500 if path.is_dir() else 0o400))
+
+
+# What is in it --------------------------------------------------------------------------------------------------------
+
+
+def listed(context: Context) -> list[CacheEntry]:
+    """What is in the cache; see ``Registry.cache_list``."""
+    found = cache.folders()
+    known = _known(context) if found else {}
+    with disk_errors(cache.cache_base()):
+        counted = [(folder, *cache.files_in(folder)) for folder in found]
+    return [CacheEntry(str(folder), size, count, tuple(known.get(folder.name, ()))) for folder, count, size in counted]
+
+
+def _known(context: Context) -> dict[str, list[str]]:
+    """Which versions of this registry a folder is of, by its name."""
+    found: dict[str, list[str]] = {}
+    for version, commit in records.all_versions(context.repo):
+        stored = records.read(context.repo, commit)
+        name = cache.name_of(address_of(stored), stored.record.content)
+        found.setdefault(name, []).append(f"{version.kind.noun}:{version.spec}")
+    return found
+
+
+def clear(context: Context, specs: Sequence[str]) -> CacheCleared:
+    """Take folders out of the cache; see ``Registry.cache_clear``."""
+    here = {folder.name: folder for folder in cache.folders()}
+    wanted = [_name_of(context, spec) for spec in specs] if specs else list(here)
+    gone = [here[name] for name in dict.fromkeys(wanted) if name in here]
+    with disk_errors(cache.cache_base()):
+        freed = sum(cache.drop(folder.name) for folder in gone)
+        cache.sweep()
+    return CacheCleared(freed, tuple(map(str, gone)))
+
+
+def _name_of(context: Context, spec: str) -> str:
+    stored = records.read(context.repo, resolve(context, spec, kind=None)[1])
+    return cache.name_of(address_of(stored), stored.record.content)

@@ -6,7 +6,7 @@ It knows files and folders and what must never be left half done there; how byte
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,22 +23,41 @@ from pacha_git.store.payload.reader import Payload
 from pacha_git.system.disk import whole_file, whole_folder
 
 
-def download(context: Context, commit: Oid, out: Path, *, force: bool, progress: Progress | None) -> Path:
+def download(
+    context: Context,
+    commit: Oid,
+    out: Path,
+    *,
+    force: bool,
+    progress: Progress | None,
+    left: Callable[[Sequence[str]], None] | None = None,
+) -> Path:
     """Write a version's bytes to ``out``; see ``Collection.download``."""
     stored = records.read(context.repo, commit)
     document = KINDS[stored.id.kind].primary_document
     if document is not None:
         return _download_document(stored, document, out, force=force)
     payload = payload_of(context, stored)
-    lines = payload.lines
     report = Report(progress, f"download {stored.id.spec}", payload.content.size)
     with disk_errors(out):
-        if len(lines) == 1:
-            target = out / Path(lines[0].path).name if out.is_dir() else out
-            _write_file(payload, lines[0], target, force=force, report=report)
+        if not payload.content.is_folder:
+            line = payload.lines[0]
+            target = out / Path(line.path).name if out.is_dir() else out
+            _write_file(payload, line, target, force=force, report=report)
             return target
-        _write_folder(payload, out, force=force, report=report)
+        # A link stays one; what it leads to is the folder.
+        folder = out.resolve() if out.is_symlink() and out.is_dir() else out
+        others = _write_folder(payload, folder, force=force, report=report)
+    if others and left is not None:
+        left(others)
     return out
+
+
+def _others_in(folder: Path, payload: Payload) -> list[str]:
+    """The files in a folder that are not the version's."""
+    own = {line.path for line in payload.lines}
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file())
+    return sorted(path for path in found if path not in own)
 
 
 @contextmanager
@@ -87,20 +106,33 @@ def _exists(target: Path) -> Conflict:
     return Conflict(f"{target} exists already", hint="--force overwrites it")
 
 
-def _write_folder(payload: Payload, out: Path, *, force: bool, report: Report) -> None:
-    """Write a folder beside its final place and rename it; into one that exists (``force``) file by file."""
-    if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
-        if not force or not out.is_dir():
-            raise _exists(out)
+def _write_folder(payload: Payload, out: Path, *, force: bool, report: Report) -> list[str]:
+    """Write a folder beside its final place and rename it; into one that has to stay file by file.
+
+    Returns:
+        The files that were there, are not the version's, and stay.
+    """
+    there = os.path.lexists(out)
+    if there and not out.is_dir():
+        raise Conflict(f"{out} exists already, and is no folder", hint="name another place for the folder")
+    if there and any(out.iterdir()) and not force:
+        raise _exists(out)
+    if there and (any(out.iterdir()) or not _can_be_replaced(out)):
         for line in payload.lines:
             target = out / line.path
             _make_folders(out, target.parent)
             _write_file(payload, line, target, force=True, report=report)
-        return
+        return _others_in(out, payload)
     if not out.parent.is_dir():
         raise NotFound(f"no such folder: {out.parent}", hint=f"mkdir -p {out.parent}")
     with whole_folder(out) as folder:
         fill(payload, folder, report)
+    return []
+
+
+def _can_be_replaced(out: Path) -> bool:
+    """Whether another folder may take the place of an empty one: not of a mount, or where only it may be written."""
+    return not out.is_mount() and os.access(out.absolute().parent, os.W_OK)
 
 
 def _make_folders(out: Path, folder: Path) -> None:

@@ -162,9 +162,8 @@ def _attempt(
     with suppress(_TakenBack), changing(context.repo, f"register {version}") as changes:
         writer = PayloadWriter(context.repo, changes, context.index, use_known=use_known, layout=context.layout)
         written = writer.write(found.files, progress)
-        stored = create(
-            context, changes, version, {**values, "content": written.content}, documents, asked, wanted.sign
-        )
+        content = written.content.as_folder() if found.is_folder else written.content
+        stored = create(context, changes, version, {**values, "content": content}, documents, asked, wanted.sign)
         hold_payload(context, changes, version.payload_ref, written.commit)
         result = registered(context, stored, written.cost, found.notices, dry_run=wanted.dry_run)
         if wanted.dry_run:

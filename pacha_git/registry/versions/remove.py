@@ -19,6 +19,7 @@ from pacha_git.session.results import VersionInfo
 from pacha_git.store import records
 from pacha_git.store.events import ATTESTATIONS, EVENTS
 from pacha_git.store.notes import note_blobs, write_notes
+from pacha_git.store.payload import cache
 from pacha_git.vocabulary.ids import REF_ROOT, VersionId, notes_ref
 from pacha_git.vocabulary.kinds import Kind
 
@@ -71,6 +72,9 @@ def drop_payload(context: Context, changes: Changes, version: VersionId) -> None
     payload = context.repo.ref(version.payload_ref)
     if payload is not None:
         changes.move(version.payload_ref, None, payload)
+    commit = context.repo.ref(version.ref)
+    content = records.read(context.repo, commit).record.content if commit is not None else None
+    changes.afterwards(lambda: cache.forget(content))
 
 
 def _undo(context: Context, spec: str, kind: Kind, version: str | None) -> VersionInfo:
@@ -78,10 +82,8 @@ def _undo(context: Context, spec: str, kind: Kind, version: str | None) -> Versi
         found, commit = resolve(context, spec, kind=kind, version=version, exact=True)
         shown = info(context, records.read(context.repo, commit))
         _refuse_if_needed(context, found, commit)
+        drop_payload(context, changes, found)
         changes.move(found.ref, None, commit)
-        payload = context.repo.ref(found.payload_ref)
-        if payload is not None:
-            changes.move(found.payload_ref, None, payload)
         for what in (EVENTS, ATTESTATIONS):
             _drop_notes(context, changes, found, commit, what)
     return shown

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pacha_git.session.results.graphs import LineageEdge, LineageGraph, LineageNode
     from pacha_git.session.results.transfers import Bundled, RefResult, RemoteStatus, Status, Transfer
     from pacha_git.session.results.upkeep import (
+        CacheCleared,
+        CacheEntry,
         Evicted,
         Finding,
         FsckReport,
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 _HOME: Final = {
     "Bundled": "transfers",
+    "CacheCleared": "upkeep",
+    "CacheEntry": "upkeep",
     "Claim": "decisions",
     "Difference": "decisions",
     "DocumentDetail": "documents",
@@ -59,6 +63,8 @@ _HOME: Final = {
 }
 __all__ = [
     "Bundled",
+    "CacheCleared",
+    "CacheEntry",
     "Claim",
     "Difference",
     "DocumentDetail",

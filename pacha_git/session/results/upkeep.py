@@ -43,6 +43,32 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """A folder of the cache, and which versions of this registry it holds the files of."""
+
+    path: str
+    size: int
+    file_count: int
+    specs: tuple[str, ...] = ()
+
+    def to_json(self) -> Json:
+        """``{path, size, file_count, specs}``."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheCleared:
+    """The folders that left the cache, and their bytes."""
+
+    freed_bytes: int
+    removed: tuple[str, ...] = ()
+
+    def to_json(self) -> Json:
+        """``{freed_bytes, removed}``."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
 class FsckReport:
     """What ``fsck`` looked at and what is wrong."""
 

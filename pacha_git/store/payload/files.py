@@ -11,11 +11,10 @@ from contextlib import contextmanager
 from itertools import accumulate
 from typing import Final
 
-import blake3
-
 from pacha_git.chunking.cutter import Window
 from pacha_git.errors import NotFound, PachaError
 from pacha_git.store.payload.sources import FoundFile, is_still
+from pacha_git.system.hashing import many_core_hasher
 
 _BATCH_BYTES: Final = 4 << 20
 _BATCH_FILES: Final = 2048
@@ -74,7 +73,7 @@ def filler(descriptor: int) -> Callable[[memoryview], int]:
 
 def digest_of(file: FoundFile) -> bytes:
     """BLAKE3 of a whole file, by all cores, in bounded memory."""
-    digest = blake3.blake3(max_threads=blake3.blake3.AUTO)
+    digest = many_core_hasher()
     buffer = bytearray(_HASH_BLOCK)
     view = memoryview(buffer)
     with reading(file) as descriptor:

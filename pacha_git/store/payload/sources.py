@@ -69,10 +69,14 @@ def touched_ns(mark: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What was found, sorted by path, and what a person should be told about what was left out."""
+    """What was found, sorted by path, and what a person should be told about what was left out.
+
+    ``is_folder``: whether it comes back as a folder, because one was given, or several paths.
+    """
 
     files: tuple[FoundFile, ...]
     notices: tuple[str, ...] = ()
+    is_folder: bool = False
 
 
 _Rules = tuple[tuple[int, Patterns], ...]
@@ -138,7 +142,7 @@ def find(paths: Sequence[Path], *, exclude: Sequence[str] = (), follow_symlinks:
         raise PachaError(f"nothing to store in {paths[0]}: no file in it", hint="an empty folder can't be registered")
     files.sort(key=attrgetter("path"))  # by code points, which is by the bytes of UTF-8
     check_paths([file.path for file in files])
-    return Sources(tuple(files), tuple(notices))
+    return Sources(tuple(files), tuple(notices), is_folder=len(paths) > 1 or paths[0].is_dir())
 
 
 def _own_name(path: Path) -> str:

@@ -11,6 +11,7 @@ import pytest
 from pacha_git import Registry
 from pacha_git.errors import PachaError
 from pacha_git.registry.reading import cache
+from pacha_git.store.payload.cache import cache_base
 from tests.making import contents, folder, put, recipe
 
 FILES = {"a/b.bin": b"x" * 5000, "c.txt": b"c", "run.sh": b"#!/bin/sh\n"}
@@ -81,7 +82,7 @@ def test_nothing_is_read_while_the_seal_fits(registry: Registry, many: Path, mon
 
 
 def test_a_seal_of_other_bytes_is_worth_nothing(registry: Registry, many: Path, home: Path) -> None:
-    seal = cache.cache_base() / "pacha" / "seals" / many.name
+    seal = cache_base() / "pacha" / "seals" / many.name
     seal.write_text("0" * 64)
     (many / "c.txt").chmod(0o644)
     (many / "c.txt").write_bytes(b"evil")
@@ -97,7 +98,7 @@ def test_what_others_can_write_in_is_written_anew(registry: Registry, many: Path
 
 @pytest.mark.parametrize("which", ["pacha", "pacha/payloads", "pacha/seals"])
 def test_a_cache_that_others_can_write_in_is_refused(registry: Registry, many: Path, which: str) -> None:
-    (cache.cache_base() / which).chmod(0o770)
+    (cache_base() / which).chmod(0o770)
     with pytest.raises(PachaError, match="others can write") as caught:
         registry.models.path("m")
     assert caught.value.hint.startswith("chmod go-w ")
@@ -106,7 +107,7 @@ def test_a_cache_that_others_can_write_in_is_refused(registry: Registry, many: P
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 @pytest.mark.parametrize("which", ["pacha/payloads", "pacha/payloads/FOLDER"])
 def test_a_cache_of_somebody_else_is_refused(registry: Registry, many: Path, which: str) -> None:
-    place = cache.cache_base() / which.replace("FOLDER", many.name)
+    place = cache_base() / which.replace("FOLDER", many.name)
     os.chown(place, 12345, -1)
     with pytest.raises(PachaError, match="another owner"):
         registry.models.path("m")
@@ -114,7 +115,7 @@ def test_a_cache_of_somebody_else_is_refused(registry: Registry, many: Path, whi
 
 def test_a_cache_is_private(registry: Registry, many: Path) -> None:
     for name in ("pacha", "pacha/payloads", "pacha/seals"):
-        assert (cache.cache_base() / name).stat().st_mode & 0o777 == 0o700
+        assert (cache_base() / name).stat().st_mode & 0o777 == 0o700
 
 
 def test_many_at_once_have_one_folder(registry: Registry, tmp_path: Path) -> None:
