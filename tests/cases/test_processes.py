@@ -60,6 +60,13 @@ def forked(work: Callable[[], object]) -> None:
     assert child.exitcode == 0
 
 
+def test_a_fork_hashes_though_the_parent_did_so_with_threads(registry: Registry, tmp_path: Path) -> None:
+    for version in ("1.0.0", "1.0.1"):  # the second time its hash is taken first, by all cores
+        registry.models.register("large", put(tmp_path / f"{version}.bin", noise(4 << 20)), version=version)
+    forked(lambda: registry.models.register("large", put(tmp_path / "same.bin", noise(4 << 20)), version="2.0.0"))
+    assert registry.models.get("large").version == "2.0.0"
+
+
 def test_a_fork_reads_and_writes(registry: Registry, tmp_path: Path) -> None:
     registry.search("m")  # connections, packs and a git that waits: all of the parent's
     registry.models.stage("m@1.0.0", "staging")
