@@ -39,11 +39,12 @@ demo: $(INSTALLED) ## The main job, end to end, on real input, in a temporary fo
 test: $(INSTALLED) $(WEIGHTS) $(WHEELHOUSE)/.filled ## All tests but the long ones
 	$(BIN)/pytest -n $(JOBS) --dist worksteal -m "not soak"
 
-check: $(INSTALLED) ## Lint, format, types, floors, and what must not be in the tree
+check: $(INSTALLED) ## Lint, format, types, floors, sizes, and what must not be in the tree
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/house.py
 	@! git grep -nE '/(work|farm|root)/|index[-]url|/simple[/]' -- . \
 		|| { echo 'check: a path of one machine or the address of an index stands above'; exit 1; }
 	@! git grep -nE 'TO[D]O|FIX[M]E|raise NotImplemented[E]rror|pragma: no [c]over' -- '*.py' \

@@ -22,13 +22,14 @@ from pacha_git.errors import (
 
 if TYPE_CHECKING:
     from pacha_git.progress import Progress
-    from pacha_git.registry.collections import Collection
+    from pacha_git.registry.collections import Collection, Datasets, Models, Recipes
     from pacha_git.registry.reading.search import Found, FoundRun, FoundVersion, Matched, SearchResult
     from pacha_git.registry.registry import Registry
     from pacha_git.registry.run_collection import Runs
     from pacha_git.registry.runs.execute import Executed
     from pacha_git.registry.runs.live import Run
     from pacha_git.registry.runs.take_in import Imported
+    from pacha_git.registry.upkeep.keys import generate_key, own_keys
     from pacha_git.registry.upkeep.serve import Serving
     from pacha_git.session.results.decisions import Claim, Difference, HistoryEntry, Removal, StageChange
     from pacha_git.session.results.documents import DocumentDetail
@@ -61,13 +62,14 @@ __version__ = "0.1.0"
 # What each module gives. It is loaded when one of its names is first used (PEP 562): `git pacha version` needs none.
 _HOME: Final = {
     "progress": "Progress",
-    "registry.collections": "Collection",
+    "registry.collections": "Collection Datasets Models Recipes",
     "registry.reading.search": "Found FoundRun FoundVersion Matched SearchResult",
     "registry.registry": "Registry",
     "registry.run_collection": "Runs",
     "registry.runs.execute": "Executed",
     "registry.runs.live": "Run",
     "registry.runs.take_in": "Imported",
+    "registry.upkeep.keys": "generate_key own_keys",
     "registry.upkeep.serve": "Serving",
     "session.results.decisions": "Claim Difference HistoryEntry Removal StageChange",
     "session.results.documents": "DocumentDetail",
@@ -99,6 +101,7 @@ __all__ = [
     "Collection",
     "Conflict",
     "Corrupt",
+    "Datasets",
     "Difference",
     "DocumentDetail",
     "Evicted",
@@ -118,12 +121,14 @@ __all__ = [
     "LineageGraph",
     "LineageNode",
     "Matched",
+    "Models",
     "Name",
     "NameInfo",
     "NotFound",
     "PachaError",
     "Progress",
     "RecipeProblem",
+    "Recipes",
     "RefResult",
     "Registered",
     "Registry",
@@ -149,6 +154,8 @@ __all__ = [
     "VersionId",
     "VersionInfo",
     "__version__",
+    "generate_key",
+    "own_keys",
 ]
 
 

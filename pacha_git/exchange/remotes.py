@@ -27,6 +27,7 @@ from pacha_git.store.settings import StoredSettings, settings_at, write_settings
 from pacha_git.system.environment import expanded
 from pacha_git.system.secrets import mask_urls
 from pacha_git.trust.signers import Signers
+from pacha_git.vocabulary.choices import parse_side
 from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, REGISTRY_REF
 
 DEFAULT: Final = "origin"
@@ -160,8 +161,8 @@ def adopt_settings(context: Context, remote: str, prefer: str | None) -> dict[st
         Conflict: both changed the same key, and ``prefer`` does not say whose holds.
         InvalidInput: ``prefer`` is neither ours nor theirs.
     """
-    if prefer not in (None, "ours", "theirs"):
-        raise InvalidInput(f"{prefer!r} is neither ours nor theirs")
+    if prefer is not None:
+        parse_side(prefer)
     there = context.repo.ref(tracking(chosen(context, remote), REGISTRY_REF))
     if there is None:
         raise NotFound(f"no settings of {remote} are known", hint=f"git pacha fetch {remote}")

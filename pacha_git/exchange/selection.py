@@ -20,13 +20,13 @@ from pacha_git.store import records
 from pacha_git.store.events import read_ledger
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.targets import target_ref
+from pacha_git.vocabulary.choices import parse_payload_choice
 from pacha_git.vocabulary.ids import VersionId, parse_record_ref
 from pacha_git.vocabulary.kinds import KIND_WORDS, VERSIONED_KINDS, Kind
 from pacha_git.vocabulary.names import Name
 from pacha_git.vocabulary.specs import Spec, parse_selector
 from pacha_git.vocabulary.stages import Stage
 
-PAYLOAD_CHOICES: Final = (None, "all", "none")
 _GLOB: Final = frozenset("*?[")
 
 
@@ -53,8 +53,8 @@ class TransferRequest:
 
     def __post_init__(self) -> None:
         """Refuse what can't be."""
-        if self.payload not in PAYLOAD_CHOICES:
-            raise InvalidInput(f"unknown payload choice {self.payload!r}", hint="all or none")
+        if self.payload is not None:
+            parse_payload_choice(self.payload)
         if self.stage is not None:
             Stage.parse(self.stage)
         if self.kind is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pacha_git.format.event import Event
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.graph import Node, build_graph
-from pacha_git.ledger.registers import Claim, Registers
+from pacha_git.ledger.registers import RegisterClaim, Registers
 from pacha_git.ledger.statements import read_tag, read_text, reads_as_addition
 from pacha_git.vocabulary.kinds import Kind
 
@@ -85,18 +85,18 @@ def fold_attestations(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name:
     return Attestations(of, graph.tips, void)
 
 
-def _claim(node: Node) -> Claim | None:
+def _claim(node: Node) -> RegisterClaim | None:
     event = node.event
     if event.type == "tag":
         change = read_tag(event)
-        return None if change is None else Claim(("tag", node.commit, change.key), change.value)
+        return None if change is None else RegisterClaim(("tag", node.commit, change.key), change.value)
     if event.type in ("describe", "card", "datasheet"):
         text = read_text(event)
-        return None if text is None else Claim((event.type, node.commit), text)
-    return Claim((event.type, event.hash), None) if reads_as_addition(event) else None
+        return None if text is None else RegisterClaim((event.type, node.commit), text)
+    return RegisterClaim((event.type, event.hash), None) if reads_as_addition(event) else None
 
 
-def _take(attested: Attested, event: Event, claim: Claim) -> None:
+def _take(attested: Attested, event: Event, claim: RegisterClaim) -> None:
     match event.type:
         case "tag":
             attested.tags[claim.register[2]] = claim.value

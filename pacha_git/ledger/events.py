@@ -14,7 +14,7 @@ from typing import Any, Final
 from pacha_git.format.event import Event
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.graph import Node, build_graph
-from pacha_git.ledger.registers import Claim, EventStatus, Registers, Ruling
+from pacha_git.ledger.registers import EventStatus, RegisterClaim, Registers, Ruling
 from pacha_git.ledger.stages import INITIAL, LEGAL
 from pacha_git.ledger.statements import read_alias, read_stage
 from pacha_git.vocabulary.kinds import Kind
@@ -126,27 +126,29 @@ def fold(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name: str) -> Ledg
     stages: dict[Oid, Stage] = {}
     aliases: dict[Alias, Oid] = {}
     for (what, key), winner in registers.winners.items():
+        if winner.value is None:
+            continue
         if what == "stage":
             stages[Oid(key)] = Stage(winner.value)
-        elif winner.value is not None:
+        else:
             aliases[Alias(key)] = Oid(winner.value)
     history = tuple(_entry(ruling) for ruling in registers.rulings)
     words = {register: winner.node.event for register, winner in registers.winners.items()}
     return Ledger(MappingProxyType(stages), MappingProxyType(aliases), graph.tips, history, MappingProxyType(words))
 
 
-def _claim(node: Node) -> Claim | None:
+def _claim(node: Node) -> RegisterClaim | None:
     event = node.event
     if event.type == "stage":
         origin, target = read_stage(event)
-        return Claim(("stage", node.commit), target, expected=origin)
+        return RegisterClaim(("stage", node.commit), target, expected=origin)
     change = read_alias(event) if event.type == "alias" else None
     if change is None:
         return None
-    return Claim(("alias", change.alias), node.commit if change.op == "set" else None)
+    return RegisterClaim(("alias", change.alias), node.commit if change.op == "set" else None)
 
 
-def _allows(claim: Claim, held: str | None) -> bool:
+def _allows(claim: RegisterClaim, held: str | None) -> bool:
     if claim.register[0] == "alias":
         return True
     return claim.expected == (held or INITIAL.value) and (claim.expected, claim.value) in _LEGAL_WORDS

@@ -38,7 +38,7 @@ class EventStatus(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class RegisterClaim:
     """What a node would set a register to.
 
     Attributes:
@@ -52,7 +52,7 @@ class Claim:
     expected: str | None = None
 
 
-Allows: TypeAlias = Callable[[Claim, str | None], bool]
+Allows: TypeAlias = Callable[[RegisterClaim, str | None], bool]
 
 
 @dataclass(slots=True, eq=False)
@@ -69,7 +69,7 @@ class Ruling:
     """
 
     node: Node
-    claim: Claim | None
+    claim: RegisterClaim | None
     before: Ruling | None = field(default=None, repr=False)
     rank: Rank = (0, "", "")
     status: EventStatus = EventStatus.VOID
@@ -96,7 +96,7 @@ class _Lane:
 _Lanes: TypeAlias = dict[int, _Lane]
 
 
-def _anything(claim: Claim, held: str | None) -> bool:
+def _anything(claim: RegisterClaim, held: str | None) -> bool:
     return True
 
 
@@ -116,7 +116,7 @@ class Registers:
     def __init__(
         self,
         graph: Graph,
-        claim_of: Callable[[Node], Claim | None],
+        claim_of: Callable[[Node], RegisterClaim | None],
         allows: Allows = _anything,
     ) -> None:
         self.rulings: list[Ruling] = []
@@ -132,7 +132,7 @@ class Registers:
         for register, winner in self.winners.items():
             _mark(winner, self._lanes[register])
 
-    def _judge(self, ruling: Ruling, claim: Claim, allows: Allows) -> None:
+    def _judge(self, ruling: Ruling, claim: RegisterClaim, allows: Allows) -> None:
         before = self._before(ruling.node, claim.register)
         held = before.value if before is not None else None
         ruling.before = before

@@ -21,7 +21,7 @@ import blake3
 from pacha_git.errors import PachaError
 from pacha_git.registry.reading.lineage import render
 from pacha_git.registry.registry import Registry
-from pacha_git.registry.upkeep import keys
+from pacha_git.registry.upkeep.keys import generate_key
 from pacha_git.system.process import run as run_program
 from pacha_git.system.process import started
 
@@ -156,7 +156,7 @@ def _promote_and_sign(registry: Registry, report: Report) -> None:
     moved = registry.models.stage("digits-mlp@1.1.0", "production", reason="better on unseen samples")
     _expect(len(moved.steps) == 2, "a promotion from development must record two steps")
     report("promoted 1.1.0 to production: " + ", ".join(f"{a} -> {b}" for a, b in moved.steps))
-    key = keys.generate()
+    key = generate_key()
     registry.trust_key(f"{key.path}.pub", "ada@example.org")
     signed = registry.sign("model:digits-mlp@1.1.0")
     _expect(signed.signed_by == "ada@example.org", "the signature is not the one that was made")

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-from pacha_git.registry.collections import Collection
-from pacha_git.registry.deferred import Deferred
+from pacha_git.errors import InvalidInput
+from pacha_git.registry import verbs
+from pacha_git.registry.collections import COLLECTIONS, Collection, Datasets, Models, Recipes
 from pacha_git.registry.reading.view import project
 from pacha_git.session import locate
 from pacha_git.session.context import Context
@@ -22,66 +23,15 @@ from pacha_git.vocabulary.ids import VersionId
 from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
-    from pacha_git.exchange import bundle_file, evict, remotes, sync
-    from pacha_git.exchange import selection as choosing
-    from pacha_git.exchange import status as standing
     from pacha_git.progress import Progress
-    from pacha_git.registry import run_collection as running
-    from pacha_git.registry.reading import cache as caching
-    from pacha_git.registry.reading import content, listing, verify
-    from pacha_git.registry.reading import search as searching
     from pacha_git.registry.reading.search import SearchResult
     from pacha_git.registry.run_collection import Runs
-    from pacha_git.registry.runs import start
     from pacha_git.registry.runs.live import Run
-    from pacha_git.registry.upkeep import doctor, keys, layouts, reindex, serve
-    from pacha_git.registry.upkeep import fsck as check
-    from pacha_git.registry.upkeep import gc as garbage
-    from pacha_git.registry.upkeep import init as begin
     from pacha_git.registry.upkeep.serve import Serving
-    from pacha_git.registry.versions import attest, recipes, removals
-    from pacha_git.session.results import (
-        Bundled,
-        CacheCleared,
-        CacheEntry,
-        Claim,
-        Evicted,
-        Finding,
-        FsckReport,
-        GcReport,
-        KeyInfo,
-        RecipeProblem,
-        Stats,
-        Status,
-        Transfer,
-        Verification,
-        VersionInfo,
-    )
-else:
-    attest = Deferred("pacha_git.registry.versions.attest")
-    begin = Deferred("pacha_git.registry.upkeep.init")
-    bundle_file = Deferred("pacha_git.exchange.bundle_file")
-    check = Deferred("pacha_git.registry.upkeep.fsck")
-    choosing = Deferred("pacha_git.exchange.selection")
-    caching = Deferred("pacha_git.registry.reading.cache")
-    content = Deferred("pacha_git.registry.reading.content")
-    doctor = Deferred("pacha_git.registry.upkeep.doctor")
-    evict = Deferred("pacha_git.exchange.evict")
-    garbage = Deferred("pacha_git.registry.upkeep.gc")
-    keys = Deferred("pacha_git.registry.upkeep.keys")
-    layouts = Deferred("pacha_git.registry.upkeep.layouts")
-    listing = Deferred("pacha_git.registry.reading.listing")
-    recipes = Deferred("pacha_git.registry.versions.recipes")
-    reindex = Deferred("pacha_git.registry.upkeep.reindex")
-    remotes = Deferred("pacha_git.exchange.remotes")
-    removals = Deferred("pacha_git.registry.versions.removals")
-    start = Deferred("pacha_git.registry.runs.start")
-    running = Deferred("pacha_git.registry.run_collection")
-    searching = Deferred("pacha_git.registry.reading.search")
-    serve = Deferred("pacha_git.registry.upkeep.serve")
-    standing = Deferred("pacha_git.exchange.status")
-    sync = Deferred("pacha_git.exchange.sync")
-    verify = Deferred("pacha_git.registry.reading.verify")
+    from pacha_git.session import results
+    from pacha_git.vocabulary.choices import PayloadChoice, Side
+    from pacha_git.vocabulary.kinds import KindWord
+    from pacha_git.vocabulary.stages import Stage, StageWord
 
 AnyPath = str | PathLike[str]
 
@@ -121,7 +71,7 @@ class Registry:
             PachaError: the folder can't be made, or has other things in it.
         """
         folder = locate.wanted_path(_path(path))
-        created = begin.init(folder, shared=shared)
+        created = verbs.init.init(folder, shared=shared)
         return cls(Context(folder, project), created=created)
 
     @classmethod
@@ -136,7 +86,7 @@ class Registry:
 
     @classmethod
     def clone(
-        cls, url: str, path: AnyPath | None = None, *, payload: str = "none", progress: Progress | None = None
+        cls, url: str, path: AnyPath | None = None, *, payload: PayloadChoice = "none", progress: Progress | None = None
     ) -> Registry:
         """Make a registry that has all records of a remote, and with ``payload="all"`` all bytes.
 
@@ -145,7 +95,7 @@ class Registry:
             RemoteError: the remote can't be reached or is no registry.
         """
         folder = locate.wanted_path(_path(path))
-        sync.clone(url, folder, payload=payload, progress=progress, project=project)
+        verbs.sync.clone(url, folder, payload=payload, progress=progress, project=project)
         return cls(Context(folder, project), created=True)
 
     @property
@@ -154,24 +104,24 @@ class Registry:
         return self._context.path
 
     @cached_property
-    def models(self) -> Collection:
+    def models(self) -> Models:
         """Its models."""
-        return Collection(self._context, Kind.MODEL)
+        return Models(self._context)
 
     @cached_property
-    def datasets(self) -> Collection:
+    def datasets(self) -> Datasets:
         """Its datasets."""
-        return Collection(self._context, Kind.DATASET)
+        return Datasets(self._context)
 
     @cached_property
-    def recipes(self) -> Collection:
+    def recipes(self) -> Recipes:
         """Its recipes."""
-        return Collection(self._context, Kind.RECIPE)
+        return Recipes(self._context)
 
     @cached_property
     def runs(self) -> Runs:
         """Its runs."""
-        return running.Runs(self._context)
+        return verbs.run_collection.Runs(self._context)
 
     def run(
         self,
@@ -189,15 +139,7 @@ class Registry:
 
         Below ``git pacha run exec`` (``PACHA_RUN_ID``) the first call of a process takes part in that run.
 
-        Args:
-            recipe: The recipe that it follows (SPEC).
-            data: Datasets that it works with (SPECs).
-            model: Models that it begins from or evaluates (SPECs).
-            params: Parameters by name; their types are kept.
-            tags: Words by which to find it.
-            seed: Of what is random; None: the parameter or recipe value of that name, if there is one.
-            diff: Keep how the code differs from its commit.
-            resume: Go on with this run (its id), which was interrupted.
+        What it takes is what ``Runs.start`` takes; ``resume`` goes on with a run (its id) that was interrupted.
 
         Raises:
             InvalidInput, NotFound: a parameter or an input that can't be.
@@ -206,17 +148,34 @@ class Registry:
         """
         if resume is not None:
             return self.runs.resume(resume)
-        wanted = start.NewRun(recipe, start.as_list(data), start.as_list(model), params or {}, tags or {}, seed)
-        around = start.joinable(self._context)
+        wanted = verbs.start.NewRun(
+            recipe, verbs.start.as_list(data), verbs.start.as_list(model), params or {}, tags or {}, seed
+        )
+        around = verbs.start.joinable(self._context)
         if around is not None:
-            return start.join(self._context, around, wanted)
-        return start.start(self._context, wanted, diff=diff)
+            return verbs.start.join(self._context, around, wanted)
+        return verbs.start.start(self._context, wanted, diff=diff)
 
-    def collection(self, kind: Kind) -> Collection:
-        """The collection of a kind."""
-        return {Kind.MODEL: self.models, Kind.DATASET: self.datasets, Kind.RECIPE: self.recipes}[kind]
+    @overload
+    def collection(self, kind: Literal[Kind.MODEL, "model", "models"]) -> Models: ...
+    @overload
+    def collection(self, kind: Literal[Kind.DATASET, "data", "dataset", "datasets"]) -> Datasets: ...
+    @overload
+    def collection(self, kind: Literal[Kind.RECIPE, "recipe", "recipes"]) -> Recipes: ...
+    @overload
+    def collection(self, kind: Kind | KindWord) -> Collection: ...
+    def collection(self, kind: Kind | KindWord) -> Collection:
+        """The collection of a kind.
 
-    def resolve(self, spec: str, kind: Kind | None = None, version: str | None = None) -> VersionId:
+        Raises:
+            InvalidInput: no kind, or that of runs, which are in ``runs``.
+        """
+        wanted = Kind.parse(kind)
+        if wanted not in COLLECTIONS:
+            raise InvalidInput(f"{wanted.plural} have no versions", hint=f"they are in registry.{wanted.plural}")
+        return COLLECTIONS[wanted](self._context)
+
+    def resolve(self, spec: str, *, kind: Kind | KindWord | None = None, version: str | None = None) -> VersionId:
         """Which version a SPEC means.
 
         Raises:
@@ -224,7 +183,7 @@ class Registry:
             Ambiguous: several answer to it.
             NotFound: none does.
         """
-        return resolve(self._context, spec, kind=kind, version=version)[0]
+        return resolve(self._context, spec, kind=_kind(kind), version=version)[0]
 
     @contextmanager
     def batch(self) -> Iterator[Registry]:
@@ -236,11 +195,7 @@ class Registry:
 
     def cat(self, spec: str, *, byte_range: str | None = None) -> Iterator[bytes]:
         """The bytes of one file of a version of any kind; see ``Collection.cat``."""
-        return content.cat(self._context, spec, kind=None, byte_range=byte_range)
-
-    def validate_recipe(self, spec_or_path: AnyPath) -> list[RecipeProblem]:
-        """Every problem of a recipe, registered or in a file."""
-        return recipes.validate(self._context, str(spec_or_path))
+        return verbs.content.cat(self._context, spec, kind=None, byte_range=byte_range)
 
     # Finding ---------------------------------------------------------------------------------------------------------
 
@@ -248,8 +203,8 @@ class Registry:
         self,
         words: str | Sequence[str] = (),
         *,
-        kind: str | None = None,
-        stage: str | None = None,
+        kind: Kind | KindWord | None = None,
+        stage: Stage | StageWord | None = None,
         tags: Mapping[str, str] | None = None,
         where: str | None = None,
         limit: int | None = 100,
@@ -269,13 +224,15 @@ class Registry:
             InvalidInput: an unknown kind or stage, or a ``where`` that can't be read, with the column.
         """
         words = words.split() if isinstance(words, str) else words
-        return searching.search(self._context, searching.SearchQuery(words, kind, stage, tags or {}, where, limit))
+        return verbs.search.search(
+            self._context, verbs.search.SearchQuery(words, kind, stage, tags or {}, where, limit)
+        )
 
     # Other machines ------------------------------------------------------------------------------------------------
 
     def remotes(self) -> list[tuple[str, str]]:
         """Name and URL of every remote."""
-        return remotes.list_remotes(self._context)
+        return verbs.remotes.list_remotes(self._context)
 
     def add_remote(self, name: str, url: str) -> str:
         """Name a remote; returns its URL as it is kept: a folder by its whole path.
@@ -283,7 +240,7 @@ class Registry:
         Raises:
             Conflict: there is one of this name.
         """
-        return remotes.add(self._context, name, url)
+        return verbs.remotes.add(self._context, name, url)
 
     def remove_remote(self, name: str) -> None:
         """Forget a remote and what was last seen of it.
@@ -291,54 +248,54 @@ class Registry:
         Raises:
             NotFound: there is none of this name.
         """
-        remotes.remove(self._context, name)
+        verbs.remotes.remove(self._context, name)
 
-    def fetch(self, remote: str | None = None, progress: Progress | None = None) -> Transfer:
+    def fetch(self, remote: str | None = None, *, progress: Progress | None = None) -> results.Transfer:
         """See what a remote has, and change nothing here but what was last seen of it."""
-        return sync.fetch(self._context, remote, progress)
+        return verbs.sync.fetch(self._context, remote, progress)
 
     def pull(
         self,
         remote: str | None = None,
         specs: Sequence[str] = (),
-        payload: str | None = None,
-        progress: Progress | None = None,
         *,
-        stage: str | None = None,
-        kind: str | None = None,
+        payload: PayloadChoice | None = None,
+        stage: Stage | StageWord | None = None,
+        kind: Kind | KindWord | None = None,
         lineage_payloads: bool = False,
-    ) -> Transfer:
+        progress: Progress | None = None,
+    ) -> results.Transfer:
         """Take over all records and events of a remote, and the payloads that are asked for and not here.
 
         Args:
             remote: Which one; None for origin, and then the others as far as something is still missing.
             specs: Whose payloads: SPECs, or patterns such as ``fraud*@production``.
             payload: all, none, or None: those of ``specs``, ``stage`` and ``kind``.
-            progress: Is told how far it is.
             stage: Only payloads of versions in this stage.
             kind: Only payloads of this kind.
             lineage_payloads: Also the payloads of everything that these come from.
+            progress: Is told how far it is.
 
         Raises:
             RemoteError: no remote could be reached, or it broke off; what came of a large payload is kept.
             VerificationFailed: what came is not what it must be; all that is sound was taken over.
             NotFound: no remote has the bytes.
         """
-        wish = choosing.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads)
-        return sync.pull(self._context, remote, wish, progress)
+        wish = verbs.selection.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads)
+        return verbs.sync.pull(self._context, remote, wish, progress)
 
     def push(
         self,
         remote: str | None = None,
         specs: Sequence[str] = (),
-        payload: str | None = None,
+        *,
+        payload: PayloadChoice | None = None,
+        stage: Stage | StageWord | None = None,
+        kind: Kind | KindWord | None = None,
+        lineage_payloads: bool = False,
         dry_run: bool = False,
         progress: Progress | None = None,
-        *,
-        stage: str | None = None,
-        kind: str | None = None,
-        lineage_payloads: bool = False,
-    ) -> Transfer:
+    ) -> results.Transfer:
         """Give a remote all records, events and payloads that it has not, or only what belongs to some versions.
 
         ``payload`` none keeps all bytes back; the other arguments are those of ``pull``. What is another thing there
@@ -348,40 +305,40 @@ class Registry:
             RemoteError: the remote can't be reached, or refused.
             VerificationFailed: a record moved or vanished there.
         """
-        wish = choosing.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads)
-        return sync.push(self._context, remote, wish, dry_run, progress)
+        wish = verbs.selection.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads)
+        return verbs.sync.push(self._context, remote, wish, dry_run, progress)
 
-    def status(self) -> Status:
+    def status(self) -> results.Status:
         """What stands out here, and how this registry stands to its remotes by what was last fetched."""
-        return standing.status(self._context)
+        return verbs.status.status(self._context)
 
     def create_bundle(
         self,
         file: AnyPath,
         specs: Sequence[str] = (),
-        payload: str | None = None,
-        progress: Progress | None = None,
         *,
+        payload: PayloadChoice | None = None,
         since: str | None = None,
         force: bool = False,
-        stage: str | None = None,
-        kind: str | None = None,
+        stage: Stage | StageWord | None = None,
+        kind: Kind | KindWord | None = None,
         lineage_payloads: bool = False,
-    ) -> Bundled:
+        progress: Progress | None = None,
+    ) -> results.Bundled:
         """Write versions, the records of their lineage, their events and bytes into one file for a machine far away.
 
         Stock Git reads it as a bundle. ``since`` (an earlier bundle, or a remote) leaves out what its reader has.
         """
-        wish = choosing.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads)
-        return bundle_file.create(self._context, Path(file), wish, since=since, force=force, progress=progress)
+        wish = verbs.selection.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads)
+        return verbs.bundle_file.create(self._context, Path(file), wish, since=since, force=force, progress=progress)
 
-    def import_bundle(self, file: AnyPath, progress: Progress | None = None) -> Transfer:
+    def import_bundle(self, file: AnyPath, *, progress: Progress | None = None) -> results.Transfer:
         """Take over what a bundle has, if all of it is sound.
 
         Raises:
             VerificationFailed: it is not; nothing was taken over.
         """
-        return bundle_file.import_(self._context, Path(file), progress)
+        return verbs.bundle_file.import_(self._context, Path(file), progress)
 
     def serve(
         self,
@@ -397,45 +354,47 @@ class Registry:
 
         Reading is open unless ``private``; pushing is refused unless ``writable``, and then takes the token.
         """
-        return serve.Serving(
+        return verbs.serve.Serving(
             self._context, host=host, port=port, writable=writable, private=private, token=token, report=report
         )
 
     # Trust -----------------------------------------------------------------------------------------------------------
 
-    def sign(self, spec: str, kind: Kind | None = None, version: str | None = None) -> VersionInfo:
+    def sign(
+        self, spec: str, *, kind: Kind | KindWord | None = None, version: str | None = None
+    ) -> results.VersionInfo:
         """Vouch for a version with a signature made now."""
-        return attest.sign(self._context, spec, kind=kind, version=version)
+        return verbs.attest.sign(self._context, spec, kind=_kind(kind), version=version)
 
     def verify(
         self, specs: Sequence[str] = (), *, all: bool = False, progress: Progress | None = None
-    ) -> list[Verification]:
+    ) -> list[results.Verification]:
         """Hash every byte of versions anew, and check their signatures and signers."""
-        return verify.verify(self._context, specs, every=all, progress=progress)
+        return verbs.verify.verify(self._context, specs, every=all, progress=progress)
 
-    def claims(self) -> list[Claim]:
+    def claims(self) -> list[results.Claim]:
         """The removals that others claim and that nobody decided on here."""
-        return removals.claims(self._context)
+        return verbs.removals.claims(self._context)
 
-    def accept_removal(self, spec: str, version: str | None = None) -> VersionInfo:
+    def accept_removal(self, spec: str, *, version: str | None = None) -> results.VersionInfo:
         """Let what others claim of a version count here: its bytes go."""
-        return removals.accept(self._context, spec, version)
+        return verbs.removals.accept(self._context, spec, version)
 
-    def refuse_removal(self, spec: str, version: str | None = None) -> VersionInfo:
+    def refuse_removal(self, spec: str, *, version: str | None = None) -> results.VersionInfo:
         """Set aside what others claim of a version, and say so to whoever hears of it from here."""
-        return removals.refuse(self._context, spec, version)
+        return verbs.removals.refuse(self._context, spec, version)
 
-    def trust_key(self, key: str, principal: str) -> KeyInfo:
+    def trust_key(self, key: str, principal: str) -> results.KeyInfo:
         """Trust a public key (its line, or a file): whoever signs with it is ``principal``."""
-        return keys.trust_key(self._context, key, principal)
+        return verbs.keys.trust_key(self._context, key, principal)
 
-    def keys(self) -> list[KeyInfo]:
+    def keys(self) -> list[results.KeyInfo]:
         """The keys of this person, and the signers that are trusted here."""
-        return keys.list_keys(self._context)
+        return verbs.keys.list_keys(self._context)
 
     def settings(self) -> dict[str, Any]:
         """The settings: what ``registry.toml`` says, and the lines of ``allowed_signers``."""
-        return remotes.show_settings(self._context)
+        return verbs.remotes.show_settings(self._context)
 
     def layout(self, name: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
         """How files are cut here; or move on to another layout, for everything that is registered from now on.
@@ -451,11 +410,11 @@ class Registry:
         Raises:
             InvalidInput: no such layout is known here, or it is older than the one that is written.
         """
-        return layouts.change_layout(self._context, name, dry_run=dry_run)
+        return verbs.layouts.change_layout(self._context, name, dry_run=dry_run)
 
-    def adopt_settings(self, remote: str, prefer: str | None = None) -> dict[str, Any]:
+    def adopt_settings(self, remote: str, *, prefer: Side | None = None) -> dict[str, Any]:
         """Take over a remote's settings; ``prefer`` (ours, theirs) settles what both changed."""
-        return remotes.adopt_settings(self._context, remote, prefer)
+        return verbs.remotes.adopt_settings(self._context, remote, prefer)
 
     def publish_settings(self, remote: str) -> None:
         """Give a remote our settings, such as a signer trusted since, if its own led to them.
@@ -464,50 +423,56 @@ class Registry:
             Conflict: it has settings that ours don't know of.
             RemoteError: it can't be reached, or refused.
         """
-        remotes.publish_settings(self._context, remote)
+        verbs.remotes.publish_settings(self._context, remote)
 
     # Keeping ---------------------------------------------------------------------------------------------------------
 
-    def fsck(self, fast: bool = False, progress: Progress | None = None) -> FsckReport:
+    def fsck(self, *, fast: bool = False, progress: Progress | None = None) -> results.FsckReport:
         """Check everything against the format; ``fast`` reads no payload."""
-        return check.fsck(self._context, fast=fast, progress=progress)
+        return verbs.fsck.fsck(self._context, fast=fast, progress=progress)
 
-    def reindex(self, progress: Progress | None = None) -> int:
+    def reindex(self, *, progress: Progress | None = None) -> int:
         """Build the side index anew; returns how many chunks it has."""
-        return reindex.reindex(self._context, progress)
+        return verbs.reindex.reindex(self._context, progress)
 
-    def gc(self, dry_run: bool = False, grace_days: float | None = None, progress: Progress | None = None) -> GcReport:
+    def gc(
+        self, *, dry_run: bool = False, grace_days: float | None = None, progress: Progress | None = None
+    ) -> results.GcReport:
         """Free what nothing holds and has been so for ``grace_days``."""
-        return garbage.gc(self._context, dry_run=dry_run, grace_days=grace_days, progress=progress)
+        return verbs.gc.gc(self._context, dry_run=dry_run, grace_days=grace_days, progress=progress)
 
-    def evict(self, specs: Sequence[str]) -> list[Evicted]:
+    def evict(self, specs: Sequence[str]) -> list[results.Evicted]:
         """Drop local bytes of versions once a remote says that it has the same; ``pull`` gets them back.
 
         Raises:
             PachaError: no remote has the bytes of one of them; nothing was dropped.
         """
-        return evict.evict(self._context, specs)
+        return verbs.evict.evict(self._context, specs)
 
-    def cache_list(self) -> list[CacheEntry]:
+    def cache_list(self) -> list[results.CacheEntry]:
         """What ``path`` keeps in the cache, for this registry and others."""
-        return caching.listed(self._context)
+        return verbs.cache.listed(self._context)
 
-    def cache_clear(self, specs: Sequence[str] = ()) -> CacheCleared:
+    def cache_clear(self, specs: Sequence[str] = ()) -> results.CacheCleared:
         """Remove the folders of some versions (SPECs) from the cache, or without any all of them.
 
         Raises:
             NotFound: nothing answers to a SPEC.
             PachaError: the cache can't be written.
         """
-        return caching.clear(self._context, specs)
+        return verbs.cache.clear(self._context, specs)
 
-    def doctor(self) -> list[Finding]:
+    def doctor(self) -> list[results.Finding]:
         """Look for what is unhealthy about the folder, and mend what can be mended without a loss."""
-        return doctor.doctor(self._context)
+        return verbs.doctor.doctor(self._context)
 
-    def stats(self) -> Stats:
+    def stats(self) -> results.Stats:
         """How much is here."""
-        return listing.stats(self._context)
+        return verbs.listing.stats(self._context)
+
+
+def _kind(kind: Kind | KindWord | None) -> Kind | None:
+    return None if kind is None else Kind.parse(kind)
 
 
 def _path(path: AnyPath | None) -> Path | None:

@@ -29,6 +29,7 @@ from pacha_git.session.results import LineageGraph
 from pacha_git.session.results.runs import BestRun, RunComparison, RunInfo
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.series import Series
+from pacha_git.vocabulary.choices import Direction, EndStatus, Goal, RunStatus, parse_run_status
 from pacha_git.vocabulary.kinds import Kind
 
 AnyPath = str | PathLike[str]
@@ -42,6 +43,9 @@ class Runs:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+
+    def __repr__(self) -> str:
+        return f"Runs({str(self._context.path)!r})"
 
     # One run -----------------------------------------------------------------------------------------------------
 
@@ -144,7 +148,12 @@ class Runs:
         return attach(self._context, find_run(self._context, run_id), own=own, background=own)
 
     def finish(
-        self, run_id: WhichRun, status: str = "completed", error: str | None = None, progress: Progress | None = None
+        self,
+        run_id: WhichRun,
+        status: EndStatus = "completed",
+        *,
+        error: str | None = None,
+        progress: Progress | None = None,
     ) -> RunInfo:
         """End a run; see ``Run.finish``."""
         stored = seal.finish(self._context, find_run(self._context, run_id), status, error, progress)
@@ -154,19 +163,19 @@ class Runs:
         """A run with its environment; of a live one with what was logged so far. Raises as ``find``."""
         return info(self._context, run_commits.read_run(self._context.repo, find_run(self._context, run_id)))
 
-    def lineage(self, run_id: WhichRun, *, direction: str = "up", depth: int | None = None) -> LineageGraph:
+    def lineage(self, run_id: WhichRun, *, direction: Direction = "up", depth: int | None = None) -> LineageGraph:
         """What a run worked with (``up``), or what came from it (``down``); raises as ``Collection.lineage``."""
         found = find_run(self._context, run_id)
         return lineage.lineage(self._context, found, kind=Kind.RUN, direction=direction, depth=depth)
 
-    def provenance(self, run_id: WhichRun, *, direction: str = "up", depth: int | None = None) -> dict[str, Any]:
+    def provenance(self, run_id: WhichRun, *, direction: Direction = "up", depth: int | None = None) -> dict[str, Any]:
         """The lineage of a run as PROV-JSON; see ``provenance.prov_json``."""
         return provenance.prov_json(self._context, self.lineage(run_id, direction=direction, depth=depth))
 
     # Several -----------------------------------------------------------------------------------------------------
 
     def list(
-        self, recipe: str | None = None, *, version: str | None = None, status: str | None = None
+        self, recipe: str | None = None, *, version: str | None = None, status: RunStatus | None = None
     ) -> list[RunInfo]:
         """All runs, oldest first, or those of a recipe's version, or in a status.
 
@@ -174,14 +183,15 @@ class Runs:
             InvalidInput: an unknown status.
             NotFound: no such recipe.
         """
-        wanted = seal.check_status(status) if status is not None else None
+        if status is not None:
+            parse_run_status(status)
         commit = resolve(self._context, recipe, kind=Kind.RECIPE, version=version)[1] if recipe is not None else None
         found = [
             info_of_row(self._context, row)
             for row in self._context.catalogue.runs()
             if commit is None or commit in [edge["target"]["commit"] for edge in row.said["inputs"]]
         ]
-        return [run for run in found if wanted is None or run.status == wanted]
+        return [run for run in found if status is None or run.status == status]
 
     def compare(self, run_ids: Iterable[WhichRun]) -> RunComparison:
         """Several runs side by side.
@@ -197,7 +207,7 @@ class Runs:
         found = [info_of_row(self._context, rows[run_id]) for run_id in wanted]
         return run_compare.compare(found, run_compare.goals_of(self._context, rows.values()))
 
-    def best(self, recipe: str, metric: str, *, version: str | None = None, goal: str | None = None) -> BestRun:
+    def best(self, recipe: str, metric: str, *, version: str | None = None, goal: Goal | None = None) -> BestRun:
         """The completed run of a recipe's version whose metric, at its highest step, is best; NaN and infinities never.
 
         Args:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Final
+from enum import StrEnum
+from typing import Final, Literal
 
 from pacha_git.errors import InvalidInput
 
+KindWord = Literal["model", "models", "data", "dataset", "datasets", "recipe", "recipes", "run", "runs"]
 
-class Kind(Enum):
-    """What a thing in the registry is. ``value`` is the word of records and ``--json``."""
+
+class Kind(StrEnum):
+    """What a thing in the registry is: the word of records and ``--json``, as which it may be used too."""
 
     MODEL = "model"
     DATASET = "dataset"

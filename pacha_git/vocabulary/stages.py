@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import Final
+from enum import StrEnum
+from typing import Final, Literal
 
 from pacha_git.errors import InvalidInput
 
+StageWord = Literal["development", "dev", "staging", "stage", "production", "prod", "archived", "archive"]
 
-class Stage(Enum):
-    """Where in its life a version is; a new one is in development."""
+
+class Stage(StrEnum):
+    """Where in its life a version is; a new one is in development. It may be used as its word."""
 
     DEVELOPMENT = "development"
     STAGING = "staging"

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 import pacha_git
-from pacha_git import Collection, PachaError, Registry, Run
-from pacha_git.registry.run_collection import Runs
+from pacha_git import Collection, Datasets, Models, PachaError, Recipes, Registry, Run, Runs
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/api.md"
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -31,8 +30,10 @@ CONTRACT = {
         "status": "",
         "run": "recipe data params",
     },
+    Models: {"register": "name paths version description tags metrics data recipe run lineage card sign progress"},
+    Datasets: {"register": "name paths version description tags lineage sign progress purpose datasheet"},
+    Recipes: {"register": "file sign"},
     Collection: {
-        "register": "name paths version description tags metrics data recipe run lineage card sign progress",
         "get": "spec",
         "list": "name stage tags all",
         "download": "spec out force progress",
@@ -47,7 +48,7 @@ CONTRACT = {
     },
     Run: {"log": "metrics step named", "artifact": "path", "finish": "status"},
 }
-CLASSES = {"Registry": Registry, "Collection": Collection, "Runs": Runs, "Run": Run}
+CLASSES = {each.__name__: each for each in (Registry, Collection, Models, Datasets, Recipes, Runs, Run)}
 
 
 def blocks() -> list[tuple[int, str]]:
@@ -83,13 +84,19 @@ def test_what_programs_rely_on(owner: type, name: str, takes: str) -> None:
 def test_the_table_names_every_method(owner: str) -> None:
     cls = CLASSES[owner]
     public = {name for name in vars(cls) if not name.startswith("_")}
-    attributes = set(re.findall(r"self\.([a-z]\w*) = ", inspect.getsource(cls.__init__)))
+    made = inspect.getsource(cls.__init__) if "__init__" in vars(cls) else ""
+    attributes = set(re.findall(r"self\.([a-z]\w*) = ", made))
     assert set(listed()[owner]) == public | attributes
 
 
 def test_the_table_names_every_export() -> None:
     assert set(listed()["pacha_git"]) == set(pacha_git.__all__)
     assert all(getattr(pacha_git, name) for name in pacha_git.__all__)
+
+
+def test_the_page_imports_from_the_face_alone() -> None:
+    imported = re.findall(r"(?:from|import) (pacha_git[\w.]*)", "\n".join(block for _, block in blocks()))
+    assert set(imported) == {"pacha_git"}
 
 
 def test_the_table_of_errors_is_right() -> None:

@@ -10,8 +10,7 @@ import blake3
 import numpy
 import pytest
 
-from pacha_git import Conflict, InvalidInput, NotFound, PachaError, Registry
-from pacha_git.registry.upkeep import keys
+from pacha_git import Conflict, InvalidInput, NotFound, PachaError, Registry, generate_key
 from pacha_git.vocabulary.stages import Stage
 from pacha_git.vocabulary.versions import Version
 from tests.making import all_verify, contents, fsck, noise, put, recipe, refs
@@ -228,7 +227,7 @@ def test_one_file_may_have_any_name_that_git_can_hold(registry: Registry, tmp_pa
 @pytest.fixture
 def signing(registry: Registry) -> Registry:
     """A registry that trusts the key of whoever is here."""
-    key = keys.generate()
+    key = generate_key()
     registry.trust_key(str(key.path) + ".pub", "ada@example.org")
     return registry
 
@@ -253,7 +252,7 @@ def test_a_signer_and_a_time_are_part_of_what_is_signed(signing: Registry, tmp_p
 
 
 def test_another_key_is_not_trusted(registry: Registry, tmp_path: Path) -> None:
-    keys.generate()
+    generate_key()
     registry.models.register("m", put(tmp_path / "m.bin"), version="1.0.0", sign=True)
     [verified] = registry.verify(["m@1.0.0"])
     assert not verified.ok

@@ -46,17 +46,18 @@ def test_cards_and_datasheets_round_trip(
 ) -> None:
     text = document(fields)
     file = put(tmp_path / "document.md", text.encode())
-    given = {} if later else {"card" if noun == "models" else "datasheet": file}
+    word = "card" if noun == "models" else "datasheet"
+    given = {} if later else {word: file}
     getattr(registry, noun).register("x", put(tmp_path / "x.bin"), version="1.0.0", **given)
     if later:
-        getattr(registry, noun).set_card("x@1.0.0", text)
+        getattr(getattr(registry, noun), f"set_{word}")("x@1.0.0", text)
     Registry.init(tmp_path / "hub.git")
     registry.add_remote("origin", str(tmp_path / "hub.git"))
     registry.push()
     for here in (registry, Registry.clone(str(tmp_path / "hub.git"), tmp_path / "there.git")):
         things = getattr(here, noun)
         assert things.get("x").document == text
-        found = things.card("x")
+        found = getattr(things, word)("x")
         assert found.problems == ()
         assert json.dumps(found.metadata) == json.dumps(fields)  # an int stays an int, a bool is no number
 

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pacha_git import NotFound, Registry
+from pacha_git import NotFound, Registry, generate_key
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.registry.upkeep import keys
 from tests import needed
 from tests.making import all_verify, fsck, git, noise, put, python, recipe, refs
 
@@ -175,7 +174,7 @@ def test_a_stage_after_a_name_resolves(registry: Registry, tmp_path: Path) -> No
         registry.models.stage(f"m@{version}", "production")
     for spec in ("m:production", "m@production", "m@prod", "pacha://m:production", "pacha://model/m@production"):
         assert registry.models.get(spec).version == "1.1.0"
-    assert registry.models.get("m", "production").version == "1.1.0"
+    assert registry.models.get("m", version="production").version == "1.1.0"
 
 
 def test_stages_keep_their_history(registry: Registry, tmp_path: Path) -> None:
@@ -193,7 +192,7 @@ def test_stages_keep_their_history(registry: Registry, tmp_path: Path) -> None:
 
 
 def test_verify_without_a_trusted_key_does_not_pass(registry: Registry, tmp_path: Path) -> None:
-    keys.generate()
+    generate_key()
     registry.models.register("m", put(tmp_path / "m"), version="1.0.0", sign=True)
     [result] = registry.verify(["m@1.0.0"])
     assert not result.ok

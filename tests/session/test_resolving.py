@@ -45,14 +45,14 @@ def test_every_spelling_finds_its_version(registry: Registry, spec: str, version
 
 @pytest.mark.parametrize("said", ["1.2.0", "latest", "production", "prod", "best", "staging"])
 def test_what_may_follow_the_at_may_follow_dash_v(registry: Registry, said: str) -> None:
-    assert registry.models.get("m", said).version == registry.models.get(f"m@{said}").version
-    assert registry.models.get(f"m@{said}", said).version == registry.models.get(f"m@{said}").version
+    assert registry.models.get("m", version=said).version == registry.models.get(f"m@{said}").version
+    assert registry.models.get(f"m@{said}", version=said).version == registry.models.get(f"m@{said}").version
 
 
 @pytest.mark.parametrize("spec", ["m@1.2.0", "m@best", "pacha://m:latest"])
 def test_two_different_versions_are_refused(registry: Registry, spec: str) -> None:
     with pytest.raises(InvalidInput, match="two different versions"):
-        registry.models.get(spec, "2.1.0-rc.1")
+        registry.models.get(spec, version="2.1.0-rc.1")
 
 
 def test_addresses_find_what_has_them_and_nothing_else(registry: Registry) -> None:

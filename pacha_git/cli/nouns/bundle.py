@@ -14,6 +14,8 @@ from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.units import counted, size
 from pacha_git.cli.verbs.sync import report_transfer
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.stages import Stage
 
 if TYPE_CHECKING:
     from pacha_git.session.results import Bundled
@@ -46,13 +48,13 @@ def create(
         made = registry(ctx).create_bundle(
             flags.path(file),
             specs or (),
-            flags.payload_choice(payload),
-            report,
+            payload=flags.payload_choice(payload),
             since=since,
             force=force,
-            stage=stage,
-            kind=kind,
+            stage=flags.read(stage, Stage.parse),
+            kind=flags.read(kind, Kind.parse),
             lineage_payloads=lineage_payloads,
+            progress=report,
         )
     output.tell(ctx, made.to_json(), lambda: _made(made))
 
@@ -66,7 +68,7 @@ def _made(made: Bundled) -> str:
 def import_(ctx: Context, file: _File) -> None:
     """Take over what a bundle has, once all of it is found sound."""
     with progress(ctx) as report:
-        done = registry(ctx).import_bundle(flags.path(file), report)
+        done = registry(ctx).import_bundle(flags.path(file), progress=report)
     report_transfer(ctx, done, "Imported from")
 
 

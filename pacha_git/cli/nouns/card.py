@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from click import Context
 
-from pacha_git.cli.invocation import collection, noun_kind
+from pacha_git.cli.invocation import noun_kind, registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import Group, verb
 from pacha_git.cli.program.options import Option
@@ -18,8 +19,24 @@ from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.sheets import spec_of
 from pacha_git.errors import InvalidInput, NotFound, PachaError
-from pacha_git.registry.collections import Collection
-from pacha_git.session.results import DocumentDetail
+from pacha_git.session.results import DocumentDetail, VersionInfo
+from pacha_git.vocabulary.kinds import Kind
+
+
+class _Documents(NamedTuple):
+    """What can be done with the documents of a kind, whatever these are called there."""
+
+    read: Callable[..., DocumentDetail]
+    set: Callable[..., VersionInfo]
+    begin: Callable[..., tuple[str, tuple[str, ...]]]
+
+
+def _documents(ctx: Context) -> _Documents:
+    opened = registry(ctx)
+    if noun_kind(ctx) is Kind.DATASET:
+        data = opened.datasets
+        return _Documents(data.datasheet, data.set_datasheet, data.datasheet_skeleton)
+    return _Documents(opened.models.card, opened.models.set_card, opened.models.card_skeleton)
 
 
 def card(
@@ -41,7 +58,7 @@ def card(
     """
     if edit + (file is not None) + skeleton > 1:
         raise InvalidInput("--edit, --set and --skeleton at once", hint="give one of them")
-    things = collection(ctx)
+    things = _documents(ctx)
     if skeleton:
         text = _skeleton(ctx, things, spec, version)
         output.show(ctx, {"skeleton": text}, text.rstrip("\n"))
@@ -50,7 +67,7 @@ def card(
     elif edit:
         _edit(ctx, things, spec, version, sign)
     else:
-        _show(ctx, things.card(spec, version=version))
+        _show(ctx, things.read(spec, version=version))
 
 
 def _show(ctx: Context, found: DocumentDetail) -> None:
@@ -75,9 +92,9 @@ def _rendered(found: DocumentDetail) -> str:
     return draw(text, found.metadata) if output.to_terminal() else text
 
 
-def _skeleton(ctx: Context, things: Collection, spec: str, version: str | None) -> str:
+def _skeleton(ctx: Context, things: _Documents, spec: str, version: str | None) -> str:
     with progress(ctx) as report:
-        text, notices = things.card_skeleton(spec, version=version, progress=report)
+        text, notices = things.begin(spec, version=version, progress=report)
     for notice in notices:
         output.notice(ctx, output.one_line(f"Notice: {notice}"))
     return text
@@ -89,18 +106,18 @@ def _read(file: str) -> str:
     return read_document_file(Path("/dev/stdin") if file == "-" else flags.path(file))
 
 
-def _set(ctx: Context, things: Collection, spec: str, version: str | None, text: str, what: str, sign: bool) -> None:
-    info = things.set_card(spec, text, version=version, what=what, sign=True if sign else None)
-    found = things.card(f"{info.name}@{info.version}")
+def _set(ctx: Context, things: _Documents, spec: str, version: str | None, text: str, what: str, sign: bool) -> None:
+    info = things.set(spec, text, version=version, what=what, sign=True if sign else None)
+    found = things.read(f"{info.name}@{info.version}")
     output.tell(ctx, info.to_json(), f"The {found.key} of {spec_of(info)} is kept.")
     if found.missing:
         output.notice(ctx, f"It says nothing yet on {', '.join(found.missing)}.")
 
 
-def _edit(ctx: Context, things: Collection, spec: str, version: str | None, sign: bool) -> None:
+def _edit(ctx: Context, things: _Documents, spec: str, version: str | None, sign: bool) -> None:
     if not (sys.stdin is not None and sys.stdin.isatty() and output.to_terminal()):
         raise InvalidInput("--edit takes a terminal", hint="write a file, then --set FILE")
-    found = things.card(spec, version=version)
+    found = things.read(spec, version=version)
     # What it is edited for stays what it is, whatever is registered meanwhile.
     exact = f"{found.name}@{found.version}"
     before = found.text if found.text is not None else _skeleton(ctx, things, exact, None)

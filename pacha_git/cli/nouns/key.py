@@ -25,23 +25,23 @@ def generate(
     name: Annotated[str | None, Argument(metavar="KEY", help="A word for the key.")] = None,
 ) -> None:
     """Make an Ed25519 key, as OpenSSH writes it."""
-    from pacha_git.registry.upkeep import keys
+    from pacha_git import generate_key
 
-    made = keys.generate(name)
+    made = generate_key(name)
     then = f"To trust it in a registry: git pacha key trust {place(made.path or '')}.pub --as YOU"
     output.tell(ctx, made.to_json(), f"Made {place(made.path or '')} ({made.fingerprint}).\n{then}")
 
 
 def list_(ctx: Context) -> None:
     """List the keys that are here and the signers that the registry trusts."""
-    from pacha_git.registry.upkeep import keys
+    from pacha_git import own_keys
 
     try:
         found = registry(ctx).keys()
     except NotFound:
         if registry_path(ctx) is not None:
             raise
-        found = keys.list_keys()  # one's own keys need no registry
+        found = own_keys()  # one's own keys need no registry
     if not found:
         output.notice(ctx, "No key yet: git pacha key generate")
     output.show(ctx, [key.to_json() for key in found], lambda: _table(found) if found else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -48,7 +49,7 @@ def validate(
     A file needs no registry; where there is one, the datasets that the file names are looked for there.
     """
     is_file = version is None and (what.endswith(".toml") or (Path(what).exists() and not Path(what).is_dir()))
-    problems = _of_file(ctx, what) if is_file else registry(ctx).validate_recipe(flags.versioned(what, version))
+    problems = _of_file(ctx, what) if is_file else registry(ctx).recipes.validate(flags.versioned(what, version))
     answer = {"ok": not problems, "problems": [problem.to_json() for problem in problems]}
     if problems:
         lines = [output.one_line(_said(what, problem)) for problem in problems]
@@ -57,7 +58,7 @@ def validate(
     output.tell(ctx, answer, f"{what} is a valid recipe.")
 
 
-def _of_file(ctx: Context, what: str) -> list[RecipeProblem]:
+def _of_file(ctx: Context, what: str) -> Sequence[RecipeProblem]:
     from pacha_git.registry.versions.recipes import validate_file
 
     path = flags.path(what)
@@ -67,7 +68,7 @@ def _of_file(ctx: Context, what: str) -> list[RecipeProblem]:
         if registry_path(ctx) is not None:
             raise
         return validate_file(path)
-    return opened.validate_recipe(path)
+    return opened.recipes.validate(path)
 
 
 def _said(what: str, problem: RecipeProblem) -> str:

@@ -36,13 +36,13 @@ def _table(found: list[Claim]) -> str:
 
 def accept(ctx: Context, spec: flags.Spec, version: flags.Version = None) -> None:
     """Let a claimed removal count here: the bytes of the version go."""
-    info = registry(ctx).accept_removal(spec, version)
+    info = registry(ctx).accept_removal(spec, version=version)
     output.tell(ctx, info.to_json(), f"{spec_of(info)} is removed. `git pacha gc` frees the space.")
 
 
 def refuse(ctx: Context, spec: flags.Spec, version: flags.Version = None) -> None:
     """Set a claimed removal aside: the version stays, and others hear that it does."""
-    info = registry(ctx).refuse_removal(spec, version)
+    info = registry(ctx).refuse_removal(spec, version=version)
     output.tell(ctx, info.to_json(), f"{spec_of(info)} stays.")
 
 

@@ -16,6 +16,7 @@ from pacha_git.cli.showing.units import place
 from pacha_git.cli.verbs import read as reading
 from pacha_git.cli.verbs.take_in import runs
 from pacha_git.errors import InvalidInput
+from pacha_git.vocabulary.choices import Goal, parse_end_status, parse_run_status
 
 app = noun("run", "Runs: parameters, metrics and artifacts of training.")
 
@@ -110,7 +111,7 @@ def finish(
 ) -> None:
     """End a run: its points and artifacts are sealed, and nothing can be added."""
     with progress(ctx) as report:
-        done = registry(ctx).runs.finish(run_id, status, error, progress=report)
+        done = registry(ctx).runs.finish(run_id, parse_end_status(status), error=error, progress=report)
     output.tell(ctx, done.to_json(), f"Run {done.id} is {done.status}.")
 
 
@@ -161,7 +162,7 @@ def list_(
     """
     if version is not None and recipe is None:
         raise InvalidInput("-v without a recipe", hint="as in run list RECIPE -v 1.0.0")
-    found = registry(ctx).runs.list(recipe, version=version, status=status)
+    found = registry(ctx).runs.list(recipe, version=version, status=flags.read(status, parse_run_status))
     if not found:
         nothing = "No run here fits." if recipe or status else f"No run yet: {invocation(ctx).program} run start"
         output.notice(ctx, nothing)
@@ -210,7 +211,7 @@ def best(
     """
     if minimize and maximize:
         raise InvalidInput("both --minimize and --maximize", hint="give one of them")
-    goal = "minimize" if minimize else "maximize" if maximize else None
+    goal: Goal | None = "minimize" if minimize else "maximize" if maximize else None
     found = registry(ctx).runs.best(recipe, metric, version=version, goal=goal)
     output.show(ctx, found.to_json(), lambda: run_sheets.best(found))
 

@@ -6,14 +6,15 @@ Every word is read as text here and checked by the floors below: click's own cho
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pacha_git.cli.program.options import Argument, Option
 from pacha_git.errors import InvalidInput
 from pacha_git.vocabulary.specs import parse_spec
 
+T = TypeVar("T")
 Spec: TypeAlias = Annotated[
     str,
     Argument(metavar="SPEC", help="NAME@VERSION, NAME@STAGE, NAME@ALIAS, NAME@latest, NAME@blake3:HEX; or NAME."),
@@ -54,15 +55,17 @@ def versioned(spec: str, version: str | None) -> str:
     return spec if version is None else str(parse_spec(spec).with_version(version))
 
 
-def payload_choice(word: str | None) -> str | None:
+def payload_choice(word: str | None) -> Literal["all", "none"] | None:
     """Read ``--payload``.
 
     Raises:
         InvalidInput: it is neither all nor none.
     """
-    if word not in (None, "all", "none"):
-        raise InvalidInput(f"--payload takes all or none, not {word!r}", hint="as in --payload none")
-    return word
+    if word is None:
+        return None
+    if word in ("all", "none"):
+        return "all" if word == "all" else "none"
+    raise InvalidInput(f"--payload takes all or none, not {word!r}", hint="as in --payload none")
 
 
 def path(text: str) -> Path:
@@ -113,6 +116,11 @@ def _value(text: str) -> Any:
         return float(text)
     except ValueError:
         return text
+
+
+def read(text: str | None, parse: Callable[[str], T]) -> T | None:
+    """Read a word of a closed set, such as a stage; None if it was not given."""
+    return None if text is None else parse(text)
 
 
 def whole(text: str | None, flag: str) -> int | None:

@@ -14,6 +14,7 @@ from pacha_git.cli.showing import output
 from pacha_git.cli.showing.sheets import spec_of
 from pacha_git.errors import InvalidInput
 from pacha_git.vocabulary.specs import parse_spec, selector_text
+from pacha_git.vocabulary.stages import Stage
 
 
 def stage(
@@ -33,7 +34,7 @@ def stage(
     From development to production both steps are recorded.
     """
     change = collection(ctx).stage(
-        spec, target, version=version, reason=reason, replace=replace, sign=True if sign else None
+        spec, Stage.parse(target), version=version, reason=reason, replace=replace, sign=True if sign else None
     )
     for warning in change.warnings:
         output.notice(ctx, f"Warning: {warning}")

@@ -15,6 +15,8 @@ from pacha_git.cli.showing import output, sheets
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.units import counted
 from pacha_git.errors import InvalidInput
+from pacha_git.vocabulary.choices import Direction
+from pacha_git.vocabulary.stages import Stage
 
 if TYPE_CHECKING:
     from pacha_git.session.results import LineageGraph
@@ -50,7 +52,8 @@ def list_(
     Without NAME each name stands once, by its latest version; with it all its versions, lowest first.
     """
     tags = flags.pairs(tag, "--tag")
-    found = collection(ctx).list(name, stage=stage, tags=tags or None, all=every, removed=removed)
+    only = flags.read(stage, Stage.parse)
+    found = collection(ctx).list(name, stage=only, tags=tags or None, all=every, removed=removed)
     if not found:
         output.notice(ctx, f"No {noun_kind(ctx).noun} here fits." if tags or stage else _how_to_begin(ctx))
     output.show_all(ctx, (info.json_text() for info in found), lambda: sheets.versions(found) if found else "")
@@ -67,7 +70,7 @@ def get(ctx: Context, spec: flags.Spec, version: flags.Version = None) -> None:
 
     What it is and came from, where it stands, its files, and its card, datasheet or values.
     """
-    detail = collection(ctx).get(spec, version)
+    detail = collection(ctx).get(spec, version=version)
     output.show(ctx, detail.to_json(), lambda: sheets.detail(detail))
 
 
@@ -77,7 +80,7 @@ def path(ctx: Context, spec: flags.Spec, version: flags.Version = None) -> None:
     It lies in the cache and is read-only: for code that serves a model and need not copy it.
     """
     with progress(ctx) as report:
-        folder = collection(ctx).path(spec, version, progress=report)
+        folder = collection(ctx).path(spec, version=version, progress=report)
     output.show(ctx, {"path": str(folder)}, str(folder))
 
 
@@ -158,7 +161,7 @@ def lineage(
     show_graph(ctx, walk(spec, version=version, direction=direction, depth=depth), shape)
 
 
-def checked_direction(ctx: Context, up: bool, down: bool, shape: str | None) -> str:
+def checked_direction(ctx: Context, up: bool, down: bool, shape: str | None) -> Direction:
     """The direction that was asked for.
 
     Raises:

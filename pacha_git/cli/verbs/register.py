@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from click import Context
 
-from pacha_git.cli.invocation import collection
+from pacha_git.cli.invocation import noun_kind, registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.sheets import spec_of
 from pacha_git.cli.showing.units import counted, share, size
+from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
     from pacha_git.session.results import Registered
@@ -59,15 +60,18 @@ def register(
     Its files, what is said of them, and what they came from. Of several PATHs each keeps its own last name; .git is
     skipped, .pachaignore and --exclude work as in gitignore.
     """
-    documents = {"card": card, "datasheet": datasheet, "purpose": purpose}
     with progress(ctx) as report:
-        done = collection(ctx).register(
-            name, [flags.path(path) for path in paths], version=version, description=description,
-            tags=flags.pairs(tag, "--tag"), metrics=flags.numbers(metric, "--metric"), data=data or (), recipe=recipe,
-            run=run, lineage=origin or (), exclude=exclude or (), follow_symlinks=follow_symlinks,
-            sign=True if sign else None, dry_run=dry_run, strict=strict, progress=report,
-            **{key: value for key, value in documents.items() if value is not None},
-        )  # fmt: skip
+        both: dict[str, Any] = {
+            "version": version, "description": description, "tags": flags.pairs(tag, "--tag"),
+            "metrics": flags.numbers(metric, "--metric"), "data": data or (), "recipe": recipe, "run": run,
+            "lineage": origin or (), "exclude": exclude or (), "follow_symlinks": follow_symlinks,
+            "sign": True if sign else None, "dry_run": dry_run, "strict": strict, "progress": report,
+        }  # fmt: skip
+        found = [flags.path(path) for path in paths]
+        if noun_kind(ctx) is Kind.DATASET:
+            done = registry(ctx).datasets.register(name, found, purpose=purpose, datasheet=datasheet, **both)
+        else:
+            done = registry(ctx).models.register(name, found, card=card, **both)
     for line in done.notices:
         output.notice(ctx, line)
     output.tell(ctx, done.to_json(), registered(done))

@@ -15,6 +15,7 @@ from pacha_git.cli.showing.tables import table
 from pacha_git.cli.showing.units import size
 from pacha_git.errors import InvalidInput
 from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.stages import Stage
 
 if TYPE_CHECKING:
     from pacha_git.registry.reading.search import Found
@@ -49,8 +50,9 @@ def search(
         raise InvalidInput("nothing to search for", hint="as in: search fraud, or search --where 'metrics.auc > 0.9'")
     most = flags.whole(limit, "--limit")
     found = registry(ctx).search(
-        words or (), kind=kind, stage=stage, tags=tags, where=where, limit=_LIMIT if most is None else most
-    )
+        words or (), kind=flags.read(kind, Kind.parse), stage=flags.read(stage, Stage.parse), tags=tags, where=where,
+        limit=_LIMIT if most is None else most,
+    )  # fmt: skip
     if not found:
         output.notice(ctx, "Nothing here fits.")
     elif len(found) < found.total:

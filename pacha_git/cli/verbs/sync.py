@@ -17,6 +17,8 @@ from pacha_git.cli.showing.tables import sheet, strong, table
 from pacha_git.cli.showing.units import counted, place, size
 from pacha_git.errors import Conflict, PachaError
 from pacha_git.vocabulary.ids import parse_record_ref
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.stages import Stage
 
 if TYPE_CHECKING:
     from pacha_git.session.results import RemoteStatus, Status, Transfer
@@ -78,11 +80,11 @@ def pull(
         done = opened.pull(
             remote,
             specs,
-            flags.payload_choice(payload),
-            report,
-            stage=stage,
-            kind=kind,
+            payload=flags.payload_choice(payload),
+            stage=flags.read(stage, Stage.parse),
+            kind=flags.read(kind, Kind.parse),
             lineage_payloads=lineage_payloads,
+            progress=report,
         )
     report_transfer(ctx, done, "Pulled from")
 
@@ -107,12 +109,12 @@ def push(
         done = opened.push(
             remote,
             specs,
-            flags.payload_choice(payload),
-            dry_run,
-            report,
-            stage=stage,
-            kind=kind,
+            payload=flags.payload_choice(payload),
+            stage=flags.read(stage, Stage.parse),
+            kind=flags.read(kind, Kind.parse),
             lineage_payloads=lineage_payloads,
+            dry_run=dry_run,
+            progress=report,
         )
     report_transfer(ctx, done, "Would push to" if dry_run else "Pushed to")
 

@@ -23,7 +23,7 @@ _MOST_TOLD: Final = 16
 
 
 @dataclass(slots=True)
-class _Found:
+class _Archived:
     members: int = 0
     files: int = 0
     samples: dict[str, None] = field(default_factory=dict)
@@ -59,7 +59,7 @@ def read_tar(source: Source) -> Facts:
     Raises:
         Damaged: it is cut short, or a header makes no sense.
     """
-    found = _Found()
+    found = _Archived()
     position = 0
     wide: dict[str, Any] = {}
     while position + _BLOCK <= source.size and found.members < _MOST_MEMBERS:
@@ -108,7 +108,7 @@ def _pax(data: bytes) -> dict[str, Any]:
     return said
 
 
-def _take(source: Source, found: _Found, position: int, size: int, path: str) -> None:
+def _take(source: Source, found: _Archived, position: int, size: int, path: str) -> None:
     found.files += 1
     folder, _, name = path.rpartition("/")
     stem, _, ending = name.partition(".")
@@ -122,7 +122,7 @@ def _take(source: Source, found: _Found, position: int, size: int, path: str) ->
         found.pickles.append(path)
 
 
-def _facts(found: _Found, *, complete: bool) -> Facts:
+def _facts(found: _Archived, *, complete: bool) -> Facts:
     said: dict[str, Any] = {"files" if complete else "files_at_least": found.files}
     samples = len(found.samples)
     # A shard of WebDataset: samples of several files each, which differ in what follows the first dot.

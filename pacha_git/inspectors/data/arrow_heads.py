@@ -86,7 +86,7 @@ def _facts(layout: str, columns: dict[str, str], rows: int, batches: int) -> Fac
     return Facts("arrow", metadata={"layout": layout, word: rows, "columns": columns, "batches": batches})
 
 
-def _next_head(cursor: Cursor) -> tuple[int, int, _Table] | None:
+def _next_head(cursor: Cursor) -> tuple[int, int, _FlatTable] | None:
     """What the next message is, how long its body is, and its head; None at the end."""
     if cursor.end - cursor.position < 8:
         return None
@@ -106,14 +106,14 @@ def _next_head(cursor: Cursor) -> tuple[int, int, _Table] | None:
     return message.number(1, "<B", 0), body, message.table(2)
 
 
-def _columns(schema: _Table) -> dict[str, str]:
+def _columns(schema: _FlatTable) -> dict[str, str]:
     fields = schema.tables(1)
     if len(fields) > _MOST_FIELDS:
         raise Damaged(f"it has {len(fields)} columns")
     return {field.text(0) or "": _type(field) for field in fields}
 
 
-def _type(field: _Table) -> str:
+def _type(field: _FlatTable) -> str:
     extension = {pair.text(0): pair.text(1) for pair in field.tables(6)}.get("ARROW:extension:name")
     kind, table = field.number(2, "<B", 0), field.table(3)
     name = _type_name(kind, table)
@@ -122,7 +122,7 @@ def _type(field: _Table) -> str:
     return f"extension<{extension}>" if extension else name
 
 
-def _type_name(kind: int, table: _Table) -> str:
+def _type_name(kind: int, table: _FlatTable) -> str:
     if kind == 2:
         return ("int" if table.number(1, "<?", False) else "uint") + str(table.number(0, "<i", 0))
     if kind == 3:
@@ -147,8 +147,8 @@ def _unit(number: int) -> str:
     return _UNITS[number] if 0 <= number < len(_UNITS) else "?"
 
 
-def _root(data: bytes) -> _Table:
-    return _Table(data, _unpack("<I", data, 0))
+def _root(data: bytes) -> _FlatTable:
+    return _FlatTable(data, _unpack("<I", data, 0))
 
 
 def _unpack(form: str, data: bytes, at: int) -> Any:
@@ -157,7 +157,7 @@ def _unpack(form: str, data: bytes, at: int) -> Any:
     return struct.unpack_from(form, data, at)[0]
 
 
-class _Table:
+class _FlatTable:
     """A table of FlatBuffers: fields by number, each with a default. One at 0 is not there and has none."""
 
     def __init__(self, data: bytes, at: int) -> None:
@@ -180,12 +180,12 @@ class _Table:
         at = self._field(field)
         return int(_unpack(form, self._data, at)) if at else default
 
-    def table(self, field: int) -> _Table:
+    def table(self, field: int) -> _FlatTable:
         """A table."""
         at = self._field(field)
-        return _Table(self._data, at + _unpack("<I", self._data, at) if at else 0)
+        return _FlatTable(self._data, at + _unpack("<I", self._data, at) if at else 0)
 
-    def tables(self, field: int) -> list[_Table]:
+    def tables(self, field: int) -> list[_FlatTable]:
         """Tables."""
         at = self._field(field)
         if not at:
@@ -195,7 +195,7 @@ class _Table:
         if count > len(self._data) // 4:
             raise Damaged("a head in it is cut short")
         places = (start + 4 + 4 * each for each in range(count))
-        return [_Table(self._data, place + _unpack("<I", self._data, place)) for place in places]
+        return [_FlatTable(self._data, place + _unpack("<I", self._data, place)) for place in places]
 
     def structs(self, field: int, size: int) -> list[bytes]:
         """Structs of a fixed size, as bytes."""

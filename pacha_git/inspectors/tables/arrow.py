@@ -29,7 +29,7 @@ def read_with_arrow(file: BinaryIO, path: str, kind: str) -> Table:
         schema, batches = _open(file, path, kind)
         if len(schema) > MOST_COLUMNS:
             raise Damaged(f"it has {len(schema)} columns")
-        columns = [_Gathered(field.name, field.type) for field in schema]
+        columns = [_ArrowColumn(field.name, field.type) for field in schema]
         rows = 0
         for batch in batches:
             rows += batch.num_rows
@@ -77,7 +77,7 @@ def _is_plain(dtype: pa.DataType) -> bool:
     return str(dtype).split("[", 1)[0] in ("int64", "double", "string", "bool", "null", "date32", "timestamp")
 
 
-class _Gathered:
+class _ArrowColumn:
     """What the batches of a column told so far."""
 
     def __init__(self, name: str, dtype: pa.DataType) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from pacha_git.errors import InvalidInput, NotFound, PachaError
+from pacha_git.errors import NotFound, PachaError
 from pacha_git.format.documents.document import Document
-from pacha_git.format.documents.kinds import RULES, check_document
+from pacha_git.format.documents.kinds import check_document
 from pacha_git.format.documents.problem import place
 from pacha_git.format.event import Statement
 from pacha_git.format.kinds import KINDS
@@ -30,16 +30,6 @@ _STATEMENTS: Final[dict[Kind, Callable[[str], Statement]]] = {
 }
 
 
-def require_document(kind: Kind) -> None:
-    """Check that a kind has a document beside its record.
-
-    Raises:
-        InvalidInput: it has none.
-    """
-    if kind not in RULES:
-        raise InvalidInput(f"a {kind.value} has no card", hint="models have cards, datasets have datasheets")
-
-
 def read_document(context: Context, spec: str, *, kind: Kind, version: str | None = None) -> DocumentDetail:
     """The newest document of a version, checked.
 
@@ -47,7 +37,6 @@ def read_document(context: Context, spec: str, *, kind: Kind, version: str | Non
         InvalidInput: the kind has none.
         NotFound: no such version.
     """
-    require_document(kind)
     found, commit = resolve(context, spec, kind=kind, version=version)
     text, source = newest_document(context.repo, records.read(context.repo, commit))
     key = KINDS[kind].json_document_key
@@ -94,7 +83,6 @@ def set_document(
         InvalidInput: the kind has no document.
         PachaError: its front matter can't be read; each problem with its line and column.
     """
-    require_document(kind)
     require_sound(check_document(kind, text.encode("utf-8", "surrogatepass")), what)
     return attest(context, spec, [_STATEMENTS[kind](text)], kind=kind, version=version, signed=sign)
 

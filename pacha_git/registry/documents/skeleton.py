@@ -17,7 +17,6 @@ from pacha_git.format.documents.skeleton import bullets, grid, inline, write_ske
 from pacha_git.format.record import Edge
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
-from pacha_git.registry.documents.documents import require_document
 from pacha_git.registry.documents.features import Features, features_of
 from pacha_git.registry.documents.skeleton_of_run import circumstances, run_behind
 from pacha_git.registry.reading.view import detail
@@ -80,7 +79,6 @@ def skeleton(
         InvalidInput: the kind has no document.
         NotFound: no such version.
     """
-    require_document(kind)
     _, commit = resolve(context, spec, kind=kind, version=version)
     stored = records.read(context.repo, commit)
     known = _Known(context, stored, detail(context, stored), run_behind(context, stored.record.lineage))

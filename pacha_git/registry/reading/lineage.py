@@ -18,6 +18,7 @@ from pacha_git.session.resolve import resolve
 from pacha_git.session.results import LineageEdge, LineageGraph, LineageNode
 from pacha_git.store import records
 from pacha_git.store.runs import commits as run_commits
+from pacha_git.vocabulary.choices import parse_direction
 from pacha_git.vocabulary.ids import VersionId
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.printable import one_line
@@ -48,8 +49,7 @@ def lineage(
         InvalidInput: another direction, or a depth below 0.
         NotFound: no such version or run.
     """
-    if direction not in ("up", "down"):
-        raise InvalidInput(f"unknown direction {direction!r}", hint="up or down")
+    parse_direction(direction)
     if depth is not None and depth < 0:
         raise InvalidInput(f"a depth of {depth}", hint="0 or more steps")
     neighbours = _above if direction == "up" else _below

@@ -9,13 +9,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from pacha_git.errors import InvalidInput, NotFound
+from pacha_git.errors import NotFound
 from pacha_git.format.documents.recipe import Recipe, parse_recipe
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
 from pacha_git.session.results.runs import BestRun, RunComparison, RunInfo
 from pacha_git.store import records
 from pacha_git.store.catalogue.runs import RunRow
+from pacha_git.vocabulary.choices import parse_goal
 from pacha_git.vocabulary.kinds import Kind
 
 MAXIMIZE: Final = "maximize"
@@ -34,9 +35,7 @@ def goal_for(context: Context, recipe: Oid, metric: str, said: str | None) -> tu
         InvalidInput: another word than maximize or minimize was said.
     """
     if said is not None:
-        if said not in (MAXIMIZE, MINIMIZE):
-            raise InvalidInput(f"unknown goal {said!r}", hint=f"{MAXIMIZE} or {MINIMIZE}")
-        return said, "as asked"
+        return parse_goal(said), "as asked"
     goal = recipe_at(context, recipe).goals.get(metric)
     if goal is not None:
         return goal, "as the recipe says"

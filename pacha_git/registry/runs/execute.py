@@ -61,7 +61,7 @@ def execute(
     try:
         status = run_attached(command, env=around, stdout_to_stderr=stdout_to_stderr)
     except PachaError as error:  # it is no program: nothing ran, and nobody would end the run
-        run.finish("failed", error.message)
+        run.finish("failed", error=error.message)
         raise
     _end(context, run, status)
     return Executed(run.id, status if status >= 0 else 128 - status)

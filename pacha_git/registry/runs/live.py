@@ -25,6 +25,7 @@ from pacha_git.store.runs import journal
 from pacha_git.store.runs.journal import JournalWriter
 from pacha_git.store.runs.reader import read_journal, staged
 from pacha_git.system.disk import whole_file
+from pacha_git.vocabulary.choices import EndStatus
 
 _TAGS_LIMIT: Final = 256 << 10
 _SURELY_FITS: Final = 128 << 10
@@ -56,7 +57,7 @@ class Run:
     def __str__(self) -> str:
         return self.id
 
-    def log(self, metrics: Mapping[str, Any] | None = None, /, step: int | None = None, **named: Any) -> None:
+    def log(self, metrics: Mapping[str, Any] | None = None, /, *, step: int | None = None, **named: Any) -> None:
         """Log a value of each metric.
 
         Args:
@@ -85,7 +86,7 @@ class Run:
         """Add what else is to be said when it ends: ``environment``, ``error``."""
         self._writer.note(values)
 
-    def artifact(self, path: str | PathLike[str], name: str | None = None) -> None:
+    def artifact(self, path: str | PathLike[str], *, name: str | None = None) -> None:
         """Keep a copy of a file or folder with the run; what has its name is replaced.
 
         Args:
@@ -112,7 +113,7 @@ class Run:
             _copy(Path(file.location), folder / journal.STAGED / target, folder)
         self._writer.note({})  # if it was ended meanwhile, the copy may be lost, and this says so
 
-    def finish(self, status: str = "completed", error: str | None = None) -> None:
+    def finish(self, status: EndStatus = "completed", *, error: str | None = None) -> None:
         """End the run; it is sealed and durable when this returns.
 
         Args:
@@ -142,7 +143,7 @@ class Run:
             if self._joined:
                 self._leave(said)
             elif not _is_ended(self._context, self.id):
-                self.finish(status, said)
+                self.finish(status, error=said)
             else:
                 self.close()
         except PachaError as problem:
@@ -161,7 +162,7 @@ def _is_ended(context: Context, run_id: str) -> bool:
     return run_commits.read_run(context.repo, run_id).record.is_sealed
 
 
-def _how_it_ended(error: BaseException | None) -> tuple[str, str | None]:
+def _how_it_ended(error: BaseException | None) -> tuple[EndStatus, str | None]:
     if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
         return "completed", None
     if isinstance(error, KeyboardInterrupt):

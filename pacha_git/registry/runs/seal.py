@@ -13,9 +13,9 @@ from typing import Final
 
 import blake3
 
-from pacha_git.errors import Conflict, InvalidInput, PachaError
+from pacha_git.errors import Conflict, PachaError
 from pacha_git.format.params import encode_params
-from pacha_git.format.run import ARTIFACTS, DIFF_PATH, SERIES_PATH, STATUSES, TERMINAL, make_run
+from pacha_git.format.run import ARTIFACTS, DIFF_PATH, SERIES_PATH, make_run
 from pacha_git.git.changes import Changes, changing, retried
 from pacha_git.git.refs.refs import RefMoved
 from pacha_git.progress import Progress
@@ -31,6 +31,7 @@ from pacha_git.store.runs import journal
 from pacha_git.store.runs.reader import Journal, read_journal
 from pacha_git.store.runs.series import encode_series, summaries
 from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.choices import parse_end_status
 
 JOURNALS: Final = "pacha/runs"
 _ERROR_LIMIT: Final = 64 << 10
@@ -63,8 +64,7 @@ def finish(
         Conflict: it ended with another status.
         PachaError: the disk is full; the run stays as it was, and can be finished later.
     """
-    if status not in TERMINAL:
-        raise InvalidInput(f"a run can't end as {status!r}", hint="one of " + ", ".join(TERMINAL))
+    parse_end_status(status)
 
     def attempt(use_known: bool) -> run_commits.StoredRun:
         stored = run_commits.read_run(context.repo, run_id)
@@ -169,15 +169,3 @@ def _files(folder: Path, logged: Journal) -> list[FoundFile]:
 
 def _source(path: str, location: Path) -> FoundFile:
     return source_file(path, str(location), location.stat())
-
-
-def check_status(status: str) -> str:
-    """Check a word for the status of a run, as a list shows it.
-
-    Raises:
-        InvalidInput: it is none.
-    """
-    words = (*STATUSES, "interrupted")
-    if status not in words:
-        raise InvalidInput(f"unknown status {status!r}", hint="one of " + ", ".join(words))
-    return status

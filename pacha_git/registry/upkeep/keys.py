@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _PRIVATE: Final = 0o600
 
 
-def generate(name: str | None = None) -> KeyInfo:
+def generate_key(name: str | None = None) -> KeyInfo:
     """Make an Ed25519 key pair in the keys folder, in OpenSSH's files, readable by its owner alone.
 
     Raises:
@@ -67,7 +67,12 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
         os.fsync(descriptor)
 
 
-def list_keys(context: Context | None = None) -> list[KeyInfo]:
+def own_keys() -> list[KeyInfo]:
+    """The keys of this person, wherever they are trusted."""
+    return list_keys(None)
+
+
+def list_keys(context: Context | None) -> list[KeyInfo]:
     """The keys of this person, then the signers that the registry trusts and whose key is not among them."""
     own = {key.fingerprint: key for key in _own_keys()}
     trusted: dict[str, str] = {}

@@ -10,7 +10,7 @@ import yaml
 from sklearn.datasets import load_wine
 
 from pacha_git import Registry
-from pacha_git.errors import InvalidInput, NotFound, PachaError
+from pacha_git.errors import NotFound, PachaError
 from pacha_git.format.documents.frontmatter import parse_front_matter
 
 CARD = "---\nlicense: mit\nlanguage: en\n---\n\n# Model Details\n\nA model.\n"
@@ -100,14 +100,10 @@ def test_registering_with_a_bad_card_warns_and_loses_nothing(registry: Registry,
 
 
 def test_recipes_have_none(wine: Registry) -> None:
-    for ask in (wine.recipes.card, wine.recipes.card_skeleton):
-        with pytest.raises(InvalidInput, match="has no card"):
-            ask("mlp@1.0.0")
-    with pytest.raises(InvalidInput, match="has no card"):
-        wine.recipes.set_card("mlp@1.0.0", CARD)
+    assert not [name for name in dir(wine.recipes) if "card" in name or "datasheet" in name]
     with pytest.raises(NotFound):
         wine.models.card("absent")
-    assert wine.datasets.card("wine").text is None
+    assert wine.datasets.datasheet("wine").text is None
 
 
 def test_the_skeleton_of_a_card_says_what_is_known(wine: Registry) -> None:
@@ -157,7 +153,7 @@ def test_the_skeleton_of_what_was_made_from_it(wine: Registry) -> None:
 
 
 def test_the_skeleton_of_a_datasheet_has_the_columns(wine: Registry) -> None:
-    text, notices = wine.datasets.card_skeleton("wine@1.0.0")
+    text, notices = wine.datasets.datasheet_skeleton("wine@1.0.0")
     assert notices == ()
     head = parse_front_matter(text).values
     assert (head["instance_count"], head["size_categories"], head["license"]) == (178, ["n<1K"], "cc-by-4.0")
@@ -167,9 +163,9 @@ def test_the_skeleton_of_a_datasheet_has_the_columns(wine: Registry) -> None:
     }  # fmt: skip
     assert head["features"]["target"]["dtype"] == "int64"
     assert "| alcohol | float64 | 0 | 11.03 to 14.83 |" in text
-    wine.datasets.set_card("wine@1.0.0", text)
+    wine.datasets.set_datasheet("wine@1.0.0", text)
     assert wine.datasets.get("wine").document == text
-    assert "Composition" not in wine.datasets.card("wine").missing
+    assert "Composition" not in wine.datasets.datasheet("wine").missing
 
 
 def test_tables_that_are_one_and_tables_that_differ(registry: Registry, tmp_path: Path) -> None:
@@ -178,7 +174,7 @@ def test_tables_that_are_one_and_tables_that_differ(registry: Registry, tmp_path
     (folder / "train.csv").write_text("a,b\n1,x\n2,\n")
     (folder / "test.csv").write_text("a,b\n9,yyy\n")
     registry.datasets.register("d", folder, version="1.0.0")
-    features = parse_front_matter(registry.datasets.card_skeleton("d")[0]).values["features"]
+    features = parse_front_matter(registry.datasets.datasheet_skeleton("d")[0]).values["features"]
     assert features == {
         "a": {"dtype": "int64", "nullable": False, "statistics": {"count": 3, "nulls": 0, "min": 1, "max": 9}},
         "b": {"dtype": "string", "nullable": True,
@@ -187,7 +183,7 @@ def test_tables_that_are_one_and_tables_that_differ(registry: Registry, tmp_path
     (folder / "other.jsonl").write_text('{"c": 1}\n')
     (folder / "bad.parquet").write_text("no table")
     registry.datasets.register("d", folder, version="2.0.0")
-    text, notices = registry.datasets.card_skeleton("d")
+    text, notices = registry.datasets.datasheet_skeleton("d")
     assert set(parse_front_matter(text).values["features"]) == {
         "train.csv: a", "train.csv: b", "test.csv: a", "test.csv: b", "other.jsonl: c",
     }  # fmt: skip
@@ -197,7 +193,7 @@ def test_tables_that_are_one_and_tables_that_differ(registry: Registry, tmp_path
 def test_names_of_columns_that_a_terminal_or_a_reader_would_act_upon(registry: Registry, tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("\x1b[31mred,<b>,a|b\u202e\n1,2,3\n")
     registry.datasets.register("d", tmp_path / "d.csv", version="1.0.0")
-    text = registry.datasets.card_skeleton("d")[0]
+    text = registry.datasets.datasheet_skeleton("d")[0]
     assert "\x1b" not in text
     assert "| \\x1b[31mred | int64 |" in text
     assert "| &lt;b> | int64 |" in text
@@ -219,7 +215,7 @@ def test_a_skeleton_where_the_bytes_are_not(wine: Registry, tmp_path: Path) -> N
     wine.add_remote("origin", str(tmp_path / "hub.git"))
     wine.push()
     there = Registry.clone(str(tmp_path / "hub.git"), tmp_path / "there.git")
-    text, notices = there.datasets.card_skeleton("wine")
+    text, notices = there.datasets.datasheet_skeleton("wine")
     assert "features" not in parse_front_matter(text).values
     assert "not here" in notices[0]
     assert "89 parameters" in there.models.card_skeleton("mlp")[0]

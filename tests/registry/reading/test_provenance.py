@@ -66,9 +66,9 @@ def test_it_says_no_more_than_the_graph(registry: Registry) -> None:
 
 
 def test_signers_are_agents(registry: Registry, tmp_path: Path) -> None:
-    from pacha_git.registry.upkeep import keys
+    from pacha_git import generate_key
 
-    key = keys.generate()
+    key = generate_key()
     registry.trust_key(f"{key.path}.pub", "carla@example.org")
     registry.sign("m@1.1.0")
     told = read(registry.models.provenance("m@1.1.0")).get_provn()

@@ -168,9 +168,9 @@ def test_a_removed_version_is_found_only_by_asking_for_it(changing: Registry) ->
 
 
 def test_a_signer_is_found_as_list_names_it(changing: Registry, tmp_path: Path) -> None:
-    from pacha_git.registry.upkeep import keys
+    from pacha_git import generate_key
 
-    key = keys.generate()
+    key = generate_key()
     changing.models.register("signed", [put(tmp_path / "s")], version="1.0.0", sign=True)
     assert names(changing.search(where="signed_by ~ SHA256")) == ["signed@1.0.0"]
     changing.trust_key(f"{key.path}.pub", "ada")

@@ -47,7 +47,7 @@ def test_a_run_whose_owner_died_is_interrupted_and_has_lost_nothing(registry: Re
     found = registry.runs.get(run_id)
     assert (found.status, found.metrics["loss"]["steps"]) == ("interrupted", 100)
     assert [run.id for run in registry.runs.list(status="interrupted")] == [run_id]
-    ended = registry.runs.finish(run_id, "failed", "killed")
+    ended = registry.runs.finish(run_id, "failed", error="killed")
     assert (ended.status, ended.metrics["loss"]) == ("failed", {"last": 99, "min": 0, "max": 99, "steps": 100})
 
 

@@ -9,8 +9,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from pacha_git import Conflict, NotFound, PachaError, Registry
-from pacha_git.registry.upkeep import keys
+from pacha_git import Conflict, NotFound, PachaError, Registry, generate_key
 from tests.exchange.syncing import bare, clone, registry
 from tests.making import git, noise, put
 
@@ -140,7 +139,7 @@ def test_a_list_follows_a_change_of_the_setting(ours: Registry, hub: Path, tmp_p
 
 
 def _key(name: str) -> str:
-    return (keys.generate(name).path or "") + ".pub"
+    return (generate_key(name).path or "") + ".pub"
 
 
 def test_a_trusted_signature_removes_wherever_it_comes_from(ours: Registry, tmp_path: Path, home: Path) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pacha_git import InvalidInput, Registry
-from pacha_git.registry.upkeep import keys
+from pacha_git import InvalidInput, Registry, generate_key
 from tests.making import git
 
 
@@ -32,7 +31,7 @@ def test_versions_stay_listed_when_their_refs_are_packed(registry: Registry) -> 
 
 
 def test_a_list_names_the_signer_that_get_names(registry: Registry) -> None:
-    key = keys.generate()
+    key = generate_key()
     registry.trust_key(f"{key.path}.pub", "ada@example.org")
     registry.sign("model:m@1.0.0")
     assert registry.models.get("m@1.0.0").signed_by == "ada@example.org"
@@ -54,7 +53,7 @@ def test_a_list_shows_of_every_version_what_get_shows(registry: Registry, tmp_pa
             "m", tmp_path / "f", version=version, description=described, tags={"z": "é"}, metrics={"auc": 0.5},
             data="d", lineage=["derived-from=m@1.0.0"],
         )  # fmt: skip
-    key = keys.generate()
+    key = generate_key()
     registry.trust_key(f"{key.path}.pub", "Ädä@example.org")
     registry.models.register("m", tmp_path / "f", version="3.0.0", sign=True)
     registry.models.stage("m@1.9.0", "production")
