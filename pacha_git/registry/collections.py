@@ -222,6 +222,7 @@ class Models(Collection):
         lineage: Sequence[str] = (),
         card: AnyPath | None = None,
         exclude: Sequence[str] = (),
+        include: Sequence[str] = (),
         follow_symlinks: bool = False,
         sign: bool | None = None,
         dry_run: bool = False,
@@ -243,6 +244,7 @@ class Models(Collection):
             lineage: ``RELATION=SPEC[,KEY=VALUE]…`` each.
             card: A file with its model card.
             exclude: gitignore patterns of what to leave out.
+            include: gitignore patterns of what to store though it would be left out, as caches of programs are.
             follow_symlinks: Store what links in folders point to.
             sign: Sign it; None: as ``pacha.sign.default`` says.
             dry_run: Say what it would cost and change nothing.
@@ -257,7 +259,8 @@ class Models(Collection):
         wanted = verbs.register.NewVersion(
             kind=self.kind, name=name, version=version, paths=_paths(paths), description=description or "",
             tags=tags or {}, metrics=metrics or {}, data=_words(data), recipe=recipe, run=_run_id(run), lineage=lineage,
-            document=_path(card), exclude=exclude, follow_symlinks=follow_symlinks, sign=sign, dry_run=dry_run,
+            document=_path(card), exclude=exclude, include=include, follow_symlinks=follow_symlinks, sign=sign,
+            dry_run=dry_run,
             strict=strict,
         )  # fmt: skip
         return verbs.register.register(self._context, wanted, progress)
@@ -338,6 +341,7 @@ class Datasets(Collection):
         lineage: Sequence[str] = (),
         datasheet: AnyPath | None = None,
         exclude: Sequence[str] = (),
+        include: Sequence[str] = (),
         follow_symlinks: bool = False,
         sign: bool | None = None,
         dry_run: bool = False,
@@ -362,6 +366,7 @@ class Datasets(Collection):
             lineage: What else it came from.
             datasheet: A file with its datasheet.
             exclude: gitignore patterns.
+            include: gitignore patterns of what to store though it would be left out.
             follow_symlinks: Store what links point to.
             sign: Sign it.
             dry_run: Change nothing.
@@ -372,7 +377,7 @@ class Datasets(Collection):
             kind=self.kind, name=name, version=version, paths=_paths(paths), description=description or "",
             purpose=purpose, tags=tags or {}, metrics=metrics or {}, data=_words(data), recipe=recipe,
             run=_run_id(run), lineage=lineage, document=_path(datasheet), exclude=exclude,
-            follow_symlinks=follow_symlinks, sign=sign, dry_run=dry_run,
+            include=include, follow_symlinks=follow_symlinks, sign=sign, dry_run=dry_run,
             strict=strict,
         )  # fmt: skip
         return verbs.register.register(self._context, wanted, progress)

@@ -48,6 +48,9 @@ def register(
     exclude: Annotated[
         list[str] | None, Option("--exclude", metavar="GLOB", help="Leave files out, as gitignore does.")
     ] = None,
+    include: Annotated[
+        list[str] | None, Option("--include", metavar="GLOB", help="Store files that would be left out, as caches are.")
+    ] = None,
     follow_symlinks: Annotated[
         bool, Option("--follow-symlinks", help="Take what links inside a folder point at.")
     ] = False,
@@ -58,14 +61,15 @@ def register(
     """Register a version.
 
     Its files, what is said of them, and what they came from. Of several PATHs each keeps its own last name; .git is
-    skipped, .pachaignore and --exclude work as in gitignore.
+    skipped, as is what programs leave behind; .pachaignore and --exclude work as in gitignore.
     """
     with progress(ctx) as report:
         both: dict[str, Any] = {
             "version": version, "description": description, "tags": flags.pairs(tag, "--tag"),
             "metrics": flags.numbers(metric, "--metric"), "data": data or (), "recipe": recipe, "run": run,
-            "lineage": origin or (), "exclude": exclude or (), "follow_symlinks": follow_symlinks,
-            "sign": True if sign else None, "dry_run": dry_run, "strict": strict, "progress": report,
+            "lineage": origin or (), "exclude": exclude or (), "include": include or (),
+            "follow_symlinks": follow_symlinks, "sign": True if sign else None, "dry_run": dry_run, "strict": strict,
+            "progress": report,
         }  # fmt: skip
         found = [flags.path(path) for path in paths]
         if noun_kind(ctx) is Kind.DATASET:

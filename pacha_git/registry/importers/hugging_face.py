@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -95,11 +96,34 @@ def snapshot_of(folder: Path) -> HubSnapshot:
     if not folder.is_dir():
         raise NotFound(f"no such folder: {folder}", hint="name the snapshot that was downloaded")
     whole = folder.resolve()
+    _refuse_root(whole)
     if _kind_of(whole):
         return _in_cache(whole, _chosen(whole))
     if whole.parent.name == "snapshots" and _kind_of(whole.parent.parent):
         return _in_cache(whole.parent.parent, whole)
     return HubSnapshot(whole)
+
+
+def _refuse_root(folder: Path) -> None:
+    """Refuse the cache as a whole, or a part of a repository in it: each file would be stored twice, under odd names.
+
+    Raises:
+        InvalidInput: it is that; the hint names a folder that is meant, perhaps.
+    """
+    for root in (folder, folder / "hub"):
+        inside = [each for each in root.glob("*--*") if _FOLDER.match(each.name) and (each / "snapshots").is_dir()]
+        models = sorted(str(each) for each in inside if each.name.startswith("models--"))
+        if inside:
+            more = f" (and {len(models) - 1} more)" if len(models) > 1 else ""
+            raise InvalidInput(
+                f"{folder} is the Hub's cache, not a model in it",
+                hint=f"name one: git pacha model import hf {shlex.quote(models[0])}{more}" if models else "it has none",
+            )
+    if folder.name in ("blobs", "refs", "snapshots") and _FOLDER.match(folder.parent.name):
+        raise InvalidInput(
+            f"{folder} is a part of a repository in the Hub's cache",
+            hint=f"name the repository: git pacha model import hf {shlex.quote(str(folder.parent))}",
+        )
 
 
 def _kind_of(folder: Path) -> str:

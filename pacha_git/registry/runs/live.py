@@ -102,7 +102,7 @@ class Run:
         source = Path(path)
         prefix = name or source.name or source.resolve().name
         try:
-            found = sources.find([source])
+            found = sources.find([source], keep_litter=True)
         except sources.NotRegular as error:
             raise PachaError(error.message, hint="name the files themselves, or a folder without it") from None
         targets = {prefix if not source.is_dir() else f"{prefix}/{file.path}": file for file in found.files}

@@ -185,7 +185,7 @@ def _files(run: Elsewhere, folder: Path) -> Iterator[FoundFile]:
         path.write_bytes(encode_series(run.series))
         yield source_file(SERIES_PATH, str(path), path.stat())
     if run.artifacts is not None and any(path.is_file() for path in run.artifacts.rglob("*")):
-        for file in sources.find([run.artifacts]).files:
+        for file in sources.find([run.artifacts], keep_litter=True).files:
             yield file._replace(path=ARTIFACTS + file.path)
 
 

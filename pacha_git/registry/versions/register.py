@@ -58,6 +58,7 @@ class NewVersion:
     lineage: Sequence[str] = ()
     document: Path | None = None
     exclude: Sequence[str] = ()
+    include: Sequence[str] = ()
     follow_symlinks: bool = False
     sign: bool | None = None
     dry_run: bool = False
@@ -82,7 +83,7 @@ def register(context: Context, wanted: NewVersion, progress: Progress | None = N
     check_free(context.repo, version)
     acting = acting_now()
     documents = read_documents(wanted.kind, wanted.document)
-    found = sources.find(wanted.paths, exclude=wanted.exclude, follow_symlinks=wanted.follow_symlinks)
+    found = _found(wanted)
     asked = wishes(wanted.lineage, wanted.data, wanted.recipe, wanted.run)
     edges_of(context, version, asked)  # what can't be is said before the bytes are read
     inspected = inspect_files(found.files)
@@ -95,6 +96,30 @@ def register(context: Context, wanted: NewVersion, progress: Progress | None = N
         return _attempt(context, wanted, version, values, documents, found, asked, progress, use_known=use_known)
 
     return retried(context.repo, attempt)
+
+
+def _found(wanted: NewVersion, *, keep_litter: bool = False) -> sources.Sources:
+    return sources.find(
+        wanted.paths,
+        exclude=wanted.exclude,
+        include=wanted.include,
+        follow_symlinks=wanted.follow_symlinks,
+        keep_litter=keep_litter,
+    )
+
+
+def _found_again(wanted: NewVersion, stored: records.StoredRecord) -> sources.Sources:
+    """The files that a version was registered with, by its own list where the record has one.
+
+    What is left out today may have been stored by a release before.
+    """
+    content = stored.record.content
+    if content is None or content.files is None:
+        return _found(wanted)
+    own = {file.path for file in content.files}
+    there = _found(wanted, keep_litter=True)
+    chosen = tuple(file for file in there.files if file.path in own)
+    return sources.Sources(chosen) if len(chosen) == len(own) else _found(wanted)
 
 
 def _lacks_bytes(context: Context, version: VersionId) -> bool:
@@ -115,7 +140,7 @@ def _bring_back(context: Context, wanted: NewVersion, version: VersionId, progre
         Conflict: they are others.
     """
     stored = records.read_version(context.repo, version)
-    found = sources.find(wanted.paths, exclude=wanted.exclude, follow_symlinks=wanted.follow_symlinks)
+    found = _found_again(wanted, stored)
     # What is here may be what is damaged: all of it is written again.
     return retried(context.repo, lambda _: _store_again(context, wanted, stored, found, progress))
 

@@ -7,6 +7,7 @@ own last name.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections import deque
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from typing import Final, NamedTuple
 from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.format.paths import check_paths, is_dot_git
 from pacha_git.store.payload.gitignore import Patterns, lines_of
+from pacha_git.store.payload.litter import litter_kind, may_be_litter
 
 IGNORE_FILE: Final = ".pachaignore"
 _MARK: Final = Struct("<5Q")
@@ -103,26 +105,52 @@ class _FolderWalk:
     prefix: str
     follow: bool
     excluded: _Rules
+    included: Patterns | None
+    keep_litter: bool
     files: list[FoundFile]
     notices: list[str] = field(default_factory=list)
+    litter: dict[str, list[str]] = field(default_factory=dict)
     pending: deque[_Folder] = field(default_factory=deque)
 
-    def leaves_out(self, path: str, is_folder: bool, rules: _Rules) -> bool:
+    def leaves_out(self, path: str, location: str, is_folder: bool, rules: _Rules) -> bool:
         shown = os.fsencode(path)
+        if self.included is not None and self.included.decide(shown, is_folder=is_folder):
+            return False
         for base, patterns in (*self.excluded, *rules):
             decided = patterns.decide(shown[base:], is_folder=is_folder)
             if decided is not None:
                 return decided
-        return False
+        folder, _, name = location.rpartition("/")
+        kind = None if self.keep_litter else litter_kind(folder or "/", name, is_folder=is_folder)
+        if kind is not None:
+            self.litter.setdefault(kind, []).append(self.prefix + path)
+        return kind is not None
+
+    def told(self) -> list[str]:
+        """What a person should be told of what was left out."""
+        return self.notices + [
+            f"left out {found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''}: {kind} "
+            f"(--include {shlex.quote(found[0].rpartition('/')[2])} stores it)"
+            for kind, found in self.litter.items()
+        ]
 
 
-def find(paths: Sequence[Path], *, exclude: Sequence[str] = (), follow_symlinks: bool = False) -> Sources:
+def find(
+    paths: Sequence[Path],
+    *,
+    exclude: Sequence[str] = (),
+    include: Sequence[str] = (),
+    follow_symlinks: bool = False,
+    keep_litter: bool = False,
+) -> Sources:
     """Find the files that PATH… names.
 
     Args:
         paths: Files and folders as given.
         exclude: gitignore patterns, which go before those of the ``.pachaignore`` files in folders.
+        include: gitignore patterns of what is never left out, whatever else says so.
         follow_symlinks: Whether a link inside a folder stands for what it points to.
+        keep_litter: Whether what programs leave behind (``litter``) is taken like everything else.
 
     Raises:
         NotFound: a path does not exist.
@@ -132,12 +160,14 @@ def find(paths: Sequence[Path], *, exclude: Sequence[str] = (), follow_symlinks:
     if not paths:
         raise InvalidInput("no file or folder given", hint="name what to register after the name")
     excluded = ((0, Patterns(map(os.fsencode, exclude))),) if exclude else ()
+    included = Patterns(map(os.fsencode, include)) if include else None
     files: list[FoundFile] = []
     notices: list[str] = []
     for path in paths:
-        walk = _FolderWalk(_own_name(path) + "/" if len(paths) > 1 else "", follow_symlinks, excluded, files)
+        prefix = _own_name(path) + "/" if len(paths) > 1 else ""
+        walk = _FolderWalk(prefix, follow_symlinks, excluded, included, keep_litter, files)
         _find_at(path, walk)
-        notices.extend(walk.notices)
+        notices.extend(walk.told())
     if not files:
         raise PachaError(f"nothing to store in {paths[0]}: no file in it", hint="an empty folder can't be registered")
     files.sort(key=attrgetter("path"))  # by code points, which is by the bytes of UTF-8
@@ -187,7 +217,8 @@ def _look_into(folder: _Folder, walk: _FolderWalk) -> None:
         path = folder.path + entry.name
         try:
             status = entry.stat(follow_symlinks=False)
-            if takes_all and stat.S_ISREG(status.st_mode) and not is_dot_git(entry.name):
+            plain = takes_all and stat.S_ISREG(status.st_mode)
+            if plain and not is_dot_git(entry.name) and not may_be_litter(entry.name):
                 _take(walk.prefix + path, entry.path, status, walk)  # nearly all are such
             else:
                 _look_at(entry, status, folder, rules, walk)
@@ -208,7 +239,7 @@ def _look_at(
     is_folder = stat.S_ISDIR(status.st_mode)
     if is_dot_git(entry.name):
         walk.notices.append(f"left out {walk.prefix}{path}: Git's own")
-    elif walk.leaves_out(path, is_folder, rules):
+    elif walk.leaves_out(path, entry.path, is_folder, rules):
         pass
     elif stat.S_ISLNK(status.st_mode):
         raise NotRegular(

@@ -184,3 +184,16 @@ def test_a_card_that_can_not_be_one_stays_a_file(registry: Registry, tmp_path: P
     assert any("README.md" in notice for notice in done.notices)
     assert any("config.json can't be read" in notice for notice in done.notices)
     assert registry.models.get("acme/tiny").document is None
+
+
+@pytest.mark.parametrize("named", ["hub", ".", "hub/models--acme--tiny/blobs", "hub/models--acme--tiny/snapshots"])
+def test_the_cache_as_a_whole_is_refused(registry_path: Path, tmp_path: Path, named: str) -> None:
+    repository = tmp_path / "hf" / "hub" / "models--acme--tiny"
+    (repository / "snapshots" / ("b" * 40)).mkdir(parents=True)
+    (repository / "blobs").mkdir()
+    (repository / "snapshots" / ("b" * 40) / "config.json").write_text("{}")
+    registry = Registry.init(registry_path)
+    with pytest.raises(InvalidInput) as refused:
+        registry.models.import_hf(tmp_path / "hf" / named, "all")
+    assert "models--acme--tiny" in (refused.value.hint or "")
+    assert registry.models.import_hf(repository, "one").file_count == 1
