@@ -28,7 +28,7 @@ from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.results import Transfer
 from pacha_git.store import records
-from tests.servers import git_daemon, own
+from tests.servers import Served, git_daemon, own
 from tests.wire import Wire, watched
 
 MIB = 1 << 20
@@ -211,20 +211,21 @@ def _push_stock(registry: Registry, url: str, name: str) -> float:
     return time.perf_counter() - begin
 
 
-def cut_off(folder: Path, wire: Wire, size: int) -> None:
+def cut_off(folder: Path, served: Served, wire: Wire, size: int) -> None:
     incompressible(folder / "cut.bin", size)
     here = Registry.init(folder / "cut.git")
     here.add_remote("origin", wire.url)
     here.models.register("cut", [folder / "cut.bin"], version="1.0.0")
-    _cut_and_repeat("push", here.push, wire, size)
+    _cut_and_repeat("push", here.push, served, wire, size)
     there = Registry.clone(wire.url, folder / "cut-there.git")
-    _cut_and_repeat("pull", lambda: there.pull(specs=["cut@1.0.0"]), wire, size)
+    _cut_and_repeat("pull", lambda: there.pull(specs=["cut@1.0.0"]), served, wire, size)
 
 
-def _cut_and_repeat(verb: str, move: Callable[[], object], wire: Wire, size: int) -> None:
+def _cut_and_repeat(verb: str, move: Callable[[], object], served: Served, wire: Wire, size: int) -> None:
     wire.reset(cut_after=size // 2)
     with contextlib.suppress(RemoteError):
         move()
+    served.settle()
     wire.reset()
     move()
     more = (wire.total - size / 2) / MIB
@@ -239,8 +240,9 @@ def main(words: Sequence[str]) -> None:
         os.environ.update(HOME=name, GIT_AUTHOR_NAME="Bench", GIT_AUTHOR_EMAIL="bench@example.org")
         with _server(folder / "one") as wire:
             a_change_of_one_mebibyte(folder, wire)
-        with _server(folder / "cut") as wire:
-            cut_off(folder, wire, large)
+        (folder / "cut").mkdir()
+        with git_daemon(folder / "cut") as served, watched(served.url) as wire:
+            cut_off(folder, served, wire, large)
         among_many(folder / "among", 50 if quick else 500)
         first_push(folder, (128 if quick else 1024) * MIB, 1 if quick else 4)
         for row in sync_memory.measure(folder / "memory", (64 if quick else 1024) * MIB, print):

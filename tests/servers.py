@@ -43,6 +43,13 @@ class Served:
     path: Path
     environment: Mapping[str, str] = field(default_factory=dict)
 
+    def settle(self) -> None:
+        """Wait until it is done with what was pushed before a client went away: whoever tries again does so later."""
+        deadline = time.monotonic() + 2 * PATIENCE
+        while any(self.path.glob("objects/tmp_objdir-incoming-*")):
+            assert time.monotonic() < deadline, "a push is still under way"
+            time.sleep(0.05)
+
 
 @contextmanager
 def git_daemon(folder: Path) -> Iterator[Served]:

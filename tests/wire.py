@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
+
+MOST_SAID_OF_A_PUSH = 1 << 20
 
 
 @dataclass
@@ -87,13 +90,34 @@ def _accept(listener: socket.socket, target: tuple[str, int], wire: Wire) -> Non
 
 
 def _pump(source: socket.socket, sink: socket.socket, wire: Wire, up: bool) -> None:
-    with contextlib.suppress(OSError):
+    """Carry one direction until its end, and see to it that neither side waits for the other for ever."""
+    client, server = (source, sink) if up else (sink, source)
+    try:
         while block := source.recv(65536):
             if not wire.count(len(block), up=up):
-                for end in (source, sink):
-                    end.shutdown(socket.SHUT_RDWR)
-                return
+                raise ConnectionAbortedError("cut")
             while not up and wire.hold_after is not None and wire.received > wire.hold_after:
                 time.sleep(0.05)
             sink.sendall(block)
-        sink.shutdown(socket.SHUT_WR)
+    except OSError:  # cut, or one side was reset
+        _reset(client)
+        if not up:
+            _drain(server)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)  # a server still gets all that was sent before, then the end
+
+
+def _reset(client: socket.socket) -> None:
+    """Break the client's side; to one that is only ended a git goes on sending until nobody takes it any more."""
+    with contextlib.suppress(OSError):
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.shutdown(socket.SHUT_RDWR)  # wakes the thread at the other direction; closing alone would not
+    client.close()
+
+
+def _drain(server: socket.socket) -> None:
+    """Let a server finish what it has to say: a connection that is closed over it loses what it had not read."""
+    with contextlib.suppress(OSError):
+        left = MOST_SAID_OF_A_PUSH
+        while left > 0 and (block := server.recv(65536)):
+            left -= len(block)

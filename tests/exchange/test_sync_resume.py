@@ -73,6 +73,7 @@ def test_a_push_goes_on_where_it_was_cut(here: Registry, git_daemon: Served, tmp
         wire.reset(cut_after=SIZE // 2)
         with pytest.raises(RemoteError):
             here.push("wire")
+        git_daemon.settle()
         assert not any(
             ref.startswith("payload") or ref.startswith("models") for ref in names(git_daemon.path, "refs/pacha")
         )
@@ -178,6 +179,7 @@ def test_what_the_dead_leave_is_swept(here: Registry, git_daemon: Served, tmp_pa
         wire.reset(cut_after=SIZE // 2)
         with pytest.raises(RemoteError):
             here.push("wire")
+        git_daemon.settle()
     left = {ref: oid for ref, oid in refs(git_daemon.path).items() if "/tmp/" in ref}
     assert left
     for ref, oid in left.items():
@@ -227,6 +229,7 @@ def test_one_gibibyte_cut_and_repeated(git_daemon: Served, tmp_path: Path, monke
         wire.reset(cut_after=size // 2)
         with pytest.raises(RemoteError):
             here.push()
+        git_daemon.settle()
         wire.reset()
         here.push()
         assert wire.total <= size // 2 + 64 * MIB + 2 * MIB
