@@ -44,7 +44,7 @@ def evict(context: Context, specs: Sequence[str]) -> list[Evicted]:
     items = [
         read_item(context.repo, ref, commit) for ref, commit in choose(context, TransferRequest(tuple(specs))).items()
     ]
-    here = [item for item in items if context.repo.ref(item.payload_ref) is not None]
+    here = [item for item in items if context.payloads.has(item.payload_ref)]
     wanted = [item for item in here if not context.is_removed(item.version, item.commit)]
     holders = _holders(context, wanted) if wanted else {}
     dropped: list[Evicted] = []

@@ -176,7 +176,7 @@ def _remember(context: Context, items: Iterable[Item], digests: Sequence[tuple[b
     for item in items:
         content, commit = item.content, item.payload_commit
         if content is not None and commit is not None:
-            context.index.add_files(content.layout, Payload(context.repo, content).lines, item.payload_ref, commit)
+            context.index.add_files(content.layout, context.payloads.read(content).lines, item.payload_ref, commit)
 
 
 def _reporting(progress: Progress, what: str, total: int) -> Callable[[int], None]:

@@ -23,7 +23,6 @@ from pacha_git.gitobjects.oid import Oid, git_oid
 from pacha_git.gitobjects.trees import FILE_MODE, TREE_MODE, tree_bytes
 from pacha_git.session.context import Context
 from pacha_git.session.items import Item, read_item
-from pacha_git.store.payload.reader import Payload
 from pacha_git.store.targets import target_payload_ref
 from pacha_git.vocabulary.ids import TMP_ROOT, record_ref_of
 
@@ -222,7 +221,7 @@ def _parts(context: Context, item: Item) -> dict[tuple[str, Oid], int]:
     if item.content is None:
         return {}
     try:
-        lines = Payload(context.repo, item.content).lines
+        lines = context.payloads.read(item.content).lines
     except PachaError:
         return {}  # damaged here: the push itself will say so
     modes = {"blob": FILE_MODE, "chunked": TREE_MODE}

@@ -45,7 +45,7 @@ def select(context: Context, wish: TransferRequest) -> Selection:
     """
     chosen = choose(context, wish)
     if not wish.is_selective:
-        payloads = context.repo.refs_below(PAYLOAD_ROOT) if wish.payload != "none" else {}
+        payloads = dict(context.payloads.held()) if wish.payload != "none" else {}
         return Selection(chosen, payloads, None)
     lineage = with_lineage(context, chosen)
     carrying = lineage if wish.lineage_payloads else chosen

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pacha_git.store.catalogue.database import Database
     from pacha_git.store.catalogue.versions import Catalogue
     from pacha_git.store.payload.index import DedupIndex
+    from pacha_git.store.payload.store import PayloadStore
     from pacha_git.store.removals import RemovalList
     from pacha_git.trust.signers import Signers
 
@@ -129,6 +130,13 @@ class Context:
         from pacha_git.store.payload.index import DedupIndex
 
         return DedupIndex(self.database)
+
+    @cached_property
+    def payloads(self) -> PayloadStore:
+        """Where the bytes of versions and runs lie."""
+        from pacha_git.store.payload.store import GitPayloads
+
+        return GitPayloads(self.repo, self.index, self.layout)
 
     @cached_property
     def catalogue(self) -> Catalogue:

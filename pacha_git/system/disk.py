@@ -41,7 +41,9 @@ def write_all(fd: int, pieces: Sequence[Buffer]) -> None:
 
 
 @contextmanager
-def whole_file(target: Path, *, mode: int = 0o666, replace: bool = True, room: Path | None = None) -> Iterator[int]:
+def whole_file(
+    target: Path, *, mode: int = 0o666, replace: bool = True, room: Path | None = None, sync: bool = True
+) -> Iterator[int]:
     """Yield a file to write; it takes its name, durable, when the block ends well, and is gone when it does not.
 
     Args:
@@ -49,6 +51,7 @@ def whole_file(target: Path, *, mode: int = 0o666, replace: bool = True, room: P
         mode: Less the umask.
         replace: Whether it may take the place of another.
         room: The folder that it is written in; that of ``target`` unless said otherwise.
+        sync: Whether to sync it at the end; false where the block does so while it writes.
 
     Yields:
         Its descriptor.
@@ -63,7 +66,8 @@ def whole_file(target: Path, *, mode: int = 0o666, replace: bool = True, room: P
         try:
             os.fchmod(descriptor, mode & ~umask())
             yield descriptor
-            os.fsync(descriptor)
+            if sync:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         if replace:

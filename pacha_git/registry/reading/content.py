@@ -33,9 +33,9 @@ def payload_of(context: Context, stored: records.StoredRecord) -> Payload:
     version, content = stored.id, stored.record.content
     if content is None:
         raise InvalidInput(f"{version} has no payload: it is a document")
-    if context.repo.ref(version.payload_ref) is None:
+    if not context.payloads.has(version.payload_ref):
         raise _not_here(context, version, stored.commit)
-    return Payload(context.repo, content)
+    return context.payloads.read(content)
 
 
 def _not_here(context: Context, version: VersionId, commit: Oid) -> PachaError:

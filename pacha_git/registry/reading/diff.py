@@ -77,7 +77,7 @@ def _bytes(context: Context, stored: list[records.StoredRecord]) -> tuple[int | 
     contents = [each.record.content for each in stored]
     if contents[0] is None or contents[1] is None:
         return 0, 0
-    first, second = (Payload(context.repo, content) for content in contents if content is not None)
+    first, second = (context.payloads.read(content) for content in contents if content is not None)
     try:
         have = {oid for oid, _ in _blobs(first)}
         sizes = [(oid in have, size) for oid, size in _blobs(second)]

@@ -87,7 +87,7 @@ def _in_place(target: Path, *, force: bool, mode: int = 0o666) -> Iterator[int]:
     """A file, open to be written durably, that takes its final name when it is."""
     _refuse(target, force=force)
     try:
-        with whole_file(target, mode=mode, replace=force) as descriptor:
+        with whole_file(target, mode=mode, replace=force, sync=False) as descriptor:
             yield descriptor
     except FileExistsError:
         raise _exists(target) from None

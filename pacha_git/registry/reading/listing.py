@@ -16,8 +16,7 @@ from pacha_git.session.resolve import no_such_name
 from pacha_git.session.results import ListedVersion, NameInfo, Stats, VersionInfo
 from pacha_git.store import records
 from pacha_git.store.catalogue.rows import Row
-from pacha_git.store.payload.reader import Payload
-from pacha_git.vocabulary.ids import PAYLOAD_ROOT, parse_payload_ref
+from pacha_git.vocabulary.ids import parse_payload_ref
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.names import Name
 from pacha_git.vocabulary.stages import Stage
@@ -110,12 +109,12 @@ def _count_chunks(context: Context) -> int:
     """How many distinct blobs hold the payloads that are here; each group's tree is read once."""
     found: set[Oid] = set()
     groups: set[Oid] = set()
-    for ref in context.repo.refs_below(PAYLOAD_ROOT):
+    for ref in context.payloads.held():
         version = parse_payload_ref(ref)
         if version is None or context.repo.ref(version.ref) is None:
             continue
         content = records.read_version(context.repo, version).record.content
-        for line in Payload(context.repo, content).lines if content is not None else ():
+        for line in context.payloads.read(content).lines if content is not None else ():
             parts = [oid for oid, _ in line.parts or ()]
             if line.stored == "blob":
                 found.update(parts)

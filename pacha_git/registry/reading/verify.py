@@ -54,8 +54,8 @@ def _sound_files(
         for version, commit in wanted:
             with suppress(PachaError):
                 content = records.read(context.repo, commit).record.content
-                if content is not None and context.repo.ref(version.payload_ref) is not None:
-                    yield Payload(context.repo, content)
+                if content is not None and context.payloads.has(version.payload_ref):
+                    yield context.payloads.read(content)
 
     return sound_files(context.repo, here(), None if progress is None else lambda n: progress("verify", n, None))
 

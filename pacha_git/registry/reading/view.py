@@ -195,7 +195,7 @@ def payload_state(context: Context, stored: StoredRecord, *, removed: bool) -> s
     """Whether the bytes are here, thin, or removed."""
     if removed:
         return "removed"
-    if stored.record.content is None or context.repo.ref(stored.id.payload_ref) is not None:
+    if stored.record.content is None or context.payloads.has(stored.id.payload_ref):
         return "here"
     return "thin"
 

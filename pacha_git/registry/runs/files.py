@@ -44,9 +44,9 @@ def _payload(context: Context, stored: run_commits.StoredRun) -> Payload:
     run_id, content = stored.record.id, stored.record.content
     if content is None:
         raise NotFound(f"run {run_id} left neither points nor artifacts")
-    if context.repo.ref(run_commits.run_payload_ref(run_id)) is None:
+    if not context.payloads.has(run_commits.run_payload_ref(run_id)):
         raise NotFound(f"the points and artifacts of run {run_id} are not here", hint="git pacha pull --payload all")
-    return Payload(context.repo, content)
+    return context.payloads.read(content)
 
 
 def download(context: Context, run_id: str, out: Path, *, progress: Progress | None = None) -> Path:

@@ -25,7 +25,7 @@ from pacha_git.session.identity import acting_now
 from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.session.whereabouts import note_made
 from pacha_git.store.payload.sources import FoundFile, source_file
-from pacha_git.store.payload.writer import PayloadWriter, WrittenPayload
+from pacha_git.store.payload.writer import WrittenPayload
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs import journal
 from pacha_git.store.runs.reader import Journal, read_journal
@@ -144,10 +144,9 @@ def store_files(
     if not files:
         return None
     ref = run_commits.run_payload_ref(run_id)
-    writer = PayloadWriter(context.repo, changes, context.index, use_known=use_known, layout=context.layout)
-    written = writer.write(sorted(files, key=lambda file: file.path.encode("utf-8")), progress)
-    changes.move(ref, written.commit, context.repo.ref(ref))
-    changes.afterwards(lambda: written.remember(context.index, ref, changes.packs))
+    in_order = sorted(files, key=lambda file: file.path.encode("utf-8"))
+    written = context.payloads.write(changes, in_order, progress, use_known=use_known)
+    context.payloads.hold(changes, ref, written)
     return written
 
 

@@ -72,7 +72,7 @@ def _input(edge: Mapping[str, Any]) -> Json:
 def _payload(context: Context, said: Mapping[str, Any]) -> str | None:
     if said["content"] is None:
         return None
-    return "here" if context.repo.ref(run_commits.run_payload_ref(said["id"])) is not None else "thin"
+    return "here" if context.payloads.has(run_commits.run_payload_ref(said["id"])) else "thin"
 
 
 def _live(context: Context, values: Mapping[str, Any]) -> dict[str, Any]:

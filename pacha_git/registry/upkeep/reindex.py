@@ -19,7 +19,7 @@ from pacha_git.session.context import Context
 from pacha_git.store import records
 from pacha_git.store.payload.check import pieces_of_group
 from pacha_git.store.payload.reader import Payload
-from pacha_git.vocabulary.ids import PAYLOAD_ROOT, parse_payload_ref
+from pacha_git.vocabulary.ids import parse_payload_ref
 
 _BATCH: Final = 4096
 
@@ -66,13 +66,13 @@ def _chunks(context: Context, ahead: deque[Oid]) -> Iterator[Oid]:
 
 def _payloads(context: Context) -> Iterator[tuple[Payload, str, Oid]]:
     """The payloads that belong to a version, with their refs and commits."""
-    for ref, commit in context.repo.refs_below(PAYLOAD_ROOT).items():
+    for ref, commit in context.payloads.held().items():
         version = parse_payload_ref(ref)
         if version is None or context.repo.ref(version.ref) is None:
             continue
         content = records.read_version(context.repo, version).record.content
         if content is not None:
-            yield Payload(context.repo, content), ref, commit
+            yield context.payloads.read(content), ref, commit
 
 
 def _chunks_of(context: Context, line: FileLine, seen: KeyTable) -> Iterator[Oid]:

@@ -18,7 +18,6 @@ from pacha_git.format.canonical import json_number
 from pacha_git.format.kinds import KINDS
 from pacha_git.format.record import FORMAT, make_record
 from pacha_git.git.changes import Changes, changing, retried
-from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.registry.reading.inspected import KEY, KEY_OF_MORE
 from pacha_git.registry.reading.view import common
@@ -35,7 +34,7 @@ from pacha_git.store import records
 from pacha_git.store.clashes import check_free, taken
 from pacha_git.store.events import read_attestations, read_ledger
 from pacha_git.store.payload import sources
-from pacha_git.store.payload.writer import Cost, PayloadWriter
+from pacha_git.store.payload.writer import Cost
 from pacha_git.vocabulary.ids import VersionId
 from pacha_git.vocabulary.kinds import Kind
 
@@ -157,12 +156,11 @@ def _store_again(
     with suppress(_TakenBack), changing(context.repo, f"bring back {version}") as changes:
         # As they were cut when it was registered: other parts would make another payload.
         layout = layout_named(stored.record.content.layout if stored.record.content is not None else None)
-        writer = PayloadWriter(context.repo, changes, context.index, use_known=False, layout=layout)
-        written = writer.write(found.files, progress)
+        written = context.payloads.write(changes, found.files, progress, use_known=False, layout=layout)
         if stored.record.content is None or written.content.tree != stored.record.content.tree:
             raise taken(version)
         changes.hold(version.ref, stored.commit)
-        hold_payload(context, changes, version.payload_ref, written.commit)
+        context.payloads.hold(changes, version.payload_ref, written)
         notices = (*found.notices, "it was registered already: its bytes are here again, all else is as it was")
         result = registered(context, stored, written.cost, notices, dry_run=wanted.dry_run)
         if wanted.dry_run:
@@ -185,24 +183,16 @@ def _attempt(
 ) -> Registered:
     result: Registered | None = None
     with suppress(_TakenBack), changing(context.repo, f"register {version}") as changes:
-        writer = PayloadWriter(context.repo, changes, context.index, use_known=use_known, layout=context.layout)
-        written = writer.write(found.files, progress)
+        written = context.payloads.write(changes, found.files, progress, use_known=use_known)
         content = written.content.as_folder() if found.is_folder else written.content
         stored = create(context, changes, version, {**values, "content": content}, documents, asked, wanted.sign)
-        hold_payload(context, changes, version.payload_ref, written.commit)
+        context.payloads.hold(changes, version.payload_ref, written)
         result = registered(context, stored, written.cost, found.notices, dry_run=wanted.dry_run)
         if wanted.dry_run:
             raise _TakenBack
-        changes.afterwards(lambda: written.remember(context.index, version.payload_ref, changes.packs))
         changes.afterwards(lambda: note_made(context.path, version.ref, stored.commit))
     assert result is not None
     return result
-
-
-def hold_payload(context: Context, changes: Changes, ref: str, commit: Oid) -> None:
-    """Let a payload ref hold bytes that were written, whatever stood there: without its record it says nothing."""
-    changes.move(ref, commit, context.repo.ref(ref))
-    changes.resolve_with(ref, lambda _changes, update, _now: update.new)
 
 
 def create(

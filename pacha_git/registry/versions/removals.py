@@ -160,7 +160,7 @@ def restore_payload(context: Context, changes: Changes, version: VersionId, comm
         Whether it stands now and did not before.
     """
     content = records.read(context.repo, commit).record.content
-    if content is None or context.repo.ref(version.payload_ref) is not None:
+    if content is None or context.payloads.has(version.payload_ref):
         return False
     payload = payload_commit_oid(Oid(content.tree), Address(content.address))
     try:
