@@ -5,7 +5,7 @@ It trusts nothing that it reads; who fetched it, and what is fetched next, it re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pacha_git.errors import Conflict, Corrupt, PachaError
@@ -28,9 +28,10 @@ from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
 from pacha_git.store.notes import merge_tips
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.commits import RUNS_ROOT
-from pacha_git.store.settings import settings_at
-from pacha_git.store.targets import Tips
+from pacha_git.store.settings import check_settings, settings_at
+from pacha_git.store.targets import Tips, target_ref
 from pacha_git.vocabulary.ids import NOTES_ROOT, REGISTRY_REF, VersionId, parse_notes_ref
+from pacha_git.vocabulary.kinds import Kind
 
 
 @dataclass(slots=True)
@@ -41,14 +42,22 @@ class Arrival:
         results: What became of each ref.
         problems: What is wrong with the remote, one line each.
         checked: Items that were found sound, by ref: they need no second look.
+        refused: The refs that were left.
+        broken: What the remote once had and no longer has as it was, one line each.
+        passes_by: Says which refs nobody wants to hear of.
     """
 
     results: list[RefResult] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     checked: dict[str, Item] = field(default_factory=dict)
 
+    refused: set[str] = field(default_factory=set)
+    broken: list[str] = field(default_factory=list)
+    passes_by: Callable[[str], bool] = lambda _: False
+
     def refuse(self, ref: str, why: str) -> None:
         """Leave a ref out because something is wrong with it."""
+        self.refused.add(ref)
         self.results.append(RefResult(ref, "rejected", why))
         self.problems.append(f"{ref}: {why}")
 
@@ -71,19 +80,43 @@ def inspect(
     Returns:
         Those of ``fresh`` that are sound, so that their objects may come among ours.
     """
-    items = _sound_items(context, objects, {r: o for r, o in fresh.items() if is_item(r)}, seen, arrival)
+    sound = _sound_notes(objects, fresh, arrival)
+    left = {name for ref in arrival.refused if (name := name_of(ref)) is not None and ref.startswith(NOTES_ROOT)}
+    wanted = {ref: oid for ref, oid in fresh.items() if is_item(ref)}
+    for ref in [ref for ref in wanted if name_of(ref) in left]:
+        arrival.refuse(ref, "what is said of its name can't be taken, so all of that name is left where it was")
+        del wanted[ref]
+    items = _sound_items(context, objects, wanted, seen, arrival)
 
     def here(ref: str) -> list[Oid]:
         return [oid for oid in (seen.get(ref), context.repo.ref(ref)) if oid is not None]
 
     arrival.checked |= _closed(objects, items, here, arrival)
-    sound = {ref: item.commit for ref, item in arrival.checked.items() if ref in fresh}
+    sound |= {ref: item.commit for ref, item in arrival.checked.items() if ref in fresh}
+    return {ref: tip for ref, tip in sound.items() if name_of(ref) not in left}
+
+
+def name_of(ref: str) -> tuple[Kind, str] | None:
+    """The name that a ref of a version or of notes belongs to; None for any other ref."""
+    try:
+        notes = parse_notes_ref(ref) if ref.startswith(NOTES_ROOT) else None
+        version = parse_item_ref(ref) if is_item(ref) else None
+    except PachaError:
+        return None
+    if isinstance(version, VersionId):
+        return version.kind, version.name
+    return (notes[0], notes[1]) if notes is not None else None
+
+
+def _sound_notes(objects: GitRepository, fresh: Mapping[str, Oid], arrival: Arrival) -> dict[str, Oid]:
+    """The settings and notes that can be read and folded."""
+    sound: dict[str, Oid] = {}
     for ref, tip in fresh.items():
         if is_item(ref):
             continue
         try:
             if ref == REGISTRY_REF:
-                settings_at(objects, tip)
+                check_settings(settings_at(objects, tip))
             else:
                 _check_notes(objects, ref, tip)
         except PachaError as error:
@@ -132,7 +165,10 @@ def _closed(objects: GitRepository, items: Mapping[str, Item], here: Tips, arriv
             if why:
                 broken[ref] = why
         for ref, why in broken.items():
-            arrival.refuse(ref, why)
+            if any(arrival.passes_by(target_ref(target)) for target in kept[ref].targets):
+                arrival.results.append(RefResult(ref, "skipped", why))
+            else:
+                arrival.refuse(ref, why)
             del kept[ref]
         if not broken:
             return kept

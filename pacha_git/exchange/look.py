@@ -5,18 +5,20 @@ What arrives is read in a side repository, and only what is sound comes among ou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from pacha_git.errors import Corrupt, VerificationFailed
+from pacha_git.errors import VerificationFailed
 from pacha_git.exchange import remotes, unchanged
+from pacha_git.exchange.faults import faults, tainted
 from pacha_git.exchange.incoming import Arrival, inspect, vanished_or_moved
 from pacha_git.git.changes import changing
 from pacha_git.git.side import Side, passing
 from pacha_git.git.wire import fetch as fetching
 from pacha_git.git.wire import transport
-from pacha_git.git.wire.fetch import WantRefused
+from pacha_git.git.wire.fetch import ObjectRefused, WantRefused
 from pacha_git.git.wire.transport import Moved
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.removals import FROM_ORIGIN
@@ -58,13 +60,22 @@ class Look:
     stamp: str = ""
     quiet: bool = False
 
+    def raise_broken(self, hint: str) -> None:
+        """Raise what the remote promised and no longer keeps, if anything.
+
+        Raises:
+            VerificationFailed: a record moved or vanished there.
+        """
+        if self.arrival.broken:
+            raise VerificationFailed(f"{self.remote}: {self.arrival.broken[0]}", hint=hint)
+
     def raise_problems(self, hint: str) -> None:
         """Raise what is wrong with the remote, if anything.
 
         Raises:
             VerificationFailed: a record moved or vanished there, or something there is not sound.
         """
-        problems = self.arrival.problems
+        problems = [*self.arrival.broken, *self.arrival.problems]
         if problems:
             more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
             raise VerificationFailed(f"{self.remote}: {problems[0]}{more}", hint=hint)
@@ -77,7 +88,14 @@ def on_progress(progress: Progress | None, what: str) -> transport.OnProgress | 
     return lambda doing, done, total: progress(f"{what}: {doing.lower()}", done, total, "objects")
 
 
-def look(context: Context, remote: str, progress: Progress | None = None, *, verb: str = "") -> Look:
+def look(
+    context: Context,
+    remote: str,
+    progress: Progress | None = None,
+    *,
+    verb: str = "",
+    passes_by: Callable[[str], bool] = lambda _: False,
+) -> Look:
     """See what a remote has, and bring the last-seen copies up to date.
 
     Args:
@@ -85,13 +103,14 @@ def look(context: Context, remote: str, progress: Progress | None = None, *, ver
         remote: Its name.
         progress: Is told how far it is.
         verb: A verb that had nothing to do when everything stood as it does now need not look any further.
+        passes_by: Says which refs are not even looked at.
 
     Raises:
         RemoteError: it can't be reached, or breaks off.
     """
     for attempt in range(_TRIES):
         try:
-            return _look(context, remote, progress, verb)
+            return _look(context, remote, progress, verb, passes_by)
         except WantRefused:
             # Somebody pushed between the listing and the fetch: what we want is no longer at the tip of a ref.
             if attempt == _TRIES - 1:
@@ -99,7 +118,9 @@ def look(context: Context, remote: str, progress: Progress | None = None, *, ver
     raise AssertionError("the last try returns or raises")
 
 
-def _look(context: Context, remote: str, progress: Progress | None, verb: str) -> Look:
+def _look(
+    context: Context, remote: str, progress: Progress | None, verb: str, passes_by: Callable[[str], bool]
+) -> Look:
     listing = transport.listing(context.repo, remote)
     stamp = unchanged.stamp(context, listing) if verb else ""
     if verb and unchanged.is_known(context, remote, verb, stamp):
@@ -113,9 +134,13 @@ def _look(context: Context, remote: str, progress: Progress | None, verb: str) -
     seen = remotes.seen(context, remote)
     result = Look(remote, there, seen, [], Moved(), Arrival(), stamp)
     bad = dict(vanished_or_moved(seen, there))
-    result.arrival.problems += bad.values()
-    differ = differing(there, seen)
+    result.arrival.passes_by = passes_by
+    result.arrival.broken += [said for ref, said in bad.items() if not passes_by(ref)]
+    differ = {ref: oid for ref, oid in differing(there, seen).items() if not passes_by(ref)}
     wanted = [ref for ref in sorted(differ) if ref.startswith(WANTED) or ref == REGISTRY_REF]
+    for ref in [ref for ref in wanted if not is_utf8(ref)]:
+        result.arrival.refuse(ref.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"), "not UTF-8")
+        wanted.remove(ref)
     fresh = {ref: differ[ref] for ref in wanted if ref not in bad}
     if fresh:
         _take(context, result, fresh, progress)
@@ -125,21 +150,32 @@ def _look(context: Context, remote: str, progress: Progress | None, verb: str) -
 def _take(context: Context, result: Look, fresh: Mapping[str, Oid], progress: Progress | None) -> None:
     """Fetch what is new, keep what is sound of it."""
     with passing(context.repo) as side:
-        result.wire = _fetch(context, side, result.remote, fresh, progress)
-        if side.largest() > OBJECT_LIMIT:
-            raise Corrupt(
-                f"{result.remote} has an object of over {OBJECT_LIMIT >> 20} MiB among its records and events",
-                hint="nothing of it was kept; ask who put it there",
-            )
-        sound = inspect(context, side.repo, fresh, result.seen, result.arrival)
+        refused = _fetch(context, side, result, fresh, progress)
+        bad = faults(side, OBJECT_LIMIT, git_refused=refused)
+        unfit = tainted(side, fresh.values(), bad)
+        for ref, tip in fresh.items():
+            if tip in unfit:
+                result.arrival.refuse(ref, unfit[tip])
+        fit = {ref: tip for ref, tip in fresh.items() if tip not in unfit}
+        sound = inspect(context, side.repo, fit, result.seen, result.arrival)
         with changing(context.repo, f"fetch {result.remote}") as changes:
-            packs = side.packs if len(sound) == len(fresh) else side.only(list(sound.values()))
+            whole = len(sound) == len(fresh) and not bad
+            packs = side.packs if whole else side.only(list(sound.values()))
             changes.take_in(packs)
             if result.remote == remotes.DEFAULT:
                 _note_removals(context, side, sound)
             remotes.remember(context, changes, result.remote, sound)
     result.seen |= sound
     result.moved = list(sound)
+
+
+def is_utf8(ref: str) -> bool:
+    """Whether the name of a ref is text; Git takes any bytes."""
+    try:
+        ref.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _note_removals(context: Context, side: Side, sound: Mapping[str, Oid]) -> None:
@@ -149,18 +185,21 @@ def _note_removals(context: Context, side: Side, sound: Mapping[str, Oid]) -> No
         context.removals.note(FROM_ORIGIN, told)
 
 
-def _fetch(context: Context, side: Side, remote: str, fresh: Mapping[str, Oid], progress: Progress | None) -> Moved:
+def _fetch(context: Context, side: Side, result: Look, fresh: Mapping[str, Oid], progress: Progress | None) -> bool:
+    """Fetch what is missing; whether Git's check refused an object, so that all of it came unchecked."""
     wants = context.repo.missing(fresh.values())
     if not wants:
-        return Moved()
-    return fetching.fetch(
-        side,
-        remote,
-        wants,
-        haves=_haves(context, fresh),
-        most=max(_LEAST, _PER_REF * len(fresh)),
-        on_progress=on_progress(progress, f"fetch {remote}"),
-    )
+        return False
+    ask = partial(
+        fetching.fetch, side, result.remote, wants, haves=_haves(context, fresh),
+        most=max(_LEAST, _PER_REF * len(fresh)), on_progress=on_progress(progress, f"fetch {result.remote}"),
+    )  # fmt: skip
+    try:
+        result.wire = ask()
+        return False
+    except ObjectRefused:
+        result.wire = ask(checked=False)
+        return True
 
 
 def _haves(context: Context, fresh: Iterable[str]) -> list[Oid]:

@@ -5,7 +5,7 @@ It reads, and moves nothing: conflicts, removals and the order of descent are se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -84,15 +84,19 @@ _FEW: Final = 1000
 _ALWAYS: Final = (ROOT_REF, REGISTRY_REF)
 
 
-def plan(context: Context, selection: Selection, there: Mapping[str, Oid]) -> Plan:
-    """Decide what to send to a remote that has these refs."""
+def plan(
+    context: Context, selection: Selection, there: Mapping[str, Oid], unfit: Collection[str] = frozenset()
+) -> Plan:
+    """Decide what to send to a remote that has these refs; ``unfit`` are those of which nothing is sent."""
     made = Plan()
-    left_out = _plan_items(context, selection, there, made)
+    left_out = _plan_items(context, selection, there, made, unfit)
     _plan_notes(context, selection, there, made)
+    for ref in [ref for ref in made.refs if ref in unfit]:
+        del made.refs[ref]
     removed = _removed(context, selection, there)
     for ref, commit in differing(selection.payloads, there).items():
         record = record_ref_of(ref)
-        if ref in removed or record in left_out or record not in selection.items:
+        if ref in removed or ref in unfit or record in left_out or record not in selection.items:
             continue  # what has no record is what a registration left that was cut off: it says nothing
         if ref in there:
             if record not in made.refs and there.get(record) != selection.items.get(record):
@@ -121,16 +125,20 @@ def _as_recorded(context: Context, record: str, payload: Oid) -> bool:
         return False
 
 
-def _plan_items(context: Context, selection: Selection, there: Mapping[str, Oid], made: Plan) -> set[str]:
+def _plan_items(
+    context: Context, selection: Selection, there: Mapping[str, Oid], made: Plan, unfit: Collection[str]
+) -> set[str]:
     """Plan versions and runs; returns what is left out because the remote has something else there."""
     left_out: set[str] = set()
     for ref, commit in differing(selection.items, there).items():
-        if ref not in there or _goes_forward(context, ref, commit, there[ref]):
+        if ref in unfit and ref not in there:
+            left_out.add(ref)
+        elif ref not in there or _goes_forward(context, ref, commit, there[ref]):
             made.refs[ref] = commit
         elif not _goes_forward(context, ref, there[ref], commit):
             made.conflicts.append(RefResult(ref, "conflict", f"here {commit}, there {there[ref]}"))
             left_out.add(ref)
-    _leave_out_descendants(context, selection, made, left_out, "it comes from a version in conflict")
+    _leave_out_descendants(context, selection, made, left_out, "it comes from a version that was left out")
     fresh = {ref: commit for ref, commit in made.refs.items() if payload_ref_of(ref) not in there}
     # Whether each has the bytes that its record says takes a look at all of them: the first push of very many skips it.
     lost = {item.ref for item in nowhere(context, fresh, others_held=len(fresh) <= _FEW)}

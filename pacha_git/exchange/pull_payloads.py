@@ -20,7 +20,7 @@ from pacha_git.git.changes import Changes, changing
 from pacha_git.git.packs.writer import PackWriter
 from pacha_git.git.side import Side, passing, resumable
 from pacha_git.git.wire import fetch as fetching
-from pacha_git.git.wire.fetch import WantRefused
+from pacha_git.git.wire.fetch import ObjectRefused, WantRefused
 from pacha_git.git.wire.transport import Moved
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.gitobjects.trees import parse_tree
@@ -69,7 +69,10 @@ def pull_payloads(
     unit: list[Item] = []
     for item in items:
         if _size(item) > PART_BYTES:
-            _pull_large(context, remote, item, arrival, pulled, progress)
+            try:
+                _pull_large(context, remote, item, arrival, pulled, progress)
+            except ObjectRefused as error:
+                arrival.refuse(item.payload_ref, error.message)
             continue
         if unit and sum(map(_size, unit)) + _size(item) > PART_BYTES:
             _pull_together(context, remote, unit, arrival, pulled, progress)
@@ -79,11 +82,30 @@ def pull_payloads(
         _pull_together(context, remote, unit, arrival, pulled, progress)
 
 
+def _pull_together(
+    context: Context,
+    remote: str,
+    items: Sequence[Item],
+    arrival: Arrival,
+    pulled: Pulled,
+    progress: Progress | None,
+) -> None:
+    """Fetch several small payloads at once; where Git refuses an object, each by itself, and only the bad ones stay."""
+    try:
+        _pull_unit(context, remote, items, arrival, pulled, progress)
+    except ObjectRefused as error:
+        if len(items) == 1:
+            arrival.refuse(items[0].payload_ref, error.message)
+            return
+        for item in items:
+            _pull_together(context, remote, [item], arrival, pulled, progress)
+
+
 def _size(item: Item) -> int:
     return item.content.size if item.content is not None else 0
 
 
-def _pull_together(
+def _pull_unit(
     context: Context,
     remote: str,
     items: Sequence[Item],

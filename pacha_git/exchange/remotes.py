@@ -186,6 +186,7 @@ def adopt_settings(context: Context, remote: str, prefer: str | None) -> dict[st
                 identity=acting.identity,
                 seconds=acting.seconds,
                 message=f"adopt the settings of {remote}\n",
+                others={entry[1]: entry for entry in (*theirs.others, *ours.others)}.values(),
             )
     return show_settings(context)
 

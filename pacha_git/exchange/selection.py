@@ -21,7 +21,7 @@ from pacha_git.store.events import read_ledger
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.targets import target_ref
 from pacha_git.vocabulary.choices import parse_payload_choice
-from pacha_git.vocabulary.ids import VersionId, parse_record_ref
+from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, VersionId, parse_record_ref
 from pacha_git.vocabulary.kinds import KIND_WORDS, VERSIONED_KINDS, Kind
 from pacha_git.vocabulary.names import Name
 from pacha_git.vocabulary.specs import Spec, parse_selector
@@ -40,6 +40,7 @@ class TransferRequest:
         stage: Only versions in this stage.
         kind: Only this kind.
         lineage_payloads: Also the bytes of everything that they come from.
+        without: What of the remote is passed by: names, with or without their kind, ``run:ID``, or refs.
 
     Raises:
         InvalidInput: a word that can't be.
@@ -50,6 +51,11 @@ class TransferRequest:
     stage: str | None = None
     kind: str | None = None
     lineage_payloads: bool = False
+    without: tuple[str, ...] = ()
+
+    def passes_by(self, ref: str) -> bool:
+        """Whether a ref of the remote is to be passed by."""
+        return any(_speaks_of(word, ref) for word in self.without)
 
     def __post_init__(self) -> None:
         """Refuse what can't be."""
@@ -66,6 +72,23 @@ class TransferRequest:
     def is_selective(self) -> bool:
         """Whether anything less than everything is meant."""
         return bool(self.specs or self.stage or self.kind)
+
+
+def _speaks_of(word: str, ref: str) -> bool:
+    """Whether a word of ``without`` means a ref: a name has its versions, its payloads and its events."""
+    if word.startswith("refs/"):
+        return ref == word
+    head, colon, rest = word.partition(":")
+    kind = KIND_WORDS.get(head.lower()) if colon else None
+    kinds = [kind] if kind is not None else list(Kind)
+    name = rest if kind is not None else word
+    roots = (REF_ROOT, NOTES_ROOT, PAYLOAD_ROOT)
+    for root in roots:
+        for each in kinds:
+            prefix = f"{root}{each.plural}/{name}"
+            if ref == prefix or (ref.startswith(prefix + "/") and "/" not in ref[len(prefix) + 1 :]):
+                return True
+    return False
 
 
 def choose(context: Context, wish: TransferRequest) -> dict[str, Oid]:

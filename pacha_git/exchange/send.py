@@ -64,6 +64,17 @@ class _Sent:
     payloads: int = 0
     refused: list[PushedRef] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    left_behind: dict[str, str] = field(default_factory=dict)
+
+    def leave_behind(self) -> bool:
+        """Note the refs of which a hook there said why it refuses them; whether there are new ones."""
+        named = {each.ref: each.reason for each in self.refused if each.reason}
+        for ref in list(named):
+            if ref.startswith(PAYLOAD_ROOT):
+                named.setdefault(record_ref_of(ref), f"its bytes were refused: {named[ref]}")
+        fresh = named.keys() - self.left_behind.keys()
+        self.left_behind |= named
+        return bool(fresh)
 
 
 def send(
@@ -83,17 +94,21 @@ def send(
         RemoteError: the remote can't be reached, or goes on refusing.
     """
     sent = _Sent()
-    for attempt in range(_TRIES):
+    attempt = 0
+    while attempt < _TRIES:
         seen = refresh()
-        todo = plan(context, selection, seen.there)
+        todo = plan(context, selection, seen.there, seen.arrival.refused | sent.left_behind.keys())
         if dry_run:
             return _dry(context, remote, todo, seen.there)
         sent.refused = []
         _send_once(context, remote, todo, seen.there, sent, progress)
+        if sent.leave_behind():
+            continue  # the others go without them
         if any(each.is_for_good for each in sent.refused):
             break
         if not sent.refused:
             return _done(remote, todo, sent)
+        attempt += 1
         time.sleep(random.uniform(0, _WAIT * 2**attempt))
     first = min(sent.refused, key=lambda each: (not each.is_for_good, "atomic" in each.summary))
     raise _refusal(remote, first)
@@ -102,9 +117,10 @@ def send(
 def _done(remote: str, todo: Plan, sent: _Sent) -> Transfer:
     if sent.wire.plain:
         sent.warnings.append(plain_warning(remote))
-    conflicts = {result.ref: result for result in (*todo.conflicts, *todo.held)}
+    stays = {result.ref: result for result in (*todo.conflicts, *todo.held)}
+    stays |= {ref: RefResult(ref, "refused", why) for ref, why in sent.left_behind.items()}
     return Transfer(
-        tuple((sent.results | conflicts).values()), bytes=sent.wire.bytes, objects=sent.wire.objects,
+        tuple((sent.results | stays).values()), bytes=sent.wire.bytes, objects=sent.wire.objects,
         payloads=sent.payloads, remote=remote, warnings=tuple(sent.warnings),
     )  # fmt: skip
 
@@ -177,8 +193,8 @@ class _To:
 def _send_refs(to: _To, refs: Mapping[str, Oid]) -> None:
     """Send records and events, all or none of them; what the rules there refuse holds back nothing else."""
     pushed = to.push(refs, atomic=True)
-    if not any(each.is_for_good for each in pushed):
-        to.note(pushed, refs)
+    if not any(each.is_for_good for each in pushed) or any(each.reason for each in pushed):
+        to.note(pushed, refs)  # what a hook named is left behind, and the others go at once
         return
     records = {ref: oid for ref, oid in refs.items() if not ref.startswith(NOTES_ROOT)}
     while records:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pacha_git.errors import Conflict, NotFound, RemoteError
+from pacha_git.errors import Conflict, NotFound, RemoteError, VerificationFailed
 from pacha_git.exchange import bundle_file, remotes, unchanged
 from pacha_git.exchange import send as sending
 from pacha_git.exchange.fallback import Attempts
@@ -37,7 +38,8 @@ from pacha_git.system.secrets import mask_urls
 from pacha_git.vocabulary.ids import REGISTRY_REF
 
 _UNTOUCHED = "ours is unchanged; ask who changed it there"
-_SOUND_ONLY = "all that is sound was taken over, nothing else was touched"
+_REST_SENT = "ours is unchanged, and the rest was sent; ask who changed it there"
+_SOUND_ONLY = "all that is sound was taken over, nothing else was touched; git pacha pull --without NAME passes it by"
 
 
 def fetch(context: Context, remote: str | None, progress: Progress | None = None) -> Transfer:
@@ -63,8 +65,8 @@ def pull(context: Context, remote: str | None, wish: TransferRequest, progress: 
         RemoteError: no remote could be reached.
     """
     attempts = Attempts(context, remotes.candidates(context, remote))
-    verb = "" if wish.is_selective or wish.payload == "all" else "pull"
-    seen = attempts.first(lambda name: look(context, name, progress, verb=verb))
+    verb = "" if wish.is_selective or wish.payload == "all" or wish.without else "pull"
+    seen = attempts.first(lambda name: look(context, name, progress, verb=verb, passes_by=wish.passes_by))
     if seen.quiet:
         return Transfer((), remote=seen.remote, warnings=tuple(attempts.warnings))
     take_over(context, seen)
@@ -156,7 +158,10 @@ def clone(
     progress: Progress | None,
     project: Callable[[StoredRecord], dict[str, Any]],
 ) -> None:
-    """Make a registry from a remote one; see ``Registry.clone``. Nothing is left behind if it fails."""
+    """Make a registry from a remote one; see ``Registry.clone``.
+
+    Nothing is left behind if it fails, but what is sound of a remote that has something else, too.
+    """
     wish = TransferRequest(payload=payload)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise Conflict(
@@ -164,7 +169,8 @@ def clone(
         )
     existed = path.exists()
     try:
-        _clone_into(url, path, wish, progress=progress, project=project)
+        context = _clone_into(url, path, progress=progress, project=project)
+        unsound = None if context is None else _pulled(context, wish, progress)
     except BaseException as error:
         shutil.rmtree(path, ignore_errors=True)
         if existed:
@@ -173,27 +179,38 @@ def clone(
             tried = f"git ls-remote {mask_urls(url)} says more"
             raise type(error)(error.message, hint=error.hint.replace(transport.LISTED, tried)) from None
         raise
+    if unsound is not None:
+        raise unsound
+
+
+def _pulled(context: Context, wish: TransferRequest, progress: Progress | None) -> VerificationFailed | None:
+    """Pull into a new registry; what is wrong with the remote, once all else was taken over."""
+    try:
+        pull(context, "origin", wish, progress)
+    except VerificationFailed as error:
+        return VerificationFailed(error.message, hint=f"{context.path} has all that is sound of it")
+    return None
 
 
 def _clone_into(
     url: str,
     path: Path,
-    wish: TransferRequest,
     *,
     progress: Progress | None,
     project: Callable[[StoredRecord], dict[str, Any]],
-) -> None:
+) -> Context | None:
+    """Make the registry that a clone is to be; what of it is still to be pulled is the caller's."""
     repo = GitRepository.create(path)
     begin_removals(repo)
     if Path(url).is_file():
         bundle_file.adopt_registry(repo, Path(url))
         bundle_file.import_(Context(path, project), Path(url), progress, is_origin=True)
-        return
+        return None
     transport.add_remote(repo, "origin", remotes.located(url))
     _adopt_registry(repo, url)
     context = Context(path, project)
     context.repo.refs.is_new = True
-    pull(context, "origin", wish, progress)
+    return context
 
 
 def _adopt_registry(repo: GitRepository, url: str) -> None:
@@ -230,7 +247,6 @@ def push(
     def refresh() -> Look:
         """Look at the remote, and unite its events with ours."""
         seen = looks.pop() if looks else look(context, name, progress)
-        seen.raise_problems(_UNTOUCHED)
         ours = refs_here(context.repo)
         notes = {ref: oid for ref, oid in differing(seen.seen, ours).items() if selection.has_notes(ref)}
         if notes:
@@ -242,6 +258,8 @@ def push(
             adopt_notes(context, changes, notes, seen.arrival)
 
     done = sending.send(context, name, selection, refresh, dry_run=dry_run, progress=progress)
+    first.raise_broken(_REST_SENT)
+    done = replace(done, warnings=(*done.warnings, *(f"{name}: {each}" for each in first.arrival.problems)))
     if verb and not done.refs and not first.moved:
         unchanged.remember(context, name, verb, first.stamp)
     return done

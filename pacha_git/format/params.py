@@ -7,7 +7,6 @@ that is None says nothing and is left out.
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from datetime import date, time
 from numbers import Integral, Real
@@ -15,6 +14,7 @@ from operator import index
 from typing import Any, Final
 
 from pacha_git.errors import Corrupt, InvalidInput
+from pacha_git.format import toml
 from pacha_git.format.canonical import DEPTH
 
 PARAMS_LIMIT: Final = 2**20
@@ -138,13 +138,13 @@ def decode_params(data: bytes) -> dict[str, Any]:
     """Read ``params.toml``, whoever wrote it.
 
     Raises:
-        Corrupt: larger than 1 MiB, or no TOML.
+        Corrupt: larger than 1 MiB, no TOML, or beyond the bounds of ``toml``.
     """
     if len(data) > PARAMS_LIMIT:
         raise Corrupt(f"params.toml is larger than {PARAMS_LIMIT} bytes")
     try:
-        return tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        return toml.loads(data.decode("utf-8"))
+    except ValueError as error:
         raise Corrupt(f"params.toml is no TOML: {error}") from None
 
 

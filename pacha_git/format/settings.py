@@ -6,15 +6,18 @@ The format is docs/format.md, "Settings": ``format``, ``registry`` (its UUID), t
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pacha_git.errors import Conflict, Corrupt
+from pacha_git.format import toml
 from pacha_git.format.record import FORMAT, refuse_newer
 
 SETTINGS_LIMIT: Final = 2**20
+SINGLE_STEPS: Final = "single_steps"
+REQUIRE_SIGNATURES: Final = "require_signatures"
+RULES: Final = (SINGLE_STEPS, REQUIRE_SIGNATURES)
 
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _ABSENT: Final = object()
@@ -33,6 +36,20 @@ class Settings:
     registry: str
     policy: Mapping[str, Any] = field(hash=False)
     values: Mapping[str, Any] = field(hash=False, repr=False)
+
+    def rule(self, name: str) -> bool:
+        """Whether a rule of the policy is set.
+
+        Raises:
+            Corrupt: it is neither true nor false: a word in quotes must not pass for "off".
+        """
+        said = self.policy.get(name, False)
+        if not isinstance(said, bool):
+            raise Corrupt(
+                f"policy.{name} in registry.toml is {said!r}",
+                hint=f"it is true or false, as in {name} = true",
+            )
+        return said
 
 
 def new_settings(registry: str, layout: str | None = None) -> Settings:
@@ -74,8 +91,8 @@ def parse_settings(data: bytes) -> Settings:
     if len(data) > SETTINGS_LIMIT:
         raise Corrupt(f"registry.toml is larger than {SETTINGS_LIMIT} bytes")
     try:
-        return settings_of(tomllib.loads(data.decode("utf-8")))
-    except (ValueError, RecursionError) as error:
+        return settings_of(toml.loads(data.decode("utf-8")))
+    except ValueError as error:
         raise Corrupt(f"registry.toml is not a TOML document: {error}") from None
 
 

@@ -77,12 +77,23 @@ class Side:
         Raises:
             Corrupt: an object can't be read.
         """
+        return max((size for _, size in self._sizes()), default=0)
+
+    def larger_than(self, most: int) -> list[Oid]:
+        """The objects that arrived and have more bytes than that; raises as ``largest``."""
+        return [oid for oid, size in self._sizes() if size > most]
+
+    def arrived(self) -> list[Oid]:
+        """Every object that arrived."""
+        return [Oid(line.strip().decode("ascii")) for line in self._oids()]
+
+    def _sizes(self) -> list[tuple[Oid, int]]:
         oids = b"".join(self._oids())
         listed = self.repo.git("cat-file", "--batch-check=%(objectsize)", "--buffer", stdin=oids)
         sizes = listed.split()
         if any(not size.isdigit() for size in sizes):
             raise Corrupt("an object that arrived can't be read")
-        return max(map(int, sizes), default=0)
+        return [(Oid(oid.decode("ascii")), int(size)) for oid, size in zip(oids.split(), sizes, strict=True)]
 
     def refuse_larger(self, most: int) -> None:
         """See to it that every object that arrived can be read into memory.

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +19,7 @@ from pacha_git.system.disk import whole_file, write_all
 from pacha_git.system.process import CommandFailed, run
 
 SHIMS: Final = ("pre-commit",)
-SERVER_SHIMS: Final = ("pre-receive",)
+_GUARD: Final = "pre-receive"
 _OURS: Final = b"git-pacha hook run"
 
 
@@ -31,17 +32,22 @@ class Installed:
         changed: Whether it was not there before as it is now.
         former: Where the hook that it replaced lies now.
         shared: Whether ``core.hooksPath`` put it outside of the repository, where other repositories may use it too.
+        chained: Where the hook that was there lies now, if it runs after ours.
+        passed_by: The folder outside of the repository whose hooks no longer run here.
     """
 
     path: Path
     changed: bool
     former: Path | None = None
     shared: bool = False
+    chained: Path | None = None
+    passed_by: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
         """All fields, paths as text."""
-        former = str(self.former) if self.former else None
-        return {"path": str(self.path), "changed": self.changed, "former": former, "shared": self.shared}
+        paths = {"former": self.former, "chained": self.chained, "passed_by": self.passed_by}
+        said = {key: str(path) if path else None for key, path in paths.items()}
+        return {"path": str(self.path), "changed": self.changed, "shared": self.shared, **said}
 
 
 def install(folder: Path, *, force: bool = False, shims: Sequence[str] = SHIMS) -> list[Installed]:
@@ -49,7 +55,7 @@ def install(folder: Path, *, force: bool = False, shims: Sequence[str] = SHIMS) 
 
     Args:
         folder: A work tree or anything in it, or a bare repository.
-        shims: Which; those for who commits, or ``SERVER_SHIMS``.
+        shims: Which.
         force: Replace a hook of somebody else's; it is kept beside ours, as ``NAME.former``.
 
     Raises:
@@ -63,6 +69,60 @@ def install(folder: Path, *, force: bool = False, shims: Sequence[str] = SHIMS) 
         return [_install(hooks / name, shared=shared, force=force) for name in shims]
     except OSError as error:
         raise PachaError(f"can't write {error.filename or hooks}: {error.strerror}") from None
+
+
+def guard(folder: Path) -> Installed:
+    """Put the hook into a registry that others push to, so that it never takes a push unchecked.
+
+    A hook of somebody else's that is there, or that ``core.hooksPath`` leads to, runs after ours: each may refuse.
+
+    Raises:
+        Conflict: a hook that was put aside before is in the way.
+        PachaError: the file can't be written.
+    """
+    hooks, outside = _hooks_folder(folder)
+    try:
+        if not outside:
+            return _guard(hooks / _GUARD)
+        own = folder / "hooks"
+        run(["git", f"--git-dir={folder}", "config", "--local", "core.hooksPath", own.name])
+        done = _guard(own / _GUARD)
+        theirs, link = hooks / _GUARD, own / f"{_GUARD}.chained"
+        if os.access(theirs, os.X_OK) and not os.path.lexists(link):
+            link.symlink_to(theirs.absolute())
+            done = replace(done, chained=link)
+        return replace(done, passed_by=hooks)
+    except OSError as error:
+        raise PachaError(f"can't write {error.filename or hooks}: {error.strerror}") from None
+
+
+def _guard(target: Path) -> Installed:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shim = _shim(target.name)
+    chained = None
+    if os.path.lexists(target) and not (target.is_file() and _OURS in target.read_bytes()):
+        chained = target.with_name(f"{target.name}.chained")
+        if os.path.lexists(chained):
+            raise Conflict(f"{chained} is there already", hint="move it away first: it is where a former hook is kept")
+        target.rename(chained)
+    if target.is_file() and target.read_bytes() == shim and os.access(target, os.X_OK):
+        return Installed(target, changed=False)
+    _write(target, shim)
+    return Installed(target, changed=True, chained=chained)
+
+
+def _shim(name: str) -> bytes:
+    """The bytes of a hook of ours; it finds our program also where the PATH of a server does not lead to it."""
+    programs = str(Path(sys.executable).parent).replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    raw = files("pacha_git.hooks").joinpath("shims", name).read_bytes()
+    return raw.replace(b"@PROGRAMS@", programs.replace("`", "\\`").encode())
+
+
+def _write(target: Path, data: bytes) -> None:
+    temporary = target.with_name(f".{target.name}.new")
+    temporary.write_bytes(data)
+    temporary.chmod(0o755)
+    temporary.replace(target)
 
 
 def _hooks_folder(folder: Path) -> tuple[Path, bool]:
@@ -80,7 +140,7 @@ def _hooks_folder(folder: Path) -> tuple[Path, bool]:
 
 
 def _install(target: Path, *, shared: bool, force: bool) -> Installed:
-    shim = files("pacha_git.hooks").joinpath("shims", target.name).read_bytes()
+    shim = _shim(target.name)
     there = target.read_bytes() if target.is_file() else None
     if there == shim and os.access(target, os.X_OK):
         return Installed(target, changed=False, shared=shared)

@@ -1,7 +1,7 @@
 """What a server refuses of a push, so that what was promised there stays: versions never move, events only grow.
 
-It decides by the refs that a push would move and by objects that are still in quarantine; it moves nothing. Whether a
-record is sound it refuses to know: whoever pulls checks that.
+It decides by the refs that a push would move and by objects that are still in quarantine; it moves nothing. What a pull
+would refuse, it refuses; the bytes of files it leaves to whoever pulls them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,23 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import InvalidInput, PachaError
+from pacha_git.format.commits import payload_commit
+from pacha_git.format.manifest import decode_manifest
 from pacha_git.git.repo import GitRepository
+from pacha_git.gitobjects.commits import split_commit
 from pacha_git.gitobjects.oid import NO_OID, Oid
+from pacha_git.gitobjects.trees import parse_tree
+from pacha_git.ledger.notes import parse_note
 from pacha_git.ledger.removals import PUSHED
 from pacha_git.session.claims import removals_of
-from pacha_git.session.items import Item, is_item, parse_item_ref, read_item, read_item_checked
-from pacha_git.store.notes import descends, only_gains
+from pacha_git.session.items import Item, broken_edge, is_item, parse_item_ref, read_item, read_item_checked
+from pacha_git.session.remarks import UNKNOWN, remarks_on
+from pacha_git.store.clashes import clashes
+from pacha_git.store.notes import descends, only_gains, read_notes
 from pacha_git.store.removals import removals_at
 from pacha_git.store.runs.commits import RUNS_ROOT
+from pacha_git.store.settings import check_settings, settings_at
+from pacha_git.vocabulary.address import Address
 from pacha_git.vocabulary.ids import (
     NOTES_ROOT,
     PAYLOAD_ROOT,
@@ -30,6 +39,7 @@ from pacha_git.vocabulary.ids import (
     ROOT_COMMIT,
     ROOT_REF,
     TMP_ROOT,
+    VersionId,
     parse_notes_ref,
     record_ref_of,
 )
@@ -70,12 +80,15 @@ def refusals(folder: Path, moves: Sequence[Move], environment: Mapping[str, str]
         moves: What the push would do.
         environment: What Git told its hook: where the new objects are.
     """
-    host = GitRepository(folder)
-    found: dict[str, str] = {}
+    host = GitRepository(folder.absolute())  # Git says "." to its hooks
     with _with_quarantine(host, environment) as objects:
+        push = _Push(host, objects)
+        found = push.read(moves)
         for move in moves:
+            if move.ref in found:
+                continue
             try:
-                why = _why_not(host, objects, move)
+                why = _why_not(push, move)
             except PachaError as error:
                 why = error.message
             if why:
@@ -83,6 +96,36 @@ def refusals(folder: Path, moves: Sequence[Move], environment: Mapping[str, str]
         if not found:
             _note_removals(host, objects, moves)
     return found
+
+
+class _Push:
+    """What one push would bring: its versions and runs, read with every check, over what the host has."""
+
+    def __init__(self, host: GitRepository, objects: GitRepository) -> None:
+        self.host = host
+        self.objects = objects
+        self.items: dict[str, Item] = {}
+        self.clashes: dict[VersionId, str] = {}
+
+    def read(self, moves: Iterable[Move]) -> dict[str, str]:
+        """Read the versions and runs that come; which of them are none, and why."""
+        bad: dict[str, str] = {}
+        for move in moves:
+            moves_on = move.old is None or move.ref.startswith(RUNS_ROOT)
+            if move.new is None or not is_item(move.ref) or not moves_on:
+                continue
+            try:
+                self.items[move.ref] = read_item_checked(self.objects, move.ref, move.new)
+            except PachaError as error:
+                bad[move.ref] = error.message
+        versions = [item.version for item in self.items.values() if item.version is not None]
+        self.clashes = clashes(self.host, versions) if versions else {}
+        return bad
+
+    def here(self, ref: str) -> list[Oid]:
+        """Where a ref stands at the host."""
+        stands = self.host.ref(ref)
+        return [] if stands is None else [stands]
 
 
 def _note_removals(host: GitRepository, objects: GitRepository, moves: Iterable[Move]) -> None:
@@ -110,32 +153,38 @@ def _with_quarantine(host: GitRepository, environment: Mapping[str, str]) -> Ite
         yield GitRepository(path)
 
 
-def _why_not(host: GitRepository, objects: GitRepository, move: Move) -> str:
+def _why_not(push: _Push, move: Move) -> str:
     if move.ref.startswith(PAYLOAD_ROOT):
-        return _payload(host, objects, move)
+        return _payload(push, move)
     if move.ref.startswith(NOTES_ROOT):
-        return _notes(objects, move)
+        return _notes(push.objects, move)
     if move.ref == ROOT_REF:
         return "" if move.new == ROOT_COMMIT else f"it is {ROOT_COMMIT} in every registry"
     if move.ref == REGISTRY_REF:
-        return _settings(objects, move)
+        return _settings(push.objects, move)
     if not move.ref.startswith(REF_ROOT) or move.ref.startswith(TMP_ROOT):
         return ""
     if not is_item(move.ref):
         return "no ref of the format"
     parse_item_ref(move.ref)
-    return _run(objects, move) if move.ref.startswith(RUNS_ROOT) else _record(move)
-
-
-def _record(move: Move) -> str:
-    return "" if move.old is None else "a version never changes, and never goes"
-
-
-def _run(objects: GitRepository, move: Move) -> str:
     if move.new is None:
-        return "a run never goes"
-    came = read_item_checked(objects, move.ref, move.new)
-    return "" if move.old is None or move.old in came.chain else "a run only goes on from where it is"
+        return "a run never goes" if move.ref.startswith(RUNS_ROOT) else "a version never changes, and never goes"
+    return _run(push, move) if move.ref.startswith(RUNS_ROOT) else _record(push, move)
+
+
+def _record(push: _Push, move: Move) -> str:
+    if move.old is not None:
+        return "a version never changes, and never goes"
+    item = push.items[move.ref]
+    clash = push.clashes.get(item.version) if item.version is not None else None
+    return clash or broken_edge(push.objects, item, push.items, push.here)
+
+
+def _run(push: _Push, move: Move) -> str:
+    came = push.items[move.ref]
+    if move.old is not None and move.old not in came.chain:
+        return "a run only goes on from where it is"
+    return broken_edge(push.objects, came, push.items, push.here)
 
 
 def _notes(objects: GitRepository, move: Move) -> str:
@@ -143,37 +192,60 @@ def _notes(objects: GitRepository, move: Move) -> str:
         return "no ref of the format"
     if move.new is None:
         return "events never go"
-    if move.old is None or only_gains(objects, move.old, move.new):
-        return ""
-    return "events that are here are missing there: pull first"
+    if move.old is not None and not only_gains(objects, move.old, move.new):
+        return "events that are here are missing there: pull first"
+    known = _lines(objects, move.old)
+    added = (each for each in remarks_on(objects, move.ref, move.new) if each.event.line not in known)
+    return next((each.text for each in added if each.what != UNKNOWN), "")
+
+
+def _lines(objects: GitRepository, tip: Oid | None) -> set[bytes]:
+    return {line for note in read_notes(objects, tip).values() for line in parse_note(note)}
 
 
 def _settings(objects: GitRepository, move: Move) -> str:
     if move.new is None:
         return "a registry keeps its settings"
-    return (
-        "" if move.old is None or descends(objects, move.new, move.old) else "others changed the settings: adopt them"
-    )
+    if move.old is not None and not descends(objects, move.new, move.old):
+        return "others changed the settings: adopt them"
+    came = settings_at(objects, move.new)
+    check_settings(came)
+    if move.old is not None and settings_at(objects, move.old).settings.registry != came.settings.registry:
+        return "these are the settings of another registry"
+    return ""
 
 
-def _payload(host: GitRepository, objects: GitRepository, move: Move) -> str:
+def _payload(push: _Push, move: Move) -> str:
     """Bytes come once, go when they were removed, and are replaced if they are not what their record says."""
     ref = record_ref_of(move.ref)
     if not is_item(ref):
         return "no ref of the format"
     parse_item_ref(ref)
-    record = host.ref(ref)
-    if record is None:
-        return ""  # bytes come before the record that promises them
-    item = read_item(objects, ref, record)
-    removed = _is_removed(host, item)
+    record = push.host.ref(ref)
+    item = push.items.get(ref) or (read_item(push.objects, ref, record) if record is not None else None)
+    if item is None:  # bytes come before the record that promises them
+        return _unfit(push.objects, move.new) if move.new is not None else ""
+    removed = _is_removed(push.host, item)
     if move.new is None:
-        return "" if removed or move.old != item.payload_commit else _not_removed(host, item)
+        return "" if removed or move.old != item.payload_commit else _not_removed(push.host, item)
     if removed:
         return "these bytes were removed"
     if move.new == item.payload_commit or ref.startswith(RUNS_ROOT):
         return ""
     return "these bytes are not those that the record says"
+
+
+def _unfit(objects: GitRepository, commit: Oid) -> str:
+    """What is wrong with a payload of which no record is here yet, by its commit and its manifest."""
+    raw = objects.read_as(commit, "commit")
+    parsed = split_commit(raw)
+    if payload_commit(parsed.tree, Address.parse(parsed.message.rstrip("\n"))) != raw:
+        return "not the commit of a payload"
+    entries = {entry.name: entry.oid for entry in parse_tree(objects.read_as(parsed.tree, "tree"))}
+    if b"manifest" not in entries:
+        return "a payload without a manifest"
+    decode_manifest(objects.read_as(entries[b"manifest"], "blob"))
+    return ""
 
 
 def _is_removed(host: GitRepository, item: Item) -> bool:

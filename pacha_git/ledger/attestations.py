@@ -60,11 +60,13 @@ class Attestations:
         of: Per record commit of which something is attested.
         tips: What the next attestation's ``after`` must be.
         void: The lines that set nothing, each with the record it is annotated on; honest writers make none.
+        effective: The other lines, likewise.
     """
 
     of: Mapping[Oid, Attested]
     tips: tuple[str, ...]
     void: tuple[tuple[Oid, Event], ...]
+    effective: tuple[tuple[Oid, Event], ...] = ()
 
     def about(self, commit: Oid) -> Attested:
         """What is attested of a version, by its record commit; nothing is an empty value."""
@@ -82,7 +84,8 @@ def fold_attestations(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name:
             attested = of.setdefault(ruling.node.commit, Attested())
             _take(attested, ruling.node.event, ruling.claim)
     void = tuple((ruling.node.commit, ruling.node.event) for ruling in registers.rulings if ruling.claim is None)
-    return Attestations(of, graph.tips, void)
+    effective = tuple((each.node.commit, each.node.event) for each in registers.rulings if each.claim is not None)
+    return Attestations(of, graph.tips, void, effective)
 
 
 def _claim(node: Node) -> RegisterClaim | None:

@@ -263,6 +263,7 @@ class Registry:
         stage: Stage | StageWord | None = None,
         kind: Kind | KindWord | None = None,
         lineage_payloads: bool = False,
+        without: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> results.Transfer:
         """Take over all records and events of a remote, and the payloads that are asked for and not here.
@@ -274,6 +275,7 @@ class Registry:
             stage: Only payloads of versions in this stage.
             kind: Only payloads of this kind.
             lineage_payloads: Also the payloads of everything that these come from.
+            without: Names whose versions and events there are passed by; ``run:ID`` and refs, too.
             progress: Is told how far it is.
 
         Raises:
@@ -281,7 +283,7 @@ class Registry:
             VerificationFailed: what came is not what it must be; all that is sound was taken over.
             NotFound: no remote has the bytes.
         """
-        wish = verbs.selection.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads)
+        wish = verbs.selection.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads, tuple(without))
         return verbs.sync.pull(self._context, remote, wish, progress)
 
     def push(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pacha_git.errors import InvalidInput
+from pacha_git.errors import Corrupt, InvalidInput
 from pacha_git.format.record import Content, Target
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
@@ -93,7 +93,21 @@ def read_item_checked(repo: GitRepository, ref: str, commit: Oid) -> Item:
     """
     if ref.startswith(RUNS_ROOT):
         return _run(run_commits.read_checked(repo, commit, ref))
-    return _version(records.read_checked(repo, commit, ref))
+    stored = records.read_checked(repo, commit, ref)
+    for name, document in stored.documents.items():
+        if name.endswith(".toml"):
+            _check_toml(name, document)
+    return _version(stored)
+
+
+def _check_toml(name: str, document: bytes) -> None:
+    """See to it that every reader can read a document that came: its bytes are kept, whatever they are."""
+    from pacha_git.format import toml  # of recipes alone
+
+    try:
+        toml.loads(document.decode("utf-8"))
+    except ValueError as error:
+        raise Corrupt(f"{name} is no TOML within the bounds of the format: {error}") from None
 
 
 def _version(stored: records.StoredRecord) -> Item:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 EVENTS: Final = "_events"
 ATTESTATIONS: Final = "_attestations"
 _NOTE_LIMIT: Final = 256 << 20
+_LINES: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ def _lines(repo: GitRepository, tip: Oid | None) -> dict[Oid, list[bytes]]:
     notes = read_notes(repo, tip)
     if sum(map(len, notes.values())) > _NOTE_LIMIT:
         raise Corrupt(f"the notes at {tip} are over {_NOTE_LIMIT >> 20} MiB")
+    if sum(note.count(b"\n") for note in notes.values()) > _LINES:
+        raise Corrupt(f"the notes at {tip} have over {_LINES} lines")
     return {annotated: parse_note(note) for annotated, note in notes.items()}
 
 

@@ -14,7 +14,7 @@ from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.commits import commit_bytes, split_commit
 from pacha_git.gitobjects.oid import OID_DIGITS, Oid
 from pacha_git.gitobjects.trees import FILE_MODE, TREE_MODE, TreeEntry, parse_tree, tree_bytes
-from pacha_git.ledger.notes import merge_commit, union
+from pacha_git.ledger.notes import merge_commit, parse_note, union
 
 if TYPE_CHECKING:
     from pacha_git.git.changes import Changes
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Notes = Mapping[Oid, bytes]
 
 _HEX: Final = re.compile(rb"[0-9a-f]{1,%d}\Z" % OID_DIGITS)
+_MOST_TREES: Final = 200_000
 
 
 def read_notes(repo: GitRepository, tip: Oid | None) -> dict[Oid, bytes]:
@@ -32,24 +33,36 @@ def read_notes(repo: GitRepository, tip: Oid | None) -> dict[Oid, bytes]:
     """
     if tip is None:
         return {}
-    return {annotated: repo.read_as(blob, "blob") for annotated, blob in _blobs(repo, tip)}
+    return {annotated: _note(repo, blobs) for annotated, blobs in note_blobs(repo, tip).items()}
 
 
 def read_note(repo: GitRepository, tip: Oid | None, annotated: Oid) -> bytes:
     """The note on one oid; empty if there is none."""
     if tip is None:
         return b""
-    return next((repo.read_as(blob, "blob") for found, blob in _blobs(repo, tip) if found == annotated), b"")
+    return _note(repo, tuple(blob for found, blob in _blobs(repo, tip) if found == annotated))
 
 
-def note_blobs(repo: GitRepository, tip: Oid) -> dict[Oid, Oid]:
-    """The oid of every note's blob, by the oid it annotates."""
-    return dict(_blobs(repo, tip))
+def note_blobs(repo: GitRepository, tip: Oid) -> dict[Oid, tuple[Oid, ...]]:
+    """The blobs of every note, by the oid it annotates: several where the tree spells that oid more than once."""
+    found: dict[Oid, tuple[Oid, ...]] = {}
+    for annotated, blob in _blobs(repo, tip):
+        found[annotated] = tuple(sorted({*found.get(annotated, ()), blob}))
+    return found
+
+
+def _note(repo: GitRepository, blobs: tuple[Oid, ...]) -> bytes:
+    """The lines of a note; of several spellings the union, so that none of them hides another."""
+    if len(blobs) == 1:
+        return repo.read_as(blobs[0], "blob")
+    return union(*(repo.read_as(blob, "blob") for blob in blobs)) if blobs else b""
 
 
 def _blobs(repo: GitRepository, tip: Oid) -> Iterator[tuple[Oid, Oid]]:
     stack = [("", _tree_of(repo, tip))]
-    while stack:
+    for _ in range(_MOST_TREES):
+        if not stack:
+            return
         prefix, tree = stack.pop()
         for entry in parse_tree(repo.read_as(tree, "tree")):
             if not _HEX.match(entry.name):
@@ -61,6 +74,7 @@ def _blobs(repo: GitRepository, tip: Oid) -> Iterator[tuple[Oid, Oid]]:
                 yield Oid(path), entry.oid
             else:
                 raise Corrupt(f"{tip} is no notes commit: it has {path[:60]!r}")
+    raise Corrupt(f"the notes at {tip} have over {_MOST_TREES} trees")
 
 
 def _tree_of(repo: GitRepository, tip: Oid) -> Oid:
@@ -106,13 +120,11 @@ def merge_tips(repo: GitRepository, changes: Changes, ours: Oid, theirs: Oid) ->
     if descends(repo, theirs, ours) and _covers(repo, other, mine):
         return theirs
     changed = {
-        annotated: union(
-            repo.read_as(mine[annotated], "blob") if annotated in mine else b"", repo.read_as(blob, "blob")
-        )
-        for annotated, blob in other.items()
-        if mine.get(annotated) != blob
+        annotated: union(_note(repo, mine.get(annotated, ())), _note(repo, blobs))
+        for annotated, blobs in other.items()
+        if mine.get(annotated) != blobs
     }
-    tree = _patched_tree(repo, changes, ours, changed)
+    tree = (_patched_tree if _is_fanned(repo, ours) else _written_anew)(repo, changes, ours, changed)
     fields = merge_commit({tip: commit_seconds(repo, tip) for tip in (ours, theirs)})
     return changes.add(
         "commit",
@@ -140,15 +152,14 @@ def only_gains(repo: GitRepository, older: Oid, newer: Oid) -> bool:
     return _covers(repo, note_blobs(repo, newer), note_blobs(repo, older))
 
 
-def _covers(repo: GitRepository, wider: Mapping[Oid, Oid], narrower: Mapping[Oid, Oid]) -> bool:
+def _covers(repo: GitRepository, wider: Mapping[Oid, tuple[Oid, ...]], narrower: Mapping[Oid, tuple[Oid, ...]]) -> bool:
     """Whether no line of the narrower notes is missing in the wider ones (a deletion upstream must not win)."""
-    for annotated, blob in narrower.items():
-        other = wider.get(annotated)
-        if other == blob:
+    for annotated, blobs in narrower.items():
+        other = wider.get(annotated, ())
+        if other == blobs:
             continue
-        if other is None or union(repo.read_as(other, "blob"), repo.read_as(blob, "blob")) != repo.read_as(
-            other, "blob"
-        ):
+        lines = set(parse_note(_note(repo, other)))
+        if not lines.issuperset(parse_note(_note(repo, blobs))):
             return False
     return True
 
@@ -169,12 +180,8 @@ def descends(repo: GitRepository, tip: Oid, ancestor: Oid, limit: int = 100_000)
 
 def _patched_tree(repo: GitRepository, changes: Changes, tip: Oid | None, changed: Notes) -> Oid:
     root = parse_tree(repo.read_as(_tree_of(repo, tip), "tree")) if tip else []
-    fanned = all(entry.is_tree and len(entry.name) == 2 for entry in root)
-    if not fanned:
-        # Somebody's other fan-out: write all of it as we write it.
-        assert tip is not None
-        changed = {**read_notes(repo, tip), **changed}
-        root = []
+    if not all(entry.is_tree and len(entry.name) == 2 for entry in root):
+        return _written_anew(repo, changes, tip, changed)
     top = {entry.name: entry for entry in root}
     by_fan: dict[bytes, dict[bytes, Oid | None]] = {}
     for annotated, note in changed.items():
@@ -183,7 +190,7 @@ def _patched_tree(repo: GitRepository, changes: Changes, tip: Oid | None, change
     for fan, leaves in by_fan.items():
         old = parse_tree(repo.read_as(top[fan].oid, "tree")) if fan in top else []
         if any(entry.mode != FILE_MODE or len(entry.name) != 38 for entry in old):
-            return _patched_tree_of_all(repo, changes, tip, changed)
+            return _written_anew(repo, changes, tip, changed)
         merged = {entry.name: entry.oid for entry in old} | leaves
         kept = [(FILE_MODE, name, oid) for name, oid in merged.items() if oid is not None]
         top.pop(fan, None)
@@ -192,5 +199,16 @@ def _patched_tree(repo: GitRepository, changes: Changes, tip: Oid | None, change
     return changes.add("tree", tree_bytes(list(top.values())))
 
 
-def _patched_tree_of_all(repo: GitRepository, changes: Changes, tip: Oid | None, changed: Notes) -> Oid:
-    return _patched_tree(repo, changes, None, {**read_notes(repo, tip), **changed})
+def _is_fanned(repo: GitRepository, tip: Oid) -> bool:
+    """Whether all of a notes tree is spelled as we spell it: then who merges makes the same tree from either side."""
+    root = parse_tree(repo.read_as(_tree_of(repo, tip), "tree"))
+    if not all(entry.is_tree and len(entry.name) == 2 for entry in root):
+        return False
+    leaves = (leaf for entry in root for leaf in parse_tree(repo.read_as(entry.oid, "tree")))
+    return all(leaf.mode == FILE_MODE and len(leaf.name) == 38 for leaf in leaves)
+
+
+def _written_anew(repo: GitRepository, changes: Changes, tip: Oid | None, changed: Notes) -> Oid:
+    """Somebody's other fan-out: write all of it as we write it, each oid spelled once."""
+    every = {**read_notes(repo, tip), **changed}
+    return _patched_tree(repo, changes, None, every)

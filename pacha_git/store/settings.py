@@ -5,11 +5,12 @@ It knows the commit and its two files; what a policy means is for the verbs that
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pacha_git.errors import Corrupt, NotFound
 from pacha_git.format.commits import SYSTEM_IDENTITY
-from pacha_git.format.settings import Settings, parse_settings
+from pacha_git.format.settings import RULES, Settings, parse_settings
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.commits import commit_bytes, split_commit
 from pacha_git.gitobjects.oid import Oid
@@ -26,12 +27,13 @@ _LIMIT: Final = 1 << 20
 
 
 class StoredSettings(NamedTuple):
-    """The settings as they stand at a commit."""
+    """The settings as they stand at a commit; ``others`` are files of theirs that only a later release knows."""
 
     commit: Oid
     settings: Settings
     toml: bytes
     signers_file: bytes
+    others: tuple[tuple[str, bytes, Oid], ...] = ()
 
     @property
     def signers(self) -> Signers:
@@ -58,14 +60,31 @@ def read_settings(repo: GitRepository, ref: str = REGISTRY_REF) -> StoredSetting
 def settings_at(repo: GitRepository, commit: Oid) -> StoredSettings:
     """Read the settings of a commit; errors as ``read_settings``."""
     tree = split_commit(repo.read_as(commit, "commit")).tree
-    files = {entry.name.decode("utf-8", "replace"): entry.oid for entry in parse_tree(repo.read_as(tree, "tree"))}
+    entries = parse_tree(repo.read_as(tree, "tree"))
+    files = {entry.name.decode("utf-8", "replace"): entry.oid for entry in entries if entry.mode == FILE_MODE}
     if SETTINGS_FILE not in files:
         raise Corrupt(f"the settings at {commit} have no {SETTINGS_FILE}", hint="git pacha fsck")
     toml = repo.read_as(files[SETTINGS_FILE], "blob")
     signers = repo.read_as(files[SIGNERS_FILE], "blob") if SIGNERS_FILE in files else b""
     if max(len(toml), len(signers)) > _LIMIT:
         raise Corrupt(f"the settings at {commit} are over {_LIMIT >> 20} MiB")
-    return StoredSettings(commit, parse_settings(toml), toml, signers)
+    own = (SETTINGS_FILE.encode(), SIGNERS_FILE.encode())
+    others = tuple((entry.mode, entry.name, entry.oid) for entry in entries if entry.name not in own)
+    return StoredSettings(commit, parse_settings(toml), toml, signers, others)
+
+
+def check_settings(stored: StoredSettings) -> None:
+    """See to it that settings which came mean something to every reader.
+
+    Raises:
+        Corrupt: a rule of the policy is not what it must be, or the signers are no text.
+    """
+    for rule in RULES:
+        stored.settings.rule(rule)
+    try:
+        stored.signers_file.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Corrupt(f"{SIGNERS_FILE} is not UTF-8") from None
 
 
 def write_settings(
@@ -78,10 +97,12 @@ def write_settings(
     identity: str,
     seconds: int,
     message: str,
+    others: Iterable[tuple[str, bytes, Oid]] = (),
 ) -> Oid:
-    """Write settings as a commit on top of ``parents``, and move the ref from ``old`` to it."""
+    """Write settings as a commit on top of ``parents``, and move the ref from ``old`` to it; ``others`` go along."""
     parse_settings(toml)
-    entries = [(FILE_MODE, SETTINGS_FILE.encode(), changes.add("blob", toml))]
+    entries: list[tuple[int | str, bytes, Oid]] = [*others]
+    entries.append((FILE_MODE, SETTINGS_FILE.encode(), changes.add("blob", toml)))
     if signers_file:
         entries.append((FILE_MODE, SIGNERS_FILE.encode(), changes.add("blob", signers_file)))
     tree = changes.add("tree", tree_bytes(entries))

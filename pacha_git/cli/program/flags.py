@@ -5,13 +5,13 @@ Every word is read as text here and checked by the floors below: click's own cho
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from pacha_git.cli.program.options import Argument, Option
 from pacha_git.errors import InvalidInput
+from pacha_git.format import toml
 from pacha_git.vocabulary.specs import parse_spec
 
 T = TypeVar("T")
@@ -107,8 +107,8 @@ def _value(text: str) -> Any:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     try:
-        read = tomllib.loads(f"value = {text}") if not set(text) & {"\n", "\r", "#"} else {}
-    except (ValueError, RecursionError):
+        read = toml.loads(f"value = {text}") if not set(text) & {"\n", "\r", "#"} else {}
+    except ValueError:
         read = {}
     if "value" in read:
         return read["value"]

@@ -76,7 +76,8 @@ def _titled(title: str, text: str) -> str:
 
 def _facts(run: RunInfo) -> list[tuple[str, object]]:
     environment = run.environment or {}
-    command = " ".join(map(str, environment.get("command", ())))
+    argv = environment.get("command")
+    command = " ".join(map(str, argv)) if isinstance(argv, list | tuple) else argv
     return [
         ("Error", run.error),
         ("Inputs", "\n".join(_input(edge) for edge in run.inputs)),

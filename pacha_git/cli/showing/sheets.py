@@ -153,7 +153,7 @@ def _tensors(said: Mapping[str, Any]) -> str | None:
     shapes = said.get("shapes") or ()
     alone = shapes[0] if said.get("tensors") == 1 and shapes and isinstance(shapes[0], Mapping) else {}
     shape = alone.get("shape")
-    return str(said.get("tensors", "")) if not shape else "x".join(map(str, shape))
+    return "x".join(map(str, shape)) if shape and isinstance(shape, list | tuple) else str(said.get("tensors", ""))
 
 
 def _said(said: Mapping[str, Any]) -> str:

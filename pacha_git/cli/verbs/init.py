@@ -30,16 +30,15 @@ def init(
 
     made = Registry.init(flags.path(path) if path is not None else registry_path(ctx), shared=shared)
     if shared:
-        from pacha_git.hooks.install import SERVER_SHIMS, install
+        from pacha_git.cli.showing.hooks import say_guard
+        from pacha_git.hooks.install import guard
 
-        install(made.path, shims=SERVER_SHIMS)
+        say_guard(ctx, guard(made.path))
     said = (
         f"Made an empty registry in {place(made.path)}"
         if made.created
         else f"There is a registry in {place(made.path)} already."
     )
     if shared:
-        said += (
-            "\nPushes to it are checked where git-pacha is on PATH. docs/servers.md says how to put it on the network."
-        )
+        said += "\nPushes to it are checked. docs/servers.md says how to put it on the network."
     output.tell(ctx, {"path": str(made.path), "created": made.created}, said)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import stat
-import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -17,7 +15,7 @@ from pacha_git.cli.program import flags
 from pacha_git.cli.program.options import Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import place
-from pacha_git.errors import Conflict, InvalidInput
+from pacha_git.errors import InvalidInput
 from pacha_git.system.private import check_private
 
 if TYPE_CHECKING:
@@ -46,7 +44,7 @@ def serve(
     token = _token(ctx, token_file)
     opened = registry(ctx)
     if writable:
-        _guard(opened.path)
+        _guard(ctx, opened.path)
     verbose = invocation(ctx).verbose
     serving = opened.serve(
         host=host,
@@ -65,13 +63,12 @@ def serve(
     serving.run()
 
 
-def _guard(path: Path) -> None:
-    """Let pushes leave versions, runs and events as they are; a hook that its owner put there stays instead of ours."""
-    from pacha_git.hooks.install import SERVER_SHIMS, install
+def _guard(ctx: Context, path: Path) -> None:
+    """Let pushes leave versions, runs and events as they are; a hook that its owner put there runs after ours."""
+    from pacha_git.cli.showing.hooks import say_guard
+    from pacha_git.hooks.install import guard
 
-    with suppress(Conflict):
-        install(path, shims=SERVER_SHIMS)
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    say_guard(ctx, guard(path))
 
 
 def _token(ctx: Context, file: str | None) -> str | None:

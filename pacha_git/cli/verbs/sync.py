@@ -9,7 +9,7 @@ from click import Context
 
 from pacha_git.cli.invocation import invocation, registry, registry_path
 from pacha_git.cli.program import flags
-from pacha_git.cli.program.options import Argument
+from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.refs import ref_in_words, refs_in_words
@@ -68,6 +68,10 @@ def pull(
     stage: flags.OnlyStage = None,
     kind: flags.OnlyKind = None,
     lineage_payloads: flags.LineagePayloads = False,
+    without: Annotated[
+        list[str] | None,
+        Option("--without", metavar="NAME", help="Pass by what the remote has of this name; may be repeated."),
+    ] = None,
 ) -> None:
     """Take over what a remote has.
 
@@ -85,6 +89,7 @@ def pull(
             kind=flags.read(kind, Kind.parse),
             lineage_payloads=lineage_payloads,
             progress=report,
+            without=without or (),
         )
     report_transfer(ctx, done, "Pulled from")
 
@@ -138,7 +143,10 @@ def report_transfer(ctx: Context, done: Transfer, verb: str) -> None:
         output.notice(ctx, f"Warning: {warning}")
     every = invocation(ctx).verbose or done.dry_run
     output.tell(ctx, done.to_json(), lambda: _transfer(done, verb, every=every))
-    other, refused = done.remote or "the remote", [ref.ref for ref in done.refs if ref.result == "rejected"]
+    other, refused = (
+        done.remote or "the remote",
+        [ref.ref for ref in done.refs if ref.result in ("rejected", "refused")],
+    )
     if done.conflicts:
         first = done.conflicts[0]
         raise Conflict(
@@ -151,7 +159,7 @@ def report_transfer(ctx: Context, done: Transfer, verb: str) -> None:
     if held:
         raise PachaError(
             f"{ref_in_words(held[0].ref)} stay here: {output.one_line(held[0].detail)}" + _and_more(held),
-            hint="git pacha removal list; then git pacha removal accept SPEC, or removal refuse SPEC. The rest went",
+            hint="git pacha removal list; then removal accept SPEC, or removal refuse SPEC. The rest went",
         )
     lost = [ref.ref for ref in done.refs if ref.result == "lost"]
     if lost:

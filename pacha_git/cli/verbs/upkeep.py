@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from click import Context
 
@@ -17,6 +17,9 @@ from pacha_git.errors import PachaError, VerificationFailed
 
 if TYPE_CHECKING:
     from pacha_git.session.results import GcReport, Stats
+
+
+_NOTES: Final = 20
 
 
 def stats(ctx: Context) -> None:
@@ -53,10 +56,14 @@ def fsck(
 ) -> None:
     """Check the whole registry.
 
-    Exit 5 if anything is wrong.
+    Exit 5 if anything is wrong. Lines that set nothing, as others may have written them, are noted and break nothing.
     """
     with progress(ctx) as report:
         found = registry(ctx).fsck(fast=fast, progress=report)
+    for note in found.notes[:_NOTES]:
+        output.notice(ctx, output.one_line(f"Note: {note}"))
+    if len(found.notes) > _NOTES:
+        output.notice(ctx, f"Note: and {len(found.notes) - _NOTES} more; --json has all")
     if found.problems:
         output.show(ctx, found.to_json(), "\n".join(map(output.one_line, found.problems)))
         raise VerificationFailed(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import codecs
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pacha_git.errors import InvalidInput
+from pacha_git.format import toml
 from pacha_git.format.canonical import DEPTH, json_number
 from pacha_git.format.documents.problem import Problem
 from pacha_git.format.documents.recipe_rules import field_problems, unwrapped
@@ -28,9 +28,6 @@ GOALS: Final = ("maximize", "minimize")
 DATA_RELATIONS: Final = {"train_data": "trained-on", "validation_data": "evaluated-on"}
 
 _ERROR_PLACE: Final = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)\Z", re.DOTALL)
-_LONG_KEY: Final = re.compile(
-    r"(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]++|\"[^\"\n]*+\"|'[^'\n]*+')[ \t]*+\.[ \t]*+){200}"
-)
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
@@ -98,9 +95,7 @@ def parse_recipe(data: bytes) -> Recipe:
     """
     try:
         text = _checked_text(data)
-        values = tomllib.loads(text)
-    except RecursionError:
-        return _unreadable(data, f"nested deeper than {DEPTH} levels")
+        values = toml.loads(text)
     except ValueError as error:
         return _unreadable(data, str(error))
     if _deeper_than(values, DEPTH):
@@ -118,9 +113,6 @@ def _checked_text(data: bytes) -> str:
     except UnicodeDecodeError as error:
         line, column = _place(data[: error.start])
         raise ValueError(f"not UTF-8 (at line {line}, column {column})") from None
-    if _LONG_KEY.search(text):
-        # tomllib takes time in the square of a key's length.
-        raise ValueError("a key of over 200 parts")
     return text
 
 

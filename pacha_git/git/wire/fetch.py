@@ -19,11 +19,16 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import CommandFailed
 from pacha_git.system.secrets import mask_urls
 
+_FSCK: Final = "fsck error in pack"
 _REFUSED: Final = ("not allow request for unadvertised", "not our ref", "unadvertised object")
 
 
 class WantRefused(RemoteError):
     """The server gives only what its refs point at; ``moved`` tells whether they may just have moved."""
+
+
+class ObjectRefused(RemoteError):
+    """Git's own check refused an object that came, and kept nothing of what came with it."""
 
 
 def fetch(
@@ -33,6 +38,7 @@ def fetch(
     *,
     haves: Iterable[Oid] = (),
     shallow: Oid | None = None,
+    checked: bool = True,
     most: int,
     on_progress: OnProgress | None = None,
 ) -> Moved:
@@ -46,16 +52,19 @@ def fetch(
         shallow: For commits without parents: a commit that both sides have, called shallow so that the other side
             compares with everything that the haves reach. A server that fails on it is asked without; what moved then
             says so.
+        checked: Let Git check what comes; whoever takes it unchecked sees to that.
         most: Bytes that may arrive.
         on_progress: Is told how far it is.
 
     Raises:
+        ObjectRefused: Git's check refused an object.
         WantRefused: the server gives nothing by its id (protocol v0), or no longer has it.
         RemoteError: it can't be reached, breaks off, or sends more than ``most``.
     """
     known = side.path / "haves"
     known.write_text("".join(f"{oid}\n" for oid in haves))
     options = ["-c", f"core.alternateRefsCommand=cat {shlex.quote(str(known.absolute()))} #", "-c", "pack.window=0"]
+    options += [] if checked else ["-c", "fetch.fsckObjects=false"]
     argv = [*options, "fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--progress", "--stdin"]
     argv += bounded_there(side.path, remote, "upload-pack")
     stdin = "".join(f"{oid}\n" for oid in dict.fromkeys(wants)).encode()
@@ -73,6 +82,8 @@ def fetch(
         try:
             return ask(shallow)
         except CommandFailed as error:
+            if _FSCK in error.stderr:
+                raise ObjectRefused(f"{remote} has an object that Git refuses", hint="ask who put it there") from None
             if any(words in error.stderr for words in _REFUSED):
                 raise WantRefused(f"{remote} gives nothing by its id", hint=HOW_TO_RESUME) from None
             if shallow is None or not hung_up(error) or side.size > before:

@@ -21,6 +21,7 @@ from pacha_git.system.process import CommandFailed
 from pacha_git.system.secrets import mask_urls
 
 _ARGUMENTS: Final = 400
+_OF_A_REF: Final = re.compile(r"(?m)^remote: (refs/\S+): (.+?)\s*$")
 _LOCKED: Final = re.compile(r"Unable to create '([^']+\.lock)': File exists")
 _ALL: Final = "refs/*:refs/*"
 _RULES: Final = (
@@ -44,12 +45,14 @@ class PushedRef:
         ok: Whether it stands there as it was sent.
         summary: What Git says of it.
         locked: The lock there that was in the way of the push, if one was.
+        reason: What a hook there said of this ref by name; empty if it said nothing of it.
     """
 
     ref: str
     ok: bool
     summary: str
     locked: str = ""
+    reason: str = ""
 
     @property
     def is_for_good(self) -> bool:
@@ -192,7 +195,8 @@ def _delete(repo: GitRepository, remote: str, argv: Sequence[str]) -> list[Pushe
 
 
 def _parse(output: bytes, told: str = "") -> Iterator[PushedRef]:
-    """Read ``git push --porcelain``: flag TAB from:to TAB summary; of a lock only what it ``told`` says."""
+    """Read ``git push --porcelain``: flag TAB from:to TAB summary; of locks and hooks only what it ``told`` says."""
+    reasons = dict(_OF_A_REF.findall(told))
     found = _LOCKED.search(told)
     lock = found[1] if found else ""
     for line in output.decode("utf-8", "replace").splitlines():
@@ -200,4 +204,5 @@ def _parse(output: bytes, told: str = "") -> Iterator[PushedRef]:
         refs, _, summary = rest.partition("\t")
         if len(flag) == 1 and ":" in refs:
             ok = flag != "!"
-            yield PushedRef(refs.rpartition(":")[2], ok, summary, "" if ok else lock)
+            ref = refs.rpartition(":")[2]
+            yield PushedRef(ref, ok, summary, "" if ok else lock, "" if ok else reasons.get(ref, ""))

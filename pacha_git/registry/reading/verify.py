@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
-from typing import Final
 
 from pacha_git.errors import InvalidInput, PachaError, VerificationFailed
 from pacha_git.format.event import Event, signed_part
+from pacha_git.format.settings import REQUIRE_SIGNATURES
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.session.context import Context
@@ -25,8 +25,6 @@ from pacha_git.store.payload.check_many import sound_files
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.targets import target_problem
 from pacha_git.vocabulary.ids import VersionId
-
-UNSIGNED_POLICY: Final = "require_signatures"
 
 
 def verify(
@@ -113,7 +111,7 @@ def _signer(context: Context, stored: records.StoredRecord, problems: list[str])
         found = _checked(context, event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at, event.type, problems)
         if event.type == "endorse":
             signers += found
-    if not signers and context.settings.settings.policy.get(UNSIGNED_POLICY) is True:
+    if not signers and context.settings.settings.rule(REQUIRE_SIGNATURES):
         problems.append("it is not signed, and the policy of this registry wants it to be")
     return signers[0] if signers else None
 

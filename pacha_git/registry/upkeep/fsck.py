@@ -13,16 +13,15 @@ from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.format.content import Content
 from pacha_git.format.record import Target
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.ledger.registers import EventStatus
 from pacha_git.progress import Progress
 from pacha_git.registry.upkeep.fsck_runs import check_run, check_run_payload
 from pacha_git.session.context import Context
 from pacha_git.session.items import is_item
+from pacha_git.session.remarks import remarks_on, spelled_twice
 from pacha_git.session.results import FsckReport
 from pacha_git.session.whereabouts import HINT, NOWHERE, nowhere
 from pacha_git.store import records
 from pacha_git.store.clashes import Spellings
-from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
 from pacha_git.store.payload.check import FileKey, check_payload
 from pacha_git.store.payload.check_many import sound_files
 from pacha_git.store.payload.reader import Payload
@@ -55,6 +54,7 @@ class _Check:
         self.repo = context.repo
         self.checked = 0
         self.problems: list[str] = []
+        self.notes: list[str] = []
         self.records: dict[VersionId, records.StoredRecord] = {}
         self.by_commit: dict[Oid, records.StoredRecord] = {}
 
@@ -102,7 +102,7 @@ def fsck(context: Context, *, fast: bool = False, progress: Progress | None = No
             _check_notes(check, ref, commit)
     if not fast and not check.problems:
         mark_read(context.repo, context.index, before)
-    return FsckReport(check.checked, tuple(check.problems))
+    return FsckReport(check.checked, tuple(check.problems), tuple(check.notes))
 
 
 def _check_repository(check: _Check, *, git_too: bool) -> None:
@@ -173,11 +173,5 @@ def _check_notes(check: _Check, ref: str, tip: Oid) -> None:
     parsed = parse_notes_ref(ref)
     if parsed is None:
         raise InvalidInput("no ref of the format")
-    kind, name, what = parsed
-    if what == ATTESTATIONS:
-        void = [event.id for _, event in attestations_at(check.repo, tip, kind, name).void]
-    else:
-        bad = (EventStatus.VOID, EventStatus.ILLEGAL)
-        void = [e.event.id for e in ledger_at(check.repo, tip, kind, name).history if e.status in bad]
-    for event_id in void:
-        check.say(ref, f"event {event_id} sets nothing: it is void or illegal")
+    check.notes += [f"{ref}: {remark.text}" for remark in remarks_on(check.repo, ref, tip)]
+    check.notes += [f"{ref}: {oid} is spelled twice; both count" for oid in spelled_twice(check.repo, tip)]

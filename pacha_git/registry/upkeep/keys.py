@@ -156,6 +156,7 @@ def trust_key(context: Context, text_or_path: str, principal: str) -> KeyInfo:
                 old=stored.commit,
                 identity=acting.identity,
                 seconds=acting.seconds,
+                others=stored.others,
                 message=f"trust {key.fingerprint} as {principal}\n",
             )
     return KeyInfo(name=principal, fingerprint=key.fingerprint, principal=principal, trusted=True)

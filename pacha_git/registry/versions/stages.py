@@ -8,6 +8,7 @@ from __future__ import annotations
 from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.format.event import Statement
 from pacha_git.format.record import Target
+from pacha_git.format.settings import SINGLE_STEPS
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger import stages as ways
 from pacha_git.ledger.events import Ledger
@@ -86,7 +87,7 @@ def _refuse_removed(context: Context, version: VersionId, commit: Oid, wanted: S
 
 def _steps(context: Context, version: VersionId, now: Stage, wanted: Stage) -> list[tuple[Stage, Stage]]:
     steps = ways.steps(now, wanted)
-    if len(steps) > 1 and context.settings.settings.policy.get("single_steps") is True:
+    if len(steps) > 1 and context.settings.settings.rule(SINGLE_STEPS):
         raise PachaError(
             f"{version} is in {now.value}: the policy of this registry wants every step taken by itself",
             hint=f"git pacha {version.kind.noun} stage {version.spec} -t {steps[0][1].value}",

@@ -70,13 +70,14 @@ class CacheCleared:
 
 @dataclass(frozen=True, slots=True)
 class FsckReport:
-    """What ``fsck`` looked at and what is wrong."""
+    """What ``fsck`` looked at and what is wrong; ``notes`` are worth knowing and break nothing."""
 
     checked: int
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
-        """``{checked, problems}``."""
+        """``{checked, problems, notes}``."""
         return plain(self)
 
 

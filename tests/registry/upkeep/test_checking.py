@@ -107,8 +107,16 @@ def no_root(path: Path) -> None:
 HARMS = [
     another_version, another_name, no_version, a_changed_record, a_record_that_is_not_canonical, another_message,
     a_blob, another_payload, a_payload_with_another_tree, an_ancestor_without_a_ref, a_name_of_other_case,
-    notes_that_are_none, an_event_that_is_another_s, notes_of_no_kind, no_root,
+    notes_that_are_none, notes_of_no_kind, no_root,
 ]  # fmt: skip
+
+
+@pytest.mark.damaged
+def test_lines_that_set_nothing_are_noted_and_break_nothing(registry: Registry) -> None:
+    an_event_that_is_another_s(registry.path)
+    report = registry.fsck()
+    assert report.problems == ()
+    assert "sets nothing: it is void" in report.notes[0]
 
 
 @pytest.mark.damaged
