@@ -221,9 +221,10 @@ def test_what_is_registered_was_synced_to_the_disk_before_the_ref(registry: Regi
     lines = trace.read_text().splitlines()
     pack = next(at for at, line in enumerate(lines) if "sync(" in line and ".pack" in line)
     folder = next(at for at, line in enumerate(lines) if "fsync(" in line and "objects/pack>)" in line)
-    ref = next(at for at, line in enumerate(lines) if "rename" in line and "refs/pacha/models/m/1.0.0" in line)
-    assert pack < folder < ref
-    assert any("fsync" in line and "refs/pacha/models/m>" in line for line in lines[ref:])
+    refs = next(at for at, line in enumerate(lines) if "rename" in line and '/packed-refs"' in line)
+    assert pack < folder < refs
+    assert any("sync(" in line and "refs.packed" in line for line in lines[folder:refs])
+    assert any("fsync(" in line and f"{registry.path}>" in line for line in lines[refs:])
 
 
 @pytest.mark.parametrize("files", [1, 3])
