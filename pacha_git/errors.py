@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+REPAIR = "git pacha fsck lists what is damaged; git pacha doctor --repair brings back what a remote has"
+
 
 class PachaError(Exception):
     """Something can't be carried out; the message says what, ``hint`` what to do next, and ``str`` gives both.

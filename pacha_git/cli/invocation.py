@@ -50,13 +50,13 @@ def registry_path(ctx: Context) -> Path | None:
     return Path(said) if said else None
 
 
-def registry(ctx: Context) -> Registry:
-    """Open the registry that is meant."""
+def registry(ctx: Context, *, healed: bool = False) -> Registry:
+    """Open the registry that is meant; ``healed``: after a repair, if it is too damaged to be opened."""
     from pacha_git import Registry
     from pacha_git.session.signing import ask_passphrases_with
 
     ask_passphrases_with(_ask_passphrase if sys.stdin.isatty() else None)
-    return Registry.open(registry_path(ctx))
+    return (Registry.open_healed if healed else Registry.open)(registry_path(ctx))
 
 
 @cache

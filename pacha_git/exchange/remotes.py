@@ -31,6 +31,7 @@ from pacha_git.vocabulary.choices import parse_side
 from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, REGISTRY_REF
 
 DEFAULT: Final = "origin"
+TRACKING_ROOT: Final = "refs/remotes/"
 _SMALL: Final = 64 << 20
 _FEW: Final = 100
 
@@ -121,6 +122,14 @@ def tracking(remote: str, ref: str) -> str:
     if ref.startswith(NOTES_ROOT):
         return f"refs/remotes/{remote}/pacha/notes/{ref[len(NOTES_ROOT) :]}"
     return f"refs/remotes/{remote}/pacha/{ref[len(REF_ROOT) :]}"
+
+
+def as_there(ref: str) -> str:
+    """The ref at a remote of which this is the last-seen copy; empty if it is none."""
+    rest = ref[len(TRACKING_ROOT) :].partition("/pacha/")[2] if ref.startswith(TRACKING_ROOT) else ""
+    if not rest:
+        return ""
+    return NOTES_ROOT + rest[len("notes/") :] if rest.startswith("notes/") else REF_ROOT + rest
 
 
 def remember(context: Context, changes: Changes, remote: str, refs: Mapping[str, Oid]) -> None:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 import threading
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from pacha_git.errors import Corrupt, NotFound, PachaError
 from pacha_git.git.ownership import check_owner
 from pacha_git.git.packs.files import storing
+from pacha_git.git.packs.loose import OtherObjects, loose_path
 from pacha_git.git.packs.reader import PackSet
 from pacha_git.git.refs.refs import Refs
 from pacha_git.git.refs.rules import PLAIN, NameRules
@@ -61,6 +61,10 @@ _NO_DELTA: Final = "chunked/** -delta\nblobs/** -delta\n"
 class GitRepository:
     """A bare repository folder, opened.
 
+    Args:
+        path: The folder.
+        going_on: Whether refs that can't be read count as absent: for those who list damage by other means.
+
     Attributes:
         rules: What the names of its refs mean.
         vouch: Called before changes touch packs; what it returns is called with those they wrote, once durable.
@@ -71,11 +75,11 @@ class GitRepository:
         PachaError: it uses SHA-256 or reftable, which the libraries below us can't read.
     """
 
-    def __init__(self, path: Path, rules: NameRules = PLAIN) -> None:
+    def __init__(self, path: Path, rules: NameRules = PLAIN, *, going_on: bool = False) -> None:
         self.path = path
         self.rules = rules
         _check_layout(path)
-        self.refs = Refs(path, weakly(self._kind_of), rules)
+        self.refs = Refs(path, weakly(self._kind_of), rules, going_on=going_on)
         self._local = threading.local()
         self.settle: Callable[[], None] | None = None
         self.vouch: Callable[[], Callable[[Iterable[Path]], None]] | None = None
@@ -125,7 +129,7 @@ class GitRepository:
     @cached_property
     def packs(self) -> PackSet:
         """The reader of all packs here."""
-        return PackSet(self.objects, weakly(self._read_elsewhere))
+        return PackSet(self.objects, OtherObjects(self.path))
 
     # Objects -----------------------------------------------------------------------------------------------------
 
@@ -161,7 +165,7 @@ class GitRepository:
         """Whether an object is here."""
         if self.overlay is not None and oid in self.overlay.pending:
             return True
-        return self.packs.find(oid) is not None or _loose_path(self.objects, oid).exists()
+        return self.packs.find(oid) is not None or loose_path(self.objects, oid).exists()
 
     def missing(self, oids: Iterable[Oid]) -> list[Oid]:
         """Those of the objects that are not here."""
@@ -172,32 +176,6 @@ class GitRepository:
             return self.read(oid)[0]
         except (NotFound, Corrupt):
             return ""
-
-    def _read_elsewhere(self, oid: Oid) -> tuple[str, bytes]:
-        """What our own reader leaves to others: loose objects, deltas, unusual stores."""
-        loose = _read_loose(self.objects, oid)
-        if loose is not None:
-            return loose
-        import pygit2  # 50 ms to load, and seldom needed
-
-        try:
-            number, body = self._library.odb.read(oid)
-        except KeyError:
-            raise NotFound(f"object {oid} is not here") from None
-        except (pygit2.GitError, ValueError) as error:
-            raise Corrupt(f"object {oid} can't be read: {error}", hint="git pacha fsck says what is damaged") from None
-        return {1: "commit", 2: "tree", 3: "blob", 4: "tag"}[int(number)], body
-
-    @property
-    def _library(self) -> Any:
-        # Opened anew each time: libgit2 keeps its own list of packs, and a stale one lies after a repack.
-        import pygit2
-
-        if not getattr(self._local, "windowed", False):
-            pygit2.option(pygit2.enums.Option.SET_MWINDOW_SIZE, 16 << 20)
-            pygit2.option(pygit2.enums.Option.SET_MWINDOW_MAPPED_LIMIT, 64 << 20)
-            self._local.windowed = True
-        return pygit2.Repository(str(self.path))
 
     # Refs --------------------------------------------------------------------------------------------------------
 
@@ -269,10 +247,12 @@ def _check_layout(path: Path) -> None:
     try:
         config = (path / "config").read_text("utf-8", "replace")
     except (FileNotFoundError, NotADirectoryError):
+        _refuse_remains(path, "config")
         raise NotFound(f"{path} is no registry", hint=f"make one with: git pacha init {path}") from None
     except OSError as error:
         raise PachaError(f"{path} can't be read: {error.strerror}") from None
     if not (path / "objects").is_dir() or not (path / "HEAD").exists():
+        _refuse_remains(path, "HEAD")
         raise NotFound(f"{path} is no registry", hint=f"make one with: git pacha init {path}")
     if re.search(r"(?im)^\s*objectformat\s*=\s*sha256", config):
         raise PachaError(
@@ -285,26 +265,13 @@ def _check_layout(path: Path) -> None:
         )
 
 
+def _refuse_remains(path: Path, file: str) -> None:
+    """Say of what is left of a registry that it is damaged, and not that there is none."""
+    if (path / "objects").is_dir() and (path / "pacha").is_dir():
+        raise Corrupt(f"{path} is a registry whose {file} is gone", hint="git pacha doctor makes it again")
+
+
 def _check_bare(path: Path) -> None:
     """Refuse the ``.git`` of a work tree: made bare, it would let go of its files."""
     if re.search(r"(?im)^\s*(bare\s*=\s*false|worktree\s*=)", (path / "config").read_text("utf-8", "replace")):
         raise PachaError(f"{path} belongs to a work tree", hint="name a folder that does not exist yet")
-
-
-def _loose_path(objects: Path, oid: Oid) -> Path:
-    return objects / oid[:2] / oid[2:]
-
-
-def _read_loose(objects: Path, oid: Oid) -> tuple[str, bytes] | None:
-    try:
-        packed = _loose_path(objects, oid).read_bytes()
-    except FileNotFoundError:
-        return None
-    try:
-        head, _, body = zlib.decompress(packed).partition(b"\0")
-        kind, size = head.decode("ascii").split(" ")
-        if len(body) != int(size):
-            raise ValueError("its size is not what its header says")
-    except (zlib.error, ValueError) as error:
-        raise Corrupt(f"object {oid} is damaged: {error}", hint="git pacha fsck says what is damaged") from None
-    return kind, body

@@ -85,6 +85,11 @@ class Registry:
         return cls(Context(locate.existing_path(_path(path)), project))
 
     @classmethod
+    def open_healed(cls, path: AnyPath | None = None, progress: Progress | None = None) -> Registry:
+        """Open a registry; one that is too damaged for that is repaired first, from its remotes too."""
+        return cls(verbs.heal.open_healed(locate.existing_path(_path(path)), project, progress))
+
+    @classmethod
     def clone(
         cls, url: str, path: AnyPath | None = None, *, payload: PayloadChoice = "none", progress: Progress | None = None
     ) -> Registry:
@@ -284,7 +289,7 @@ class Registry:
             NotFound: no remote has the bytes.
         """
         wish = verbs.selection.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads, tuple(without))
-        return verbs.sync.pull(self._context, remote, wish, progress)
+        return verbs.heal.pull(self._context, remote, wish, progress, project)
 
     def push(
         self,
@@ -431,7 +436,7 @@ class Registry:
 
     def fsck(self, *, fast: bool = False, progress: Progress | None = None) -> results.FsckReport:
         """Check everything against the format; ``fast`` reads no payload."""
-        return verbs.fsck.fsck(self._context, fast=fast, progress=progress)
+        return verbs.fsck.fsck(self.path, project, fast=fast, progress=progress)
 
     def reindex(self, *, progress: Progress | None = None) -> int:
         """Build the side index anew; returns how many chunks it has."""
@@ -464,9 +469,23 @@ class Registry:
         """
         return verbs.cache.clear(self._context, specs)
 
-    def doctor(self) -> list[results.Finding]:
+    @classmethod
+    def check(
+        cls, path: AnyPath | None = None, *, fast: bool = False, progress: Progress | None = None
+    ) -> results.FsckReport:
+        """As ``fsck``, of a registry that may be too damaged to be opened."""
+        return verbs.fsck.fsck(locate.existing_path(_path(path)), project, fast=fast, progress=progress)
+
+    @classmethod
+    def examine(
+        cls, path: AnyPath | None = None, *, repair: bool = False, progress: Progress | None = None
+    ) -> list[results.Finding]:
+        """As ``doctor``, of a registry that may be too damaged to be opened."""
+        return verbs.doctor.doctor(locate.existing_path(_path(path)), project, repair=repair, progress=progress)
+
+    def doctor(self, *, repair: bool = False, progress: Progress | None = None) -> list[results.Finding]:
         """Look for what is unhealthy about the folder, and mend what can be mended without a loss."""
-        return verbs.doctor.doctor(self._context)
+        return verbs.doctor.doctor(self.path, project, repair=repair, progress=progress)
 
     def stats(self) -> results.Stats:
         """How much is here."""

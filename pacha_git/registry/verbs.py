@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pacha_git.registry.upkeep import doctor as doctor
     from pacha_git.registry.upkeep import fsck as fsck
     from pacha_git.registry.upkeep import gc as gc
+    from pacha_git.registry.upkeep import heal as heal
     from pacha_git.registry.upkeep import init as init
     from pacha_git.registry.upkeep import keys as keys
     from pacha_git.registry.upkeep import layouts as layouts
@@ -51,7 +52,7 @@ _HOME: Final = {
     "registry.reading": "cache content diff download lineage listing provenance search verify",
     "registry": "run_collection",
     "registry.runs": "start",
-    "registry.upkeep": "doctor fsck gc init keys layouts reindex serve",
+    "registry.upkeep": "doctor fsck gc heal init keys layouts reindex serve",
     "registry.versions": "attest recipes register removals remove stages",
 }
 

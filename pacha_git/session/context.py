@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from pacha_git.store.removals import RemovalList
     from pacha_git.trust.signers import Signers
 
+Project = Callable[[StoredRecord], dict[str, Any]]
+"""What the catalogue keeps of a record beside the record itself."""
+
 DECIDE_LOCK: Final = "pacha/decide.lock"
 
 
@@ -47,21 +50,22 @@ class Context:
     Args:
         path: Its folder.
         project: What the catalogue keeps of a record beside the record itself.
+        damaged: Whether to open it though refs or settings can't be read; who asks for those settings is told.
 
     Raises:
         NotFound: the folder is no registry.
         PachaError: it is of a newer format, uses SHA-256 or reftable, or is somebody else's.
     """
 
-    def __init__(self, path: Path, project: Callable[[StoredRecord], dict[str, Any]]) -> None:
+    def __init__(self, path: Path, project: Project, *, damaged: bool = False) -> None:
         self.path = path
         self._project = project
-        self.repo = GitRepository(path, NameRules(alike=gist, first=PAYLOAD_ROOT))
+        self.repo = GitRepository(path, NameRules(alike=gist, first=PAYLOAD_ROOT), going_on=damaged)
         check_owner(path)
         self.repo.settle = weakly(self._settle)
         self.repo.vouch = weakly(self._vouch)
         # Reading them is what finds a folder that is no registry, or one of a newer format.
-        self._settings = read_settings(self.repo)
+        self._settings: StoredSettings | None = None if damaged else read_settings(self.repo)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process opens it anew: locks, connections and what is about to change are this one's.
@@ -99,7 +103,7 @@ class Context:
     @property
     def settings(self) -> StoredSettings:
         """The settings as they stand now."""
-        if self.repo.ref("refs/pacha/registry") != self._settings.commit:
+        if self._settings is None or self.repo.ref("refs/pacha/registry") != self._settings.commit:
             self._settings = read_settings(self.repo)
         return self._settings
 

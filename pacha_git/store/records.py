@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import blake3
 
-from pacha_git.errors import Corrupt, NotFound
+from pacha_git.errors import REPAIR, Corrupt, NotFound
 from pacha_git.format.commits import RECORD_FILE, STORED_DOCUMENT_LIMIT, check_record_commit, record_commit, record_tree
 from pacha_git.format.record import Record, Target, decode_record, encode_record
 from pacha_git.git.repo import GitRepository
@@ -128,7 +128,7 @@ def read_version(repo: GitRepository, version: VersionId) -> StoredRecord:
         raise NotFound(f"no {version.kind.noun} {version.name} {version.version} here")
     stored = read(repo, commit)
     if stored.id != version:
-        raise Corrupt(f"{version.ref} holds the record of {stored.id}", hint="git pacha fsck")
+        raise Corrupt(f"{version.ref} holds the record of {stored.id}", hint=REPAIR)
     return stored
 
 

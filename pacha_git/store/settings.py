@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pacha_git.errors import Corrupt, NotFound
+from pacha_git.errors import REPAIR, Corrupt, NotFound
 from pacha_git.format.commits import SYSTEM_IDENTITY
 from pacha_git.format.settings import RULES, Settings, parse_settings
 from pacha_git.git.repo import GitRepository
@@ -63,7 +63,7 @@ def settings_at(repo: GitRepository, commit: Oid) -> StoredSettings:
     entries = parse_tree(repo.read_as(tree, "tree"))
     files = {entry.name.decode("utf-8", "replace"): entry.oid for entry in entries if entry.mode == FILE_MODE}
     if SETTINGS_FILE not in files:
-        raise Corrupt(f"the settings at {commit} have no {SETTINGS_FILE}", hint="git pacha fsck")
+        raise Corrupt(f"the settings at {commit} have no {SETTINGS_FILE}", hint=REPAIR)
     toml = repo.read_as(files[SETTINGS_FILE], "blob")
     signers = repo.read_as(files[SIGNERS_FILE], "blob") if SIGNERS_FILE in files else b""
     if max(len(toml), len(signers)) > _LIMIT:

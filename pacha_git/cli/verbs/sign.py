@@ -62,5 +62,5 @@ def _line(result: Verification) -> str:
 
 def _advice(bad: Sequence[Verification]) -> str:
     if any(result.payload_ok is False for result in bad):
-        return "`git pacha fsck` tells more; registering the same bytes again, or a pull, heals them"
+        return "`git pacha doctor --repair` brings them back from a remote; so does registering the same bytes"
     return "`git pacha key list` shows whom this registry trusts"

@@ -78,7 +78,7 @@ def pull(
     All records and events; with SPECs or patterns as in 'fraud*@production', also the bytes of these versions. Without
     a REMOTE: from origin, and then from the others as far as bytes are still missing.
     """
-    opened = registry(ctx)
+    opened = registry(ctx, healed=True)
     remote, specs = _parted(words, opened.remotes())
     with progress(ctx) as report:
         done = opened.pull(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from click import Context
 
-from pacha_git.cli.invocation import registry
+from pacha_git.cli.invocation import registry, registry_path
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.options import Option
 from pacha_git.cli.showing import output
@@ -58,8 +58,10 @@ def fsck(
 
     Exit 5 if anything is wrong. Lines that set nothing, as others may have written them, are noted and break nothing.
     """
+    from pacha_git import Registry
+
     with progress(ctx) as report:
-        found = registry(ctx).fsck(fast=fast, progress=report)
+        found = Registry.check(registry_path(ctx), fast=fast, progress=report)
     for note in found.notes[:_NOTES]:
         output.notice(ctx, output.one_line(f"Note: {note}"))
     if len(found.notes) > _NOTES:
@@ -67,7 +69,7 @@ def fsck(
     if found.problems:
         output.show(ctx, found.to_json(), "\n".join(map(output.one_line, found.problems)))
         raise VerificationFailed(
-            f"{counted(len(found.problems), 'problem')} found", hint="`git pacha doctor` tells what can be done"
+            f"{counted(len(found.problems), 'problem')} found", hint="`git pacha doctor --repair` mends what can be"
         )
     output.tell(ctx, found.to_json(), f"{counted(found.checked, 'object')} checked, nothing wrong.")
 
@@ -98,12 +100,20 @@ def reindex(ctx: Context) -> None:
     output.tell(ctx, {"entries": entries}, f"Indexed {counted(entries, 'entry', 'entries')}.")
 
 
-def doctor(ctx: Context) -> None:
+def doctor(
+    ctx: Context,
+    repair: Annotated[
+        bool, Option("--repair", help="Check every byte, and bring back what is damaged from the remotes.")
+    ] = False,
+) -> None:
     """Look for what commonly goes wrong.
 
     What can be mended safely is mended; what is left is told, with what to do.
     """
-    findings = registry(ctx).doctor()
+    from pacha_git import Registry
+
+    with progress(ctx) as report:
+        findings = Registry.examine(registry_path(ctx), repair=repair, progress=report)
     rows = [(finding.state, finding.check, finding.message, finding.hint) for finding in findings]
     answer = {"findings": [finding.to_json() for finding in findings]}
     output.show(ctx, answer, lambda: table(("STATE", "CHECK", "FOUND", "WHAT TO DO"), rows))

@@ -16,7 +16,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
-from pacha_git.errors import Corrupt
+from pacha_git.errors import REPAIR, Corrupt
 from pacha_git.gitobjects.oid import OID_BYTES, object_hash
 
 _MAGIC: Final = b"\xfftOc\x00\x00\x00\x02"
@@ -28,7 +28,6 @@ _LARGE: Final = 1 << 31
 _NEAR: Final = 64
 _MAP_FROM: Final = 64 << 10
 _UINT: Final = struct.Struct(">I")
-_HINT: Final = "git pacha fsck says what is damaged"
 
 
 def encode_index(
@@ -91,12 +90,12 @@ class PackIndex:
     def __init__(self, path: Path) -> None:
         self._data = _map(path)
         if len(self._data) < _OIDS + _TRAILER or self._data[:8] != _MAGIC:
-            raise Corrupt(f"{path} is no readable pack index", hint=_HINT)
+            raise Corrupt(f"{path} is no readable pack index", hint=REPAIR)
         (self.count,) = _UINT.unpack_from(self._data, _OIDS - 4)
         self._offsets = _OIDS + self.count * (OID_BYTES + 4)
         self._large = self._offsets + self.count * 4
         if self._large + _TRAILER > len(self._data):
-            raise Corrupt(f"{path} is cut short", hint=_HINT)
+            raise Corrupt(f"{path} is cut short", hint=REPAIR)
 
     @property
     def pack_checksum(self) -> bytes:
@@ -131,7 +130,7 @@ class PackIndex:
             return value
         at = self._large + (value - _LARGE) * 8
         if at + 8 > len(self._data) - _TRAILER:
-            raise Corrupt("a pack index points outside of itself", hint=_HINT)
+            raise Corrupt("a pack index points outside of itself", hint=REPAIR)
         return int.from_bytes(self._data[at : at + 8], "big")
 
     def oids(self) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ of a model.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +15,7 @@ from threading import Lock
 from typing import Final, TypeVar
 from weakref import WeakSet
 
-from pacha_git.errors import Corrupt, NotFound
+from pacha_git.errors import REPAIR, Corrupt, NotFound, PachaError
 from pacha_git.git.packs.files import TEMPORARY
 from pacha_git.git.packs.pack import Location, OpenFiles, Pack
 from pacha_git.gitobjects.oid import Oid, object_hash
@@ -22,7 +23,6 @@ from pacha_git.gitobjects.oid import Oid, object_hash
 Fallback = Callable[[Oid], tuple[str, bytes]]
 T = TypeVar("T")
 
-_HINT: Final = "git pacha fsck says what is damaged"
 _TRIES: Final = 5
 _OPEN_PACKS: Final = 32
 _ALTERNATES_DEPTH: Final = 5
@@ -30,6 +30,8 @@ _ALTERNATES_DEPTH: Final = 5
 # does, at most every 10 ms; others count whole seconds, or two.
 _FINE_TICK_NS: Final = 20_000_000
 _COARSE_TICK_NS: Final = 3_000_000_000
+# What this process lacks says nothing of the pack.
+_SHORT: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class PackSet:
@@ -47,6 +49,7 @@ class PackSet:
         self._packs: tuple[Pack, ...] = ()
         self._files = OpenFiles(_OPEN_PACKS)
         self._recent: Pack | None = None
+        self._damaged: dict[Path, Corrupt] = {}
         self._folders: tuple[Path, ...] = ()
         self._watched: tuple[Path, ...] = ()
         self._marks: tuple[int, ...] | None = None
@@ -120,6 +123,11 @@ class PackSet:
                 except Corrupt as error:
                     damage = error
                 except OSError as error:
+                    if error.errno in _SHORT:
+                        raise PachaError(
+                            f"{location.pack.path} can't be read: {error.strerror}",
+                            hint="raise the limit on open files (ulimit -n), or close other programs",
+                        ) from error
                     damage = Corrupt(f"{location.pack.path} can't be read: {error.strerror}")
             if vanished:
                 self.rescan()
@@ -128,9 +136,20 @@ class PackSet:
         try:
             return _checked(oid, *self._fallback(oid))
         except (NotFound, Corrupt) as error:
+            damage = damage or self._unreadable()
             if damage is None:
                 raise
-            raise Corrupt(f"object {oid} is damaged: {damage.message}", hint=_HINT) from error
+            raise Corrupt(f"object {oid} is damaged: {damage.message}", hint=REPAIR) from error
+
+    def _unreadable(self) -> Corrupt | None:
+        """Why an object may be missing: a pack without its index, or with one that can't be read; None: no reason."""
+        for folder in self._folders:
+            entries = _names(folder / "pack")
+            for name in entries:
+                stem, _, suffix = name.rpartition(".")
+                if suffix == "pack" and not name.startswith(TEMPORARY) and stem + ".idx" not in entries:
+                    return Corrupt(f"{folder}/pack/{name} has no index")
+        return next(iter(self._damaged.values()), None)
 
     def read_many(self, oids: Iterable[Oid]) -> Iterator[bytes]:
         """Bodies of objects in the order asked for, read ahead by two threads; memory stays bounded.
@@ -169,6 +188,7 @@ class PackSet:
             self._watched = tuple(folder / name for folder in self._folders for name in ("pack", "info/alternates"))
             marks = tuple(map(_mtime, self._watched))
             now = time.time_ns()
+            self._damaged = {}
             known = {(str(pack.index_path), pack.inode): pack for pack in self._packs}
             found = [entry for folder in self._folders for entry in _indexes(folder / "pack")]
             new = [
@@ -186,8 +206,13 @@ class PackSet:
         """A pack; None if it went meanwhile or its index is damaged, which leaves its objects to other copies."""
         try:
             return Pack(index_path, inode=inode, cruft=cruft, files=self._files)
-        except (OSError, Corrupt):
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            self._damaged[index_path] = Corrupt(f"{index_path} can't be read: {error.strerror}")
+        except Corrupt as error:
+            self._damaged[index_path] = error
+        return None
 
     def _refresh(self) -> bool:
         """Rescan if anything may have changed since; whether it did."""
@@ -298,5 +323,5 @@ def _checked(oid: Oid, kind: str, body: bytes) -> tuple[str, bytes]:
     hashed = object_hash(b"%s %d\x00" % (kind.encode(), len(body)))
     hashed.update(body)
     if hashed.digest() != oid.raw:
-        raise Corrupt(f"object {oid} has another id once it is read", hint=_HINT)
+        raise Corrupt(f"object {oid} has another id once it is read", hint=REPAIR)
     return kind, body

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from pacha_git.errors import Corrupt
+from pacha_git.errors import REPAIR, Corrupt
 from pacha_git.gitobjects.oid import OID_DIGITS, OID_PATTERN, Oid
 
 _LINE: Final = re.compile(rb"^(%s) ([^\n]+)$" % OID_PATTERN.encode(), re.MULTILINE)
@@ -20,10 +20,16 @@ _PEELED: Final = re.compile(rb"^\^%s$" % OID_PATTERN.encode(), re.MULTILINE)
 
 
 class PackedRefs:
-    """The file of one repository; threads may share it. Each answer is of one state of the file."""
+    """The file of one repository; threads may share it. Each answer is of one state of the file.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file.
+        going_on: Whether lines that are no refs are passed over: for those who list damage by other means.
+    """
+
+    def __init__(self, path: Path, *, going_on: bool = False) -> None:
         self._path = path
+        self._going_on = going_on
         self._name = str(path)
         self._snapshot = PackedRefsSnapshot("", b"")
 
@@ -44,7 +50,8 @@ class PackedRefs:
         stamp = f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}" if status is not None else "none"
         if stamp != self._snapshot.stamp:
             # One assignment: another thread sees the old state or the new one, never half of each.
-            self._snapshot = PackedRefsSnapshot(stamp, _mapped(self._path) if status is not None else b"")
+            data = _mapped(self._path) if status is not None else b""
+            self._snapshot = PackedRefsSnapshot(stamp, _readable(bytes(data)) if self._going_on else data)
         return self._snapshot
 
 
@@ -69,15 +76,20 @@ class PackedRefsSnapshot:
             return None
         match = _LINE.match(line)
         if match is None:
-            raise _damaged()
+            raise _damaged("a line of it is no ref")
         return Oid(match[1].decode("ascii"))
 
     def below(self, prefix: str) -> dict[str, Oid]:
         """All refs whose name begins with a prefix that ends in ``/``, in the order of their bytes."""
         block = self.block(prefix)
         found = _LINE.findall(block)
-        if len(found) + len(_PEELED.findall(block)) != block.count(b"\n"):
-            raise _damaged()
+        if len(found) + len(_PEELED.findall(block)) != block.count(b"\n") or (block and not block.endswith(b"\n")):
+            raise _damaged("a line of it is no ref")
+        names = [ref for _, ref in found]
+        # In order, with the prefix at both ends: so all of them have it.
+        ends = names[:1] + names[-1:]
+        if sorted(names) != names or not all(name.startswith(prefix.encode()) for name in ends):
+            raise _damaged("it is not in order")
         return {ref.decode("utf-8", "surrogateescape"): Oid(oid.decode("ascii")) for oid, ref in found}
 
     def alike_below(self, prefix: str, alike: Callable[[str], str]) -> dict[str, set[str]]:
@@ -118,7 +130,38 @@ class PackedRefsSnapshot:
                 low = after
             else:
                 high = middle
+        self._check_around(low, wanted)
         return low
+
+    def _check_around(self, at: int, wanted: bytes) -> None:
+        """See that the lines around a place are in order: one that is not leads a bisection astray, and ends beside it.
+
+        Raises:
+            Corrupt: they are not.
+        """
+        names = [self.ref_at(at)] if at < len(self._data) else []
+        for _ in range(2):
+            found = self._before(at)
+            if found is None:
+                break
+            at, ref = found
+            names.insert(0, ref)
+        if sorted(names) != names or any(name >= wanted for name in names[:-1]):
+            raise _damaged("it is not in order")
+
+    def _before(self, at: int) -> tuple[int, bytes] | None:
+        """Where the line of the ref before a place begins, and that ref; None if there is none."""
+        data = self._data
+        end = at - 1
+        while end > 0:
+            start = data.rfind(b"\n", 0, end) + 1
+            line = data[start:end]
+            if line.startswith(b"#"):
+                break
+            if not line.startswith(b"^"):
+                return start, line[OID_DIGITS + 1 :]
+            end = start - 1
+        return None
 
 
 def _mapped(path: Path) -> bytes | mmap.mmap:
@@ -140,5 +183,12 @@ def _line_at(data: bytes | mmap.mmap, start: int) -> bytes:
     return data[start : end if end >= 0 else len(data)]
 
 
-def _damaged() -> Corrupt:
-    return Corrupt("packed-refs is damaged", hint="git pacha fsck says what is damaged")
+def _readable(data: bytes) -> bytes:
+    """Those of the lines that are refs, in order."""
+    lines = [line for line in data.split(b"\n") if _LINE.match(line)]
+    kept = {line[OID_DIGITS + 1 :]: line for line in reversed(lines)}
+    return b"".join(kept[ref] + b"\n" for ref in sorted(kept))
+
+
+def _damaged(how: str) -> Corrupt:
+    return Corrupt(f"packed-refs is damaged: {how}", hint=REPAIR)

@@ -27,7 +27,14 @@ It begins with ``HEADER`` and ends with a line end: what else there may be, is l
 """
 
 
-def replace(git_dir: Path, make: Make, *, wait_seconds: float, still_right: Callable[[], bool] = lambda: True) -> bool:
+def replace(
+    git_dir: Path,
+    make: Make,
+    *,
+    wait_seconds: float,
+    still_right: Callable[[], bool] = lambda: True,
+    damaged: bool = False,
+) -> bool:
     """Replace the file by what is made of it.
 
     Args:
@@ -35,6 +42,7 @@ def replace(git_dir: Path, make: Make, *, wait_seconds: float, still_right: Call
         make: Asked again when somebody else replaced the file meanwhile.
         wait_seconds: How long others may hold the lock.
         still_right: Asked last, when all is written but nothing is changed.
+        damaged: Whether a file that Git would not have written is replaced, too.
 
     Returns:
         Whether that was done. Nothing was if it was not to be, or can't be done here: git is to be asked then.
@@ -49,7 +57,7 @@ def replace(git_dir: Path, make: Make, *, wait_seconds: float, still_right: Call
         while True:
             before = _Before(git_dir)
             try:
-                pieces = make(before.data) if before.is_usual else None
+                pieces = make(before.data) if before.is_usual or damaged else None
                 done = pieces is not None and _put(git_dir, before, pieces, still_right)
             finally:
                 before.close()

@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pacha_git.errors import Conflict, Corrupt, PachaError
+from pacha_git.errors import REPAIR, Conflict, Corrupt, PachaError
 from pacha_git.git.refs.packed_refs import PackedRefs
 from pacha_git.git.refs.rules import PLAIN, NameRules
 from pacha_git.git.refs.update import RefUpdate as RefUpdate
@@ -55,6 +55,7 @@ class Refs:
     Args:
         git_dir: The folder.
         kind_of: The type of an object, empty if it is not here; without, git is asked.
+        going_on: Whether what is no ref counts as absent: for those who list damage by other means.
 
     Attributes:
         is_new: To be set by whoever is making the repository, as long as nobody else knows of it.
@@ -65,11 +66,14 @@ class Refs:
         git_dir: Path,
         kind_of: Callable[[Oid], str] | None = None,
         rules: NameRules = PLAIN,
+        *,
+        going_on: bool = False,
     ) -> None:
         self._dir = git_dir
         self._kind_of = kind_of
         self._rules = rules
-        self._packed = PackedRefs(git_dir / "packed-refs")
+        self._going_on = going_on
+        self._packed = PackedRefs(git_dir / "packed-refs", going_on=going_on)
         self.is_new = False
 
     @cached_property
@@ -102,6 +106,10 @@ class Refs:
                 return _loose_oid(ref, text)
         except IsADirectoryError:
             return None
+        except Corrupt:
+            if self._going_on:
+                return None
+            raise
         finally:
             os.close(file)
         # One of another program: ours never lead to another, and there it ends where git ends.
@@ -336,4 +344,4 @@ def _loose_oid(ref: str, text: bytes) -> Oid:
     try:
         return Oid.parse(text.decode("ascii").strip())
     except (PachaError, UnicodeDecodeError):
-        raise Corrupt(f"the file of {ref} holds no object id", hint="git pacha fsck says what is damaged") from None
+        raise Corrupt(f"the file of {ref} holds no object id", hint=REPAIR) from None

@@ -15,6 +15,7 @@ from typing import Final
 
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError, RemoteError
 from pacha_git.git.repo import GitRepository
+from pacha_git.git.shape import keep_config
 from pacha_git.git.wire.credentials import nobody_to_ask
 from pacha_git.git.wire.stall import Patience
 from pacha_git.gitobjects.oid import OID_DIGITS, OID_PATTERN, Oid
@@ -101,6 +102,7 @@ def add_remote(repo: GitRepository, name: str, url: str) -> None:
     if name in remotes(repo):
         raise Conflict(f"there is a remote {name} already", hint=f"git pacha remote remove {name}")
     repo.git("config", "--local", f"remote.{name}.url", url)
+    keep_config(repo.path)
 
 
 def note_empty(repo: GitRepository, name: str) -> None:
@@ -125,6 +127,7 @@ def remove_remote(repo: GitRepository, name: str) -> None:
     if name not in remotes(repo):
         raise NotFound(f"no remote {name}", hint="git pacha remote list shows what there is")
     repo.git("config", "--local", "--remove-section", f"remote.{name}")
+    keep_config(repo.path)
 
 
 # Talking --------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from blake3 import blake3
+
 from pacha_git.errors import Conflict, InvalidInput, PachaError
 from pacha_git.format.params import encode_params
 from pacha_git.format.paths import check_paths
@@ -109,9 +111,11 @@ class Run:
         self._writer.note({})  # refused here if the run has ended
         folder = journal_folder(self._context, self.id)
         check_paths(sorted({*staged(folder), *targets}, key=str.encode))
-        for target, file in targets.items():
-            _copy(Path(file.location), folder / journal.STAGED / target, folder)
-        self._writer.note({})  # if it was ended meanwhile, the copy may be lost, and this says so
+        copied = {
+            target: _copy(Path(file.location), folder / journal.STAGED / target, folder)
+            for target, file in targets.items()
+        }
+        self._writer.note({journal.COPIED: copied})  # if it was ended meanwhile, the copy may be lost: this says so
 
     def finish(self, status: EndStatus = "completed", *, error: str | None = None) -> None:
         """End the run; it is sealed and durable when this returns.
@@ -201,14 +205,15 @@ def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
     return dict(tags)
 
 
-def _copy(source: Path, target: Path, room: Path) -> None:
-    """Copy a file to where it stays until the run ends, whole or not at all, and durable."""
+def _copy(source: Path, target: Path, room: Path) -> tuple[int, str]:
+    """Copy a file to where it stays until the run ends, whole or not at all, and durable; its size and BLAKE3."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with source.open("rb") as there, whole_file(target, room=room) as descriptor:
             os.fchmod(descriptor, source.stat().st_mode & 0o777)
             with os.fdopen(descriptor, "wb", closefd=False) as file:
                 shutil.copyfileobj(there, file, 1 << 20)
+        return target.stat().st_size, blake3().update_mmap(target).hexdigest()
     except OSError as error:
         raise PachaError(f"can't copy {source} to the run: {error.strerror or error}") from None
 

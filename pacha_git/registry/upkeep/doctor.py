@@ -10,15 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from pacha_git.errors import PachaError
+from pacha_git.errors import NotFound, PachaError
+from pacha_git.git.ownership import check_owner
 from pacha_git.git.packs.files import sweep
 from pacha_git.git.refs.locks import free_left
 from pacha_git.git.repo import GitRepository
+from pacha_git.git.shape import is_ours, keep_config
 from pacha_git.git.side import sweep_sides
 from pacha_git.ledger.removals import ORIGIN_TOO
+from pacha_git.progress import Progress
 from pacha_git.registry.upkeep.old_credentials import old_credentials
 from pacha_git.registry.upkeep.reindex import reindex
-from pacha_git.session.context import Context
+from pacha_git.registry.upkeep.repair import Repair
+from pacha_git.session.context import Context, Project
 from pacha_git.session.results import Finding
 
 _LEAST_GIT: Final = (2, 37)
@@ -27,12 +31,37 @@ _LOCK_AGE: Final = 60.0
 _SIDE_DAYS: Final = 14.0
 
 
-def doctor(context: Context) -> list[Finding]:
-    """Look at the folder, mend what can be mended without a loss, and say the rest."""
+def doctor(path: Path, project: Project, *, repair: bool = False, progress: Progress | None = None) -> list[Finding]:
+    """Look at a registry's folder, which need not be one that can be opened, and mend what can be without a loss.
+
+    Args:
+        path: The folder.
+        project: As ``Context`` takes it.
+        repair: Judge every object and ref, and bring back from the remotes what is damaged or gone.
+        progress: Is told how far a repair is.
+
+    Raises:
+        NotFound: the folder is no registry, nor what is left of one.
+    """
+    if not is_ours(path):
+        raise NotFound(f"{path} is no registry", hint=f"make one with: git pacha init {path}")
+    check_owner(path)
+    first = [_shallow(path), _locks(path)]
+    mending = Repair(path, thorough=repair, progress=progress)
+    mending.mend_here()
+    if repair:
+        mending.bring_back(project)
+    return [*first, *mending.findings, *_of_registry(path, project)]
+
+
+def _of_registry(path: Path, project: Project) -> list[Finding]:
+    try:
+        context = Context(path, project)
+    except PachaError as error:
+        return [Finding("registry", "problem", error.message, "git pacha doctor --repair")]
+    keep_config(path)
     return [
         _git_version(context),
-        _shallow(context.path),
-        _locks(context.path),
         _temporaries(context),
         _settings(context),
         _index(context),

@@ -6,16 +6,23 @@ It reports and repairs nothing. The list it works through is docs/format.md, "A 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.format.content import Content
 from pacha_git.format.record import Target
+from pacha_git.git.ownership import check_owner
+from pacha_git.git.packs.check import pack_problems
+from pacha_git.git.refs.survey import survey
+from pacha_git.git.shape import is_ours, lost_remotes, shape_problems
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
+from pacha_git.registry.runs.seal import JOURNALS
+from pacha_git.registry.upkeep.fsck_ends import loose_ends
 from pacha_git.registry.upkeep.fsck_runs import check_run, check_run_payload
-from pacha_git.session.context import Context
+from pacha_git.session.context import Context, Project
 from pacha_git.session.items import is_item
 from pacha_git.session.remarks import remarks_on, spelled_twice
 from pacha_git.session.results import FsckReport
@@ -27,6 +34,7 @@ from pacha_git.store.payload.check_many import sound_files
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.payload.soundness import mark_read, pack_marks
 from pacha_git.store.runs.commits import RUN_PAYLOADS_ROOT, RUNS_ROOT
+from pacha_git.store.runs.reader import journal_problems
 from pacha_git.store.targets import target_problem
 from pacha_git.system.process import CommandFailed
 from pacha_git.vocabulary.ids import (
@@ -43,6 +51,7 @@ from pacha_git.vocabulary.ids import (
     parse_record_ref,
 )
 
+_NO_RECORDS: Final = (PAYLOAD_ROOT, TMP_ROOT, RUNS_ROOT)
 _FIXED: Final = (ROOT_REF, REGISTRY_REF)
 
 
@@ -71,20 +80,42 @@ class _Check:
         self.problems.append(f"{what}: {problem}")
 
 
-def fsck(context: Context, *, fast: bool = False, progress: Progress | None = None) -> FsckReport:
-    """Check everything.
+def fsck(path: Path, project: Project, *, fast: bool = False, progress: Progress | None = None) -> FsckReport:
+    """Check everything, and go on past whatever is damaged.
 
     Args:
-        context: The registry.
+        path: The registry's folder.
+        project: As ``Context`` takes it.
         fast: Read no chunk of any payload, and leave Git's own objects unchecked.
         progress: Is told how far it is.
+
+    Raises:
+        NotFound: the folder is no registry, nor what is left of one.
+        PachaError: it can't be read, or is of a kind that we don't read.
     """
-    check = _Check(context)
-    before = pack_marks(context.repo)
-    refs = context.repo.refs_below(REF_ROOT)
+    check_owner(path)
+    broken = shape_problems(path) if is_ours(path) else []
+    problems = [f"{file}: {problem}" for file, problem in broken]
+    if any(file != "config" or not (path / file).is_file() for file, _ in broken):
+        return FsckReport(len(broken), tuple(problems))
+    check = _Check(Context(path, project, damaged=True))
+    check.problems += problems
+    before = pack_marks(check.repo)
+    _check_all(check, fast, progress)
+    if not fast and not check.problems:
+        mark_read(check.repo, check.context.index, before)
+    return FsckReport(check.checked, tuple(dict.fromkeys(check.problems)), tuple(check.notes))
+
+
+def _check_all(check: _Check, fast: bool, progress: Progress | None) -> None:
+    check.problems += pack_problems(check.repo.objects)
+    check.problems += survey(check.repo.path).problems()
+    for name, url in lost_remotes(check.repo.path).items():
+        check.notes.append(f"config: remote {name} was at {url} once, and is not now")
+    refs = check.repo.refs_below("refs/")
     _check_repository(check, git_too=not fast)
     for ref, commit in refs.items():
-        if not ref.startswith((PAYLOAD_ROOT, TMP_ROOT, RUNS_ROOT)) and ref not in _FIXED:
+        if ref.startswith(REF_ROOT) and not ref.startswith(_NO_RECORDS) and ref not in _FIXED:
             with check.about(ref):
                 _check_record(check, ref, commit)
     for ref, commit in refs.items():
@@ -95,14 +126,25 @@ def fsck(context: Context, *, fast: bool = False, progress: Progress | None = No
         _check_edges(check, stored)
     _check_names(check)
     _check_payloads(check, {r: c for r, c in refs.items() if r.startswith(PAYLOAD_ROOT)}, fast, progress)
-    for item in nowhere(context, {r: c for r, c in refs.items() if is_item(r)}):
-        check.say(item.ref, f"{NOWHERE} ({HINT})")
-    for ref, commit in context.repo.refs_below(NOTES_ROOT).items():
-        with check.about(ref):
-            _check_notes(check, ref, commit)
-    if not fast and not check.problems:
-        mark_read(context.repo, context.index, before)
-    return FsckReport(check.checked, tuple(check.problems), tuple(check.notes))
+    for ref, commit in refs.items():
+        if ref.startswith(NOTES_ROOT):
+            with check.about(ref):
+                _check_notes(check, ref, commit)
+    with check.about("whereabouts"):
+        for item in nowhere(check.context, {r: c for r, c in refs.items() if is_item(r)}):
+            check.say(item.ref, f"{NOWHERE} ({HINT})")
+    for end in loose_ends(check.repo, refs):
+        (check.problems if end.is_problem else check.notes).append(f"{end.ref}: {end.message}")
+    _check_journals(check)
+
+
+def _check_journals(check: _Check) -> None:
+    folder = check.repo.path / JOURNALS
+    for journal in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if journal.is_dir():
+            check.checked += 1
+            for problem in journal_problems(journal):
+                check.say(f"{JOURNALS}/{journal.name}/{problem.partition(': ')[0]}", problem.partition(": ")[2])
 
 
 def _check_repository(check: _Check, *, git_too: bool) -> None:
@@ -160,7 +202,8 @@ def _check_payloads(check: _Check, refs: dict[str, Oid], fast: bool, progress: P
     sound: set[FileKey] = set()
     if not fast:
         told = None if progress is None else lambda n: progress("fsck", n, None)
-        sound = sound_files(check.repo, (Payload(check.repo, content) for content in contents.values()), told)
+        with suppress(PachaError):  # then each payload is read by itself, which says what is wrong with which
+            sound = sound_files(check.repo, (Payload(check.repo, content) for content in contents.values()), told)
     for ref, commit in refs.items():
         with check.about(ref):
             if ref.startswith(RUN_PAYLOADS_ROOT):

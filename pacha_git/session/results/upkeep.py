@@ -115,7 +115,7 @@ class Evicted:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing ``doctor`` looked at: ``ok``, ``fixed`` or ``problem``, and what to do."""
+    """One thing ``doctor`` looked at: ``ok``, ``fixed``, ``note`` or ``problem``, and what to do."""
 
     check: str
     state: str

@@ -12,7 +12,7 @@ from typing import Final
 
 import blake3
 
-from pacha_git.errors import Corrupt, InvalidInput, NotFound, VerificationFailed
+from pacha_git.errors import REPAIR, Corrupt, InvalidInput, NotFound, VerificationFailed
 from pacha_git.format.manifest import FileLine, decode_manifest
 from pacha_git.format.record import Content
 from pacha_git.git.repo import GitRepository
@@ -145,7 +145,7 @@ def _checked(line: FileLine, stream: Iterator[bytes]) -> Iterator[bytes]:
     if size != line.size or digest.hexdigest() != line.blake3:
         raise VerificationFailed(
             f"the stored bytes of {line.path} are not what the record says",
-            hint="git pacha fsck; then pull it again",
+            hint=REPAIR,
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound
+from pacha_git.errors import REPAIR, Conflict, Corrupt, InvalidInput, NotFound
 from pacha_git.format.grammar import check_run_id
 from pacha_git.format.params import PARAMS_LIMIT, decode_params
 from pacha_git.format.record import RECORD_LIMIT, Target
@@ -161,7 +161,7 @@ def read_run(repo: GitRepository, run_id: str) -> StoredRun:
         raise NotFound(f"no run {run_id} here", hint="git pacha run list shows what there is")
     stored = read(repo, commit)
     if stored.record.id != run_id:
-        raise Corrupt(f"{run_ref(run_id)} holds run {stored.record.id}", hint="git pacha fsck")
+        raise Corrupt(f"{run_ref(run_id)} holds run {stored.record.id}", hint=REPAIR)
     return stored
 
 
@@ -181,7 +181,7 @@ def read_checked(repo: GitRepository, commit: Oid, ref: str) -> StoredRun:
         NotFound, Corrupt: with what is wrong.
         Conflict: the ref stands at a commit from which this one does not come, nor leads to.
     """
-    stored = _read_one(repo, commit, ref)
+    stored = read_one(repo, commit, ref)
     chain = [commit]
     newer = stored
     while not newer.is_first:
@@ -189,7 +189,7 @@ def read_checked(repo: GitRepository, commit: Oid, ref: str) -> StoredRun:
             raise Corrupt(f"run commit {newer.commit} has neither the parents of a first commit nor one before it")
         if len(chain) >= CHAIN_LIMIT:
             raise Corrupt(f"run {stored.record.id} has over {CHAIN_LIMIT} commits")
-        older = _read_one(repo, newer.parents[0], ref)
+        older = read_one(repo, newer.parents[0], ref)
         _check_step(older, newer)
         chain.append(older.commit)
         newer = older
@@ -200,7 +200,12 @@ def read_checked(repo: GitRepository, commit: Oid, ref: str) -> StoredRun:
     )  # fmt: skip
 
 
-def _read_one(repo: GitRepository, commit: Oid, ref: str) -> StoredRun:
+def read_one(repo: GitRepository, commit: Oid, ref: str) -> StoredRun:
+    """Read one commit of a run with every check that its own bytes allow, and none of those before it.
+
+    Raises:
+        NotFound, Corrupt: with what is wrong.
+    """
     raw = repo.read_as(commit, "commit")
     data, params = _files(repo, commit, split_commit(raw).tree)
     checked = check_run_commit(raw, data, params)

@@ -38,3 +38,20 @@ def frames(data: bytes) -> Iterator[tuple[bytes, int]]:
             return
         yield body, end
         at = end
+
+
+def goes_on(data: bytes, at: int) -> bool:
+    """Whether something is damaged where the frames end: a torn one is the last thing in its file, nothing follows."""
+    head = FRAME.size
+    if not data[at:].strip(b"\0"):
+        return False  # the file had grown already when the power went
+    if at + head <= len(data):
+        length, _ = FRAME.unpack_from(data, at)
+        if at + head + length <= len(data):
+            return True
+    for start in range(at + 1, len(data) - head):
+        length, checksum = FRAME.unpack_from(data, start)
+        body = data[start + head : start + head + length]
+        if 0 < length == len(body) and body[:1] in (SESSION, NAME, NOTE, VALUES) and crc32(body) == checksum:
+            return True
+    return False

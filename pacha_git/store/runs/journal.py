@@ -29,6 +29,7 @@ OPEN: Final = "open"
 LOCK: Final = "lock"
 OWNER: Final = "owner.json"
 STAGED: Final = "files"
+COPIED: Final = "copied"
 FILE_SUFFIX: Final = ".journal"
 _SYNC_SECONDS: Final = 0.5
 _REUSE_BELOW: Final = 256 << 10

@@ -13,10 +13,12 @@ from json import loads
 from pathlib import Path
 from typing import Any, Final
 
+from blake3 import blake3
+
 from pacha_git.errors import PachaError
 from pacha_git.format.params import decode_params
-from pacha_git.store.runs.frames import NAME, NO_STEP, NOTE, ONE, POINT, POINTS, SESSION, VALUES, frames
-from pacha_git.store.runs.journal import FILE_SUFFIX, STAGED
+from pacha_git.store.runs.frames import NAME, NO_STEP, NOTE, ONE, POINT, POINTS, SESSION, VALUES, frames, goes_on
+from pacha_git.store.runs.journal import COPIED, FILE_SUFFIX, STAGED
 from pacha_git.store.runs.series import Series
 
 _ONE_LENGTH: Final = ONE.size
@@ -34,6 +36,7 @@ class Journal:
         tags: Likewise.
         notes: Any other keys that were noted, the later over the earlier.
         artifacts: Paths of the files that were put beside the points.
+        copied: Size and BLAKE3 of those files, as far as their writers noted them.
     """
 
     series: dict[str, Series] = field(default_factory=dict)
@@ -41,6 +44,7 @@ class Journal:
     tags: dict[str, str] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     artifacts: tuple[str, ...] = ()
+    copied: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 
 def read_journal(folder: Path) -> Journal:
@@ -55,6 +59,7 @@ def read_journal(folder: Path) -> Journal:
     for note in sorted(notes, key=lambda note: int(note.get("at", 0))):
         journal.params.update(decode_params(note.pop("params", "").encode("utf-8")))
         journal.tags.update(note.pop("tags", {}))
+        journal.copied.update({path: (size, digest) for path, (size, digest) in note.pop(COPIED, {}).items()})
         journal.notes.update(note)
     journal.notes.pop("at", None)
     return journal
@@ -68,6 +73,45 @@ def _files(folder: Path) -> Iterator[bytes]:
             continue  # the run was sealed meanwhile
         except OSError as error:
             raise PachaError(f"can't read {path}: {error.strerror}") from None
+
+
+def journal_problems(folder: Path) -> list[str]:
+    """What is damaged of a journal, one line each: files that don't hold together, copies that are gone or altered.
+
+    A torn tail is none: the call that wrote it never returned.
+    """
+    problems: list[str] = []
+    for path in sorted(folder.glob(f"*{FILE_SUFFIX}")):
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            problems.append(f"{path.name}: it can't be read: {error.strerror}")
+            continue
+        end = max((end for _, end in frames(data)), default=0)
+        if end < len(data) and goes_on(data, end):
+            problems.append(f"{path.name}: damaged at byte {end} of {len(data)}; what was logged after that is lost")
+    if problems:
+        return problems
+    try:
+        copied = read_journal(folder).copied
+    except (PachaError, ValueError, KeyError, IndexError) as error:
+        return [f"it makes no sense: {error}"]
+    for name, (size, digest) in sorted(copied.items()):
+        problem = _copy_problem(folder / STAGED / name, size, digest)
+        problems += [f"{STAGED}/{name}: {problem}"] if problem else []
+    return problems
+
+
+def _copy_problem(path: Path, size: int, digest: str) -> str:
+    hashed = blake3()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                hashed.update(block)
+            length = file.tell()
+    except OSError as error:
+        return f"it can't be read: {error.strerror}"
+    return "" if (length, hashed.hexdigest()) == (size, digest) else "it is not what was copied there"
 
 
 def staged(folder: Path) -> Iterator[str]:

@@ -1,0 +1,78 @@
+"""Pulls into a registry that may be damaged: what the pull meets of that is repaired from the remotes, once.
+
+A pull does not look for damage, which would take as long as fsck; what it stumbles over it does not leave lying.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pacha_git.errors import REPAIR, Corrupt, PachaError
+from pacha_git.exchange import sync
+from pacha_git.exchange.selection import TransferRequest, choose
+from pacha_git.git.holes import Holes
+from pacha_git.progress import Progress
+from pacha_git.registry.upkeep.repair import Repair
+from pacha_git.session.context import Context, Project
+from pacha_git.session.items import read_item
+from pacha_git.session.results import Finding, Transfer
+
+
+def pull(
+    context: Context, remote: str | None, wish: TransferRequest, progress: Progress | None, project: Project
+) -> Transfer:
+    """Pull as ``sync.pull`` does; if something here is damaged, repair it and pull again.
+
+    Raises:
+        Corrupt: it can't be repaired; the hint says what is left.
+        PachaError: as ``sync.pull``.
+    """
+    try:
+        done = sync.pull(context, remote, wish, progress)
+        _see_whole(context, wish)
+        return done
+    except Corrupt:
+        left = repaired(context.path, project, progress)
+        if left:
+            raise Corrupt(left[0].message, hint=left[0].hint or REPAIR) from None
+    return sync.pull(Context(context.path, project), remote, wish, progress)
+
+
+def repaired(path: Path, project: Project, progress: Progress | None) -> list[Finding]:
+    """Repair a registry from what is here and from its remotes; returns what is left.
+
+    Raises:
+        PachaError: the disk is full, or something can't be written.
+    """
+    mending = Repair(path, thorough=True, progress=progress)
+    mending.mend_here()
+    mending.bring_back(project)
+    return [finding for finding in mending.findings if finding.state == "problem"]
+
+
+def _see_whole(context: Context, wish: TransferRequest) -> None:
+    """See that of the versions named every object is here: a ref alone does not say so."""
+    if not wish.specs or wish.payload == "none":
+        return
+    holes = Holes(context.repo)
+    for ref, commit in choose(context, wish).items():
+        item = read_item(context.repo, ref, commit)
+        stands = context.repo.ref(item.payload_ref)
+        if stands is not None and not holes.is_whole(stands):
+            raise Corrupt(f"{item.payload_ref}: objects of it are gone", hint=REPAIR)
+
+
+def open_healed(path: Path, project: Project, progress: Progress | None = None) -> Context:
+    """Open a registry, after a repair if it can't be opened otherwise.
+
+    Raises:
+        PachaError: nor can it be then.
+    """
+    try:
+        return Context(path, project)
+    except PachaError as error:
+        try:
+            repaired(path, project, progress)
+        except PachaError:
+            raise error from None
+    return Context(path, project)
