@@ -46,21 +46,47 @@ if TYPE_CHECKING:
     from pacha_git.registry.versions import stages as stages
 
 _HOME: Final = {
-    "exchange": "bundle_file evict remotes selection status sync",
-    "registry.documents": "documents skeleton",
-    "registry.importers": "hugging_face",
-    "registry.reading": "cache content diff download lineage listing provenance search verify",
-    "registry": "run_collection",
-    "registry.runs": "start",
-    "registry.upkeep": "doctor fsck gc heal init keys layouts reindex serve",
-    "registry.versions": "attest recipes register removals remove stages",
+    "attest": "registry.versions",
+    "bundle_file": "exchange",
+    "cache": "registry.reading",
+    "content": "registry.reading",
+    "diff": "registry.reading",
+    "doctor": "registry.upkeep",
+    "documents": "registry.documents",
+    "download": "registry.reading",
+    "evict": "exchange",
+    "fsck": "registry.upkeep",
+    "gc": "registry.upkeep",
+    "heal": "registry.upkeep",
+    "hugging_face": "registry.importers",
+    "init": "registry.upkeep",
+    "keys": "registry.upkeep",
+    "layouts": "registry.upkeep",
+    "lineage": "registry.reading",
+    "listing": "registry.reading",
+    "provenance": "registry.reading",
+    "recipes": "registry.versions",
+    "register": "registry.versions",
+    "reindex": "registry.upkeep",
+    "remotes": "exchange",
+    "removals": "registry.versions",
+    "remove": "registry.versions",
+    "run_collection": "registry",
+    "search": "registry.reading",
+    "selection": "exchange",
+    "serve": "registry.upkeep",
+    "skeleton": "registry.documents",
+    "stages": "registry.versions",
+    "start": "registry.runs",
+    "status": "exchange",
+    "sync": "exchange",
+    "verify": "registry.reading",
 }
 
 
 def __getattr__(name: str) -> Any:
-    home = next((package for package, names in _HOME.items() if name in names.split()), None)
-    if home is None:
+    if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     # The import system holds its own locks, so threads may ask at once.
-    found = globals()[name] = import_module(f"pacha_git.{home}.{name}")
+    found = globals()[name] = import_module(f"pacha_git.{_HOME[name]}.{name}")
     return found
