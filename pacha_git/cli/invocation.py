@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class Invocation:
     """One run of the program; the flags are filled in while its words are read.
 
+    ``notices`` are of the registry, and are told when the command has ended.
     ``inherited`` is what Git told us of another repository than the registry: the one that a hook runs in.
     """
 
@@ -35,6 +36,7 @@ class Invocation:
     quiet: bool = False
     verbose: bool = False
     inherited: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
 
 def invocation(ctx: Context) -> Invocation:
@@ -56,7 +58,9 @@ def registry(ctx: Context, *, healed: bool = False) -> Registry:
     from pacha_git.session.signing import ask_passphrases_with
 
     ask_passphrases_with(_ask_passphrase if sys.stdin.isatty() else None)
-    return (Registry.open_healed if healed else Registry.open)(registry_path(ctx))
+    opened = (Registry.open_healed if healed else Registry.open)(registry_path(ctx))
+    invocation(ctx).notices += opened.notices
+    return opened
 
 
 @cache

@@ -57,6 +57,9 @@ def _run(program: str, words: list[str]) -> int:
         output.flush()
     except BaseException as error:  # every end of the program is given its code in one place
         return failure.report(error, invocation)
+    finally:
+        for notice in () if invocation.json or invocation.quiet else invocation.notices:
+            output.write_error(f"Warning: {output.one_line(notice)}")
     return status
 
 

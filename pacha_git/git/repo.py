@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from pacha_git.errors import Corrupt, NotFound, PachaError
+from pacha_git.git import leftovers
 from pacha_git.git.ownership import check_owner
 from pacha_git.git.packs.files import storing
 from pacha_git.git.packs.loose import OtherObjects, loose_path
@@ -223,12 +224,18 @@ class GitRepository:
         """What a stock git command on this repository writes; ``keeps`` is a lock that it holds with us."""
         return run(["git", f"--git-dir={self.path}", *arguments], stdin=stdin, keeps=keeps).stdout
 
+    def configure(self, *words: str) -> None:
+        """Change the configuration, as ``git config --local`` does; a lock that a killed git left is no hindrance."""
+        leftovers.clear(self.path, [self.path / "config.lock"], alone=True)
+        self.git("config", "--local", *words)
+
     def git_text(self, *arguments: str) -> str:
         """The same as text without the last line end."""
         return self.git(*arguments).decode("utf-8", "replace").rstrip("\n")
 
 
 def _write_settings(path: Path) -> None:
+    leftovers.clear(path, [path / "config.lock"], alone=True)
     for key, value in _CONFIG.items():
         run(["git", "config", "--file", str(path / "config"), key, value])
     attributes = path / "info" / "attributes"

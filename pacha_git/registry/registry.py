@@ -45,7 +45,7 @@ class Registry:
 
     def __init__(self, context: Context, *, created: bool = False) -> None:
         self._context = context
-        self.created = created
+        self.created, self.notices = created, context.notices
 
     def __repr__(self) -> str:
         return f"Registry({str(self.path)!r})"

@@ -6,6 +6,7 @@ It opens them and keeps them together; it refuses to know what any verb does.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 Project = Callable[[StoredRecord], dict[str, Any]]
 """What the catalogue keeps of a record beside the record itself."""
 
+UPKEEP_FAILED: Final = "pacha/upkeep.failed"
 DECIDE_LOCK: Final = "pacha/decide.lock"
 
 
@@ -99,6 +101,17 @@ class Context:
         from pacha_git.store.upkeep import tidy
 
         tidy(self.repo, self.index)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What whoever opens the registry should know of its upkeep."""
+        if not os.path.exists(f"{self.path}/{UPKEEP_FAILED}"):  # noqa: PTH110 — each command asks
+            return ()
+        from pacha_git.store.upkeep import failures
+
+        count, message = failures(self.path)
+        told = f"upkeep of {self.path} failed {count} times running: {message}; git pacha doctor says more"
+        return (told,) if count > 1 else ()
 
     @property
     def settings(self) -> StoredSettings:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from pacha_git.errors import PachaError
+from pacha_git.git import leftovers
 from pacha_git.git.packs.files import LockedFile, storing
 from pacha_git.git.refs.locks import PACKED
 from pacha_git.system.disk import sync_folder
@@ -63,6 +64,7 @@ def replace(
                 before.close()
             if done is not None:
                 return done
+            leftovers.clear(git_dir, [git_dir / "packed-refs.lock"], alone=True)
             if time.monotonic() > until:
                 hint = "if no other program is at work here: git pacha doctor"
                 raise PachaError(f"{git_dir / 'packed-refs.lock'} was not free for {wait_seconds:.0f} s", hint=hint)

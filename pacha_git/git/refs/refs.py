@@ -186,6 +186,7 @@ class Refs:
 
     def _move(self, updates: Sequence[RefUpdate]) -> bool:
         """Carry out updates in one step, once nobody else holds one of their locks; False if git is to be asked."""
+        from pacha_git.git.leftovers import clear
         from pacha_git.git.packs.files import storing
         from pacha_git.git.refs import locks as reflocks
         from pacha_git.git.refs import moves
@@ -204,6 +205,7 @@ class Refs:
                         wait_seconds=_WAIT_SECONDS,
                         first=self._rules.first,
                     )
+            clear(self._dir, [self._dir / f"{busy}.lock"], alone=True)
             # None of ours is held while we wait, so two never wait for one another.
             if time.monotonic() > until:
                 raise PachaError(

@@ -101,13 +101,13 @@ def add_remote(repo: GitRepository, name: str, url: str) -> None:
         )
     if name in remotes(repo):
         raise Conflict(f"there is a remote {name} already", hint=f"git pacha remote remove {name}")
-    repo.git("config", "--local", f"remote.{name}.url", url)
+    repo.configure(f"remote.{name}.url", url)
     keep_config(repo.path)
 
 
 def note_empty(repo: GitRepository, name: str) -> None:
     """Remember of a remote that it was asked and had nothing: no ref here can say so."""
-    repo.git("config", "--local", f"remote.{name}.{_EMPTY}", "true")
+    repo.configure(f"remote.{name}.{_EMPTY}", "true")
 
 
 def was_empty(repo: GitRepository, name: str) -> bool:
@@ -126,7 +126,7 @@ def remove_remote(repo: GitRepository, name: str) -> None:
     """
     if name not in remotes(repo):
         raise NotFound(f"no remote {name}", hint="git pacha remote list shows what there is")
-    repo.git("config", "--local", "--remove-section", f"remote.{name}")
+    repo.configure("--remove-section", f"remote.{name}")
     keep_config(repo.path)
 
 

@@ -5,12 +5,11 @@ It knows what killed programs and strange hands leave there; whether the registr
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import NotFound, PachaError
+from pacha_git.git import leftovers
 from pacha_git.git.ownership import check_owner
 from pacha_git.git.packs.files import sweep
 from pacha_git.git.refs.locks import free_left
@@ -24,10 +23,10 @@ from pacha_git.registry.upkeep.reindex import reindex
 from pacha_git.registry.upkeep.repair import Repair
 from pacha_git.session.context import Context, Project
 from pacha_git.session.results import Finding
+from pacha_git.store.upkeep import failures
 
 _LEAST_GIT: Final = (2, 37)
-# Git holds a lock on a ref for moments: while it renames, after all hooks.
-_LOCK_AGE: Final = 60.0
+_NAMED: Final = 5
 _SIDE_DAYS: Final = 14.0
 
 
@@ -46,7 +45,7 @@ def doctor(path: Path, project: Project, *, repair: bool = False, progress: Prog
     if not is_ours(path):
         raise NotFound(f"{path} is no registry", hint=f"make one with: git pacha init {path}")
     check_owner(path)
-    first = [_shallow(path), _locks(path)]
+    first = [_shallow(path), *_leftovers(path), _upkeep(path)]
     mending = Repair(path, thorough=repair, progress=progress)
     mending.mend_here()
     if repair:
@@ -99,20 +98,26 @@ def _shallow(path: Path) -> Finding:
     return Finding("shallow", "ok", "no shallow file")
 
 
-def _locks(path: Path) -> Finding:
-    """Ref locks that a killed git left behind, or one of us."""
+def _leftovers(path: Path) -> list[Finding]:
+    """Locks and half-written files of programs that were killed."""
     freed = free_left(path)
-    old = [lock for lock in _ref_locks(path) if time.time() - lock.stat().st_mtime > _LOCK_AGE]
-    for lock in old:
-        lock.unlink(missing_ok=True)
-    if freed or old:
-        return Finding("locks", "fixed", f"removed {freed + len(old)} locks that a killed program left behind")
-    return Finding("locks", "ok", "no stale locks")
+    cleared = leftovers.clear(path)
+    left = "removed, or given its index: a killed program left it"
+    found = [Finding("locks", "fixed", f"{name}: {left}") for name in cleared.removed]
+    if freed:
+        found.append(Finding("locks", "fixed", f"removed {freed} locks that a killed program left behind"))
+    if cleared.kept:
+        told = f"{', '.join(cleared.kept[:_NAMED])}: left by a killed program, it seems; but {cleared.why}"
+        hint = f"if no program works there: {leftovers.how_to_remove(path, cleared)}"
+        found.append(Finding("locks", "problem", told, hint))
+    return found or [Finding("locks", "ok", "no stale locks")]
 
 
-def _ref_locks(path: Path) -> Iterator[Path]:
-    yield from path.glob("*.lock")
-    yield from (path / "refs").rglob("*.lock")
+def _upkeep(path: Path) -> Finding:
+    count, message = failures(path)
+    if not count:
+        return Finding("upkeep", "ok", "packs and refs are gathered as they should be")
+    return Finding("upkeep", "problem", f"it failed {count} times running: {message}", "git pacha gc")
 
 
 def _temporaries(context: Context) -> Finding:

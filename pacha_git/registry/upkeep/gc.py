@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.exchange.push_payloads import pushed_at
+from pacha_git.git import leftovers
 from pacha_git.git.changes import GC_LOCK
 from pacha_git.git.packs.ages import last_used
 from pacha_git.git.packs.files import sweep
@@ -18,6 +19,7 @@ from pacha_git.registry.reading.listing import stored_bytes
 from pacha_git.session.context import Context
 from pacha_git.session.results import GcReport
 from pacha_git.store.payload.soundness import repacking
+from pacha_git.store.upkeep import forget_failures
 from pacha_git.system import locks
 from pacha_git.system.process import CommandFailed
 from pacha_git.vocabulary.ids import TMP_ROOT
@@ -60,11 +62,13 @@ def _free(context: Context, before: float, lock: int | None, progress: Progress 
     size = stored_bytes(context)
     swept = [f"{path.name}: left by a process that died" for path in sweep(repo.objects)]
     swept += [f"{name}: a pull that was never finished" for name in sweep_sides(repo, (time.time() - before) / _DAY)]
+    swept += [f"{name}: left by a git that died" for name in leftovers.clear(repo.path, alone=True).removed]
     stale = _drop_stale_parts(context, before)
     count = len(_objects(repo))
     repo.refs.pack()
     with repacking(repo, context.index):
         _repack(repo, before, lock)
+    forget_failures(repo.path)
     if progress is not None:
         progress("gc", 1, 1, "steps")
     kept = len(_objects(repo))

@@ -90,7 +90,7 @@ def begin(repo: GitRepository) -> None:
 def _open_to_group(repo: GitRepository) -> None:
     """Set up what a server needs beyond what every registry has: pushes stay packs, and the group may write."""
     for key, value in _SERVER.items():
-        repo.git("config", "--local", key, value)
+        repo.configure(key, value)
     for folder in (repo.path / "pacha", repo.path / "pacha/side"):
         folder.mkdir(exist_ok=True)
         with suppress(PermissionError):  # somebody else's, who did the same

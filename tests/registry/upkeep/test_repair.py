@@ -141,8 +141,19 @@ FILES = {
 HARMS: list[Callable[[Path], None]] = [Path.unlink, emptied, halved, zeroed, flipped]
 
 
-@pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
-@pytest.mark.parametrize(("form", "pattern"), [(form, each) for form, every in FILES.items() for each in every])
+EVERY = [(form, each, harm) for form, every in FILES.items() for each in every for harm in HARMS]
+FEW = [
+    ("loose", "objects/pack/*.idx", Path.unlink), ("loose", "refs/pacha/registry", emptied),
+    ("loose", "config", halved), ("packed", "objects/pack/*.pack", flipped),
+    ("packed", "packed-refs", halved),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("form", "pattern", "harm"),
+    [pytest.param(*each, marks=() if each in FEW else pytest.mark.soak) for each in EVERY],
+    ids=lambda each: getattr(each, "__name__", each),
+)
 def test_what_is_damaged_is_named_and_comes_back(
     template: tuple[Path, dict[str, bytes]], tmp_path: Path, form: str, pattern: str, harm: Callable[[Path], None]
 ) -> None:
@@ -156,6 +167,7 @@ def test_what_is_damaged_is_named_and_comes_back(
     trial.healed()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("number", range(6))
 def test_any_pack_or_index_may_be_cut(template: tuple[Path, dict[str, bytes]], tmp_path: Path, number: int) -> None:
     trial = Trial(template, tmp_path / "trial", "loose")
@@ -164,7 +176,16 @@ def test_any_pack_or_index_may_be_cut(template: tuple[Path, dict[str, bytes]], t
     trial.healed()
 
 
-@pytest.mark.parametrize("place", ["s of refs", "a digit of the oid", "a digit of the version", "the name", "the kind"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "s of refs",
+        *(
+            pytest.param(each, marks=pytest.mark.soak)
+            for each in ("a digit of the oid", "a digit of the version", "the name", "the kind")
+        ),
+    ],
+)
 def test_one_bit_in_packed_refs_makes_no_model_vanish_in_silence(
     template: tuple[Path, dict[str, bytes]], tmp_path: Path, place: str
 ) -> None:
