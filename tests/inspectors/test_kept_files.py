@@ -145,7 +145,7 @@ def test_external_data_is_needed() -> None:
 def test_a_cut_sibling(name: str) -> None:
     data = (MADE / name).read_bytes()
     format, _, runs_code = EXPECTED[name]
-    some = random.Random(name).sample(range(64, len(data)), 20) if len(data) > 100 else []
+    some = random.Random(name).sample(range(64, len(data)), 6) if len(data) > 100 else []
     for size in sorted({*range(len(data) - 4, len(data)), *some}):
         found = look(data[:size], name)
         # Behind the last tensor of a GGUF is padding, behind the last tree of LightGBM what nobody needs.
@@ -164,7 +164,7 @@ def test_an_altered_sibling(name: str) -> None:
     data = (MADE / name).read_bytes()
     chance = random.Random(name)
     begin = time.process_time()
-    for _ in range(60):
+    for _ in range(12):
         changed = bytearray(data)
         for at in (chance.randrange(len(data)), chance.randrange(min(len(data), 256)), -1 - chance.randrange(64)):
             changed[at % len(data)] = chance.choice((0, 0xFF, 0x7F, chance.randrange(256)))
@@ -177,9 +177,12 @@ def test_a_sibling_with_a_head_that_claims_gigabytes(name: str) -> None:
     data = (MADE / name).read_bytes()
     tracemalloc.start()
     begin = time.process_time()
-    for at in (*range(4, min(len(data) - 8, 96), 4), *range(max(0, len(data) - 40), len(data) - 8, 4)):
-        for lie in (b"\xff\xff\xff\x7f", b"\xff" * 8, (1 << 40).to_bytes(8, "little"), (1 << 40).to_bytes(8, "big")):
-            look(data[:at] + lie + data[at + len(lie) :], name)
+    lies = (b"\xff\xff\xff\x7f", (1 << 40).to_bytes(8, "little"), (1 << 40).to_bytes(8, "big"))
+    for number, at in enumerate(
+        (*range(4, min(len(data) - 8, 96), 4), *range(max(0, len(data) - 40), len(data) - 8, 4))
+    ):
+        lie = lies[number % 3]
+        look(data[:at] + lie + data[at + len(lie) :], name)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 64 << 20
