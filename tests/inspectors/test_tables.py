@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.feather
@@ -16,7 +19,7 @@ from sklearn.datasets import load_wine
 from pacha_git.inspectors.source import Damaged
 from pacha_git.inspectors.tables import tables
 from pacha_git.inspectors.tables.arrow import read_with_arrow
-from pacha_git.inspectors.tables.columns import Column, Table
+from pacha_git.inspectors.tables.columns import Column, Table, day_text, in_order
 from pacha_git.inspectors.tables.tables import LibraryMissing, read_table, table_kind
 from pacha_git.inspectors.tables.text_tables import read_text_table
 
@@ -148,3 +151,52 @@ def test_what_is_no_file_of_arrow(path: str) -> None:
 )
 def test_table_kind(path: str, kind: str | None) -> None:
     assert table_kind(path) == kind
+
+
+def test_every_column_type_is_read(tmp_path: Path) -> None:
+    one = [1, 2]
+    columns: dict[str, tuple[Any, Any, Any]] = {
+        "decimal32": (pa.array([Decimal("1.25"), Decimal("10.00")], pa.decimal32(5, 2)), "1.25", "10.00"),
+        "view": (pa.array(["a", "bcd"], pa.string_view()), 1, 3),
+        "runs": (pa.RunEndEncodedArray.from_arrays(pa.array([1, 2], pa.int32()), pa.array(["x", "yy"])), 1, 2),
+        "interval": (pa.array([(1, 2, 3), (1, 2, 4)], pa.month_day_nano_interval()), None, None),
+        "words": (pa.array(one, pa.timestamp("ns")).dictionary_encode(), "1970-01-01T00:00:00.000000001",
+                  "1970-01-01T00:00:00.000000002"),
+        "bool8": (pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8())), 0, 1),
+        "seconds": (pa.array([-(2**63) + 1, 2**63 - 1], pa.timestamp("s")), "-292277022657-01-27T08:29:53",
+                    "+292277026596-12-04T15:30:07"),
+        "days": (pa.array([0, 2**31 - 1], pa.int32()).cast(pa.date32()), "1970-01-01", "+5881580-07-11"),
+        "union": (pa.UnionArray.from_sparse(pa.array([0, 1], pa.int8()), [pa.array(one), pa.array(["a", "b"])]),
+                  None, None),
+        "large": (pa.array([2**64 - 1, 0], pa.uint64()), 0, 2**64 - 1),
+    }  # fmt: skip
+    with pa.ipc.new_stream(str(tmp_path / "t.arrow"), pa.table({k: v[0] for k, v in columns.items()}).schema) as stream:
+        stream.write_table(pa.table({name: values[0] for name, values in columns.items()}))
+    with (tmp_path / "t.arrow").open("rb") as file:
+        found = read_table(file, "t.arrow")
+    assert {c.name: (c.minimum, c.maximum) for c in found.columns} == {k: v[1:] for k, v in columns.items()}
+
+
+def test_instants_beyond_the_years_of_python_keep_their_order() -> None:
+    words = ["-0044-03-15", "0001-01-01", "2026-01-31", "9999-12-31", "+10000-01-01", "+294247-01-10T04:00:54.775807"]
+    assert sorted(set(words), key=in_order) == words
+    assert day_text(0) == "1970-01-01"
+    for day in (-719_162, -1, 0, 59, 60, 19_000, 2_932_896):
+        assert day_text(day) == (datetime.date(1970, 1, 1) + datetime.timedelta(day)).isoformat()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\n1\n2\n", "a\n1\n2.5\n", "a\n 1\n2 \n", "a\ntrue\nFALSE\n", "a\n2026-01-31\n2025-01-31\n",
+        "a\n12:30:00\n11:00:00\n",
+        "a\n2026-01-31 10:00:00\n2026-01-31T11:00:00\n", "a\n+1\n2\n", "a\n1_000\n2\n", "a\n99999999999999999999\n1\n",
+        "a\nNA\n3\n", "a\n2026-W05-1\n2026-W05-2\n", "a\ninf\n1\n",
+        "a\n2026-01-31T10:00:00.123456789\n2026-01-31T10:00:00.1\n",
+        "a\n0001-01-01T00:00:00+05:00\n0001-01-01T00:00:00+05:00\n",
+    ],
+)  # fmt: skip
+def test_a_csv_is_the_same_with_and_without_pyarrow(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_arrow = read_table(io.BytesIO(text.encode()), "a.csv")
+    monkeypatch.setattr(tables, "has_arrow", lambda: False)
+    assert read_table(io.BytesIO(text.encode()), "a.csv") == with_arrow

@@ -147,4 +147,6 @@ def _comparable(values: pa.Array) -> pa.Array | None:
     if pa.types.is_floating(dtype):
         values = values.cast(pa.float64())
         return values.filter(pc.is_finite(values).fill_null(False))
+    if pa.types.is_decimal(dtype) and dtype.bit_width < 128:
+        values = values.cast(pa.decimal128(dtype.precision, dtype.scale))  # smaller ones can't be compared
     return values if pa.types.is_integer(dtype) or pa.types.is_decimal(dtype) else None

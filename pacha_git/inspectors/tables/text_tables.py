@@ -15,7 +15,7 @@ from pacha_git.inspectors.source import Damaged
 from pacha_git.inspectors.tables.columns import MOST_COLUMNS, NULLS, Column, Table, delimiter_of, instant_text
 
 _NULLS: Final = frozenset(NULLS)
-_NUMERIC: Final = frozenset("-.0123456789iI \t")
+_NUMERIC: Final = frozenset("+-.0123456789iI \t")
 _INSTANT: Final = re.compile(
     r"\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?", re.ASCII
 )
@@ -158,6 +158,10 @@ class _Gathered:
         return Column(self._name, dtype, rows - self._seen, _plain(found.least), _plain(found.most))
 
 
+class _Instant(int):
+    """A moment, in nanoseconds since 1970 in UTC."""
+
+
 def _number(word: str) -> int | float | None:
     if word[0] not in _NUMERIC:
         return None
@@ -166,12 +170,12 @@ def _number(word: str) -> int | float | None:
         if bare.removeprefix("-").isdecimal():
             whole = int(bare)
             return whole if -(2**63) <= whole < 2**63 else float(whole)
-        return float(bare) if bare.isascii() and "_" not in bare and bare[:1] != "+" else None
+        return float(bare) if bare.isascii() and "_" not in bare else None
     except (ValueError, OverflowError):
         return None
 
 
-def _instant(word: str) -> datetime.date | None:
+def _instant(word: str) -> datetime.date | _Instant | None:
     if not (10 <= len(word) <= 35 and word[4] == "-" and _INSTANT.fullmatch(word)):
         return None
     try:
@@ -180,7 +184,10 @@ def _instant(word: str) -> datetime.date | None:
         moment = datetime.datetime.fromisoformat(word)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    since = moment.replace(tzinfo=None) - _EPOCH - (moment.utcoffset() or datetime.timedelta(0))
+    fraction = re.search(r"\.([0-9]+)", word)  # Python's own ends with the microsecond
+    finer = int(fraction[1][6:9].ljust(3, "0")) if fraction else 0
+    return _Instant(since // datetime.timedelta(microseconds=1) * 1000 + finer)
 
 
 def _type_of(value: Any) -> str:
@@ -193,7 +200,7 @@ def _type_of(value: Any) -> str:
         return "int64" if -(2**63) <= value < 2**63 else "float64"
     if kind is bool:
         return "bool"
-    if isinstance(value, datetime.datetime):
+    if kind is _Instant:
         return "timestamp"
     if isinstance(value, datetime.date):
         return "date32"
@@ -209,7 +216,6 @@ def _common(types: set[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime.datetime):
-        moved = value.replace(tzinfo=None) - _EPOCH - (value.utcoffset() or datetime.timedelta(0))
-        return instant_text(moved // datetime.timedelta(microseconds=1), "us")
+    if type(value) is _Instant:
+        return instant_text(value, "ns")
     return value.isoformat() if isinstance(value, datetime.date) else value
