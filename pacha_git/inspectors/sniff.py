@@ -54,15 +54,21 @@ _FIRST: Final = frozenset(magic[0] for magic, _, _ in _MAGICS) | frozenset(b"\xf
 
 
 def may_say_something(start: bytes, name: str) -> bool:
-    """Whether a file is worth a closer look, by its first 16 bytes and its name: quick, and never wrong by a no."""
+    """Whether a file is worth a closer look, by its first 512 bytes and its name: quick, and never wrong by a no."""
     return (
         start[:1] in _FIRST_BYTES
         or start[8:9] == b"{"
         or start[4:6] == b"ET"
+        or start[257:262] == tars.MARK
         or start[8:12] == records.DUCKDB_MARK
         or name.lower().endswith(_NAMED)
         or records.may_be_tfrecord(start)
     )
+
+
+def may_share_more(start: bytes) -> bool:
+    """Whether a file may be one that shares more when it is stored otherwise (``sharing``), by its first bytes."""
+    return wrapper_of(start) is not None or start.startswith(parquet.MAGIC) or start[257:262] == tars.MARK
 
 
 def may_run_code(start: bytes, name: str) -> bool:
@@ -90,9 +96,13 @@ def inspect(read: Read, size: int, name: str) -> Facts | None:
     Returns:
         None for a file of no known format; what does not hold together stands in ``warnings``.
     """
-    if size < _LEAST:
+    return inspect_source(Source(read, size, name))
+
+
+def inspect_source(source: Source) -> Facts | None:
+    """Say what a file says of itself; see ``inspect``."""
+    if source.size < _LEAST:
         return None
-    source = Source(read, size, name)
     # First of all: the length of a safetensors head may look like the beginning of a pickle.
     if safetensors.is_safetensors(source):
         return _read("safetensors", safetensors.read_safetensors, source)

@@ -43,6 +43,11 @@ class SourceStream:
         self._position = start
         self._end = source.size if end is None else min(end, source.size)
 
+    @property
+    def position(self) -> int:
+        """Where in the file the next byte lies."""
+        return self._position
+
     def read(self, count: int) -> bytes:
         """As many bytes, fewer only at the end."""
         data = self._source.some(self._position, max(0, min(count, self._end - self._position)))
@@ -132,9 +137,14 @@ _MARKS: Final = (
 
 def unpacked(source: Source, wrapper: str, start: int = 0) -> UnpackedStream | None:
     """What a wrapped file holds; None for a wrapper that can't be opened here (zstd)."""
-    pieces = _UNPACKERS.get(wrapper)
     most = MOST_UNPACKED if wrapper in ("gzip", "zlib") else _MOST_UNPACKED_SLOWLY
-    return UnpackedStream(pieces(SourceStream(source, start)), most) if pieces is not None else None
+    return unpacked_from(SourceStream(source, start), wrapper, most)
+
+
+def unpacked_from(packed: Stream, wrapper: str, most: int) -> UnpackedStream | None:
+    """What a wrapped stream holds, up to a bound; None for a wrapper that can't be opened here."""
+    pieces = _UNPACKERS.get(wrapper)
+    return UnpackedStream(pieces(packed), most) if pieces is not None else None
 
 
 def _inflated(bits: int) -> Callable[[Stream], Iterator[bytes]]:

@@ -13,6 +13,7 @@ from pacha_git.inspectors.facts import Facts
 from pacha_git.inspectors.pickled.files import NAMES, begins_pickle
 from pacha_git.inspectors.source import Damaged, Source
 
+MARK: Final = b"ustar"
 _BLOCK: Final = 512
 _MOST_MEMBERS: Final = 20_000
 _MOST_OPENED: Final = 1_000
@@ -20,6 +21,8 @@ _LARGEST_PAX: Final = 1 << 20
 _REGULAR: Final = b"\0007"
 _WEIGHTS: Final = (*NAMES, ".pt", ".pth", ".ckpt")
 _MOST_TOLD: Final = 16
+_MOST_TRIED: Final = 500
+_SMALL: Final = 16_384
 
 
 @dataclass(slots=True)
@@ -34,9 +37,7 @@ class _Archived:
 def is_tar(source: Source) -> bool:
     """Whether it begins with a header of a tar file."""
     head = source.some(0, _BLOCK)
-    return (
-        len(head) == _BLOCK and (head[257:262] == b"ustar" or head[100:108].strip(b" 0123457\0") == b"") and _sums(head)
-    )
+    return len(head) == _BLOCK and (head[257:262] == MARK or head[100:108].strip(b" 0123457\0") == b"") and _sums(head)
 
 
 def _sums(head: bytes) -> bool:
@@ -83,6 +84,28 @@ def read_tar(source: Source) -> Facts:
     if found.members < _MOST_MEMBERS:
         raise Damaged("cut short: its end is not there")
     return _facts(found, complete=False)
+
+
+def small_members(source: Source) -> tuple[int, int] | None:
+    """How many of the first members are small files with times of their own, and the bytes of all of these members.
+
+    None if most are large, or share one time.
+    """
+    position, times, small, kept, count = 0, set(), 0, 0, 0
+    while position + _BLOCK <= source.size and count < _MOST_TRIED:
+        head = source.at(position, _BLOCK)
+        size = _number(head[124:136]) if _sums(head) else None
+        if size is None:
+            break
+        if head[156:157] in (b"\0", b"0"):
+            count += 1
+            kept += size
+            small += size < _SMALL
+            times.add(head[136:148])
+        position += _BLOCK + -(-size // _BLOCK) * _BLOCK
+    if count < 16 or small * 2 < count or len(times) < 2:
+        return None
+    return small, kept * source.size // max(1, min(position, source.size))
 
 
 def _path(head: bytes) -> str:

@@ -29,6 +29,7 @@ _LOGICAL: Final = {
 }  # fmt: skip
 _UNITS: Final = {1: "ms", 2: "us", 3: "ns"}
 _REPEATED: Final = 2
+_MOST_PAGES: Final = 64
 
 
 def read_parquet(source: Source) -> Facts:
@@ -37,12 +38,7 @@ def read_parquet(source: Source) -> Facts:
     Raises:
         Damaged: it is cut short, or its foot can't be read.
     """
-    end = source.at(source.size - 8, 8)
-    length = int.from_bytes(end[:4], "little")
-    if end[4:] != MAGIC or not 0 < length <= source.size - 12:
-        raise Damaged("cut short: its foot is not there")
-    cursor = _Thrift(Cursor(source, source.size - 8 - length, source.size - 8))
-    foot = cursor.struct(0)
+    foot = _foot(source)
     columns = {_name(element): _type(element) for element in _columns(_list_at(foot, 2))}
     groups = foot.get(4)
     said: dict[str, Any] = {"rows": foot.get(3), "columns": columns}
@@ -51,6 +47,41 @@ def read_parquet(source: Source) -> Facts:
     if isinstance(foot.get(6), bytes):
         said["created_by"] = foot[6]
     return Facts("parquet", metadata=said)
+
+
+def _foot(source: Source) -> dict[int, Any]:
+    end = source.at(source.size - 8, 8)
+    length = int.from_bytes(end[:4], "little")
+    if end[4:] != MAGIC or not 0 < length <= source.size - 12:
+        raise Damaged("cut short: its foot is not there")
+    return _Thrift(Cursor(source, source.size - 8 - length, source.size - 8)).struct(0)
+
+
+def values_by_page(source: Source) -> list[int]:
+    """How many values each page of the largest column has, in the first group of rows.
+
+    Raises:
+        Damaged: it can't be read.
+    """
+    foot = _foot(source)
+    groups = foot.get(4)
+    columns = groups[0].get(1) if isinstance(groups, list) and groups and isinstance(groups[0], dict) else None
+    said = [each.get(3) for each in columns if isinstance(each, dict)] if isinstance(columns, list) else []
+    sized = [each for each in said if isinstance(each, dict) and isinstance(each.get(7), int)]
+    if not sized:
+        return []
+    largest = max(sized, key=lambda each: each[7])
+    starts = [each for each in (largest.get(11), largest.get(9)) if isinstance(each, int) and each > 0]
+    cursor = Cursor(source, min(starts, default=4), min(starts, default=4) + largest[7])
+    counts: list[int] = []
+    while cursor.position < cursor.end and len(counts) < _MOST_PAGES:
+        head = _Thrift(cursor).struct(0)
+        data = head.get(5) or head.get(8)
+        if isinstance(data, dict) and isinstance(data.get(1), int):
+            counts.append(data[1])
+        packed = head.get(3)
+        cursor.skip(packed if isinstance(packed, int) else -1)
+    return counts
 
 
 def _list_at(foot: dict[int, Any], number: int) -> list[Any]:

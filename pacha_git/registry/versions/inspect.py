@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
+from pacha_git.inspectors import sharing
 from pacha_git.inspectors.facts import Facts
-from pacha_git.inspectors.sniff import inspect, may_run_code, may_say_something
+from pacha_git.inspectors.sniff import inspect_source, may_run_code, may_say_something, may_share_more
+from pacha_git.inspectors.source import Source
+from pacha_git.session import gitconfig
 from pacha_git.session.results import Json
 from pacha_git.store.payload.sources import FoundFile
 
@@ -21,7 +24,10 @@ _MOST_READ: Final = 2_000
 _ROOM: Final = 96 << 10
 _MOST_NOTICES: Final = 16
 _MOST_MISSING: Final = 4
-_START: Final = 16
+_START: Final = 512
+_SHARING: Final = "pacha.notices.sharing"
+_MOST_ADVICE: Final = 4
+_T = TypeVar("_T")
 _KEPT_WHERE_ROOM_IS_SHORT: Final[tuple[str, ...]] = (
     "path", "format", "parameters", "tensors", "dtypes", "runs_code", "warnings",
 )  # fmt: skip
@@ -69,7 +75,7 @@ def inspect_files(files: Sequence[FoundFile]) -> Inspected:
             facts = replace(facts, warnings=(*facts.warnings, *_missing(file.path, facts.needs, sizes)))
         found.append((file, facts))
     kept, more = _kept(found, passed_by)
-    return Inspected(kept, more, tuple(_notices(found)))
+    return Inspected(kept, more, (*_notices(found), *_sharing_notices(candidates)))
 
 
 def _candidates(files: Sequence[FoundFile]) -> Iterator[_Candidate]:
@@ -89,12 +95,16 @@ def _candidates(files: Sequence[FoundFile]) -> Iterator[_Candidate]:
 
 
 def _facts_of(file: FoundFile) -> Facts | None:
+    return _read_by(file, lambda source: inspect_source(source))
+
+
+def _read_by(file: FoundFile, reader: Callable[[Source], _T | None]) -> _T | None:
     try:
         descriptor = os.open(file.location, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        return inspect(lambda offset, length: os.pread(descriptor, length, offset), file.size, file.path)
+        return reader(Source(lambda offset, length: os.pread(descriptor, length, offset), file.size, file.path))
     except OSError:
         return None
     finally:
@@ -168,6 +178,18 @@ def _notices(found: Sequence[tuple[FoundFile, Facts]]) -> Iterator[str]:
         yield _runs_code(path, facts)
     if len(running) > _MOST_NOTICES:
         yield f"Warning: {len(running) - _MOST_NOTICES} more files are pickles: loading them runs the code in them"
+
+
+def _sharing_notices(candidates: Sequence[_Candidate]) -> Iterator[str]:
+    """Where storing a file otherwise would share more between versions, unless a person does not want to be told."""
+    if gitconfig.value(_SHARING).lower() in ("false", "no", "off", "0"):
+        return
+    worth = [each.file for each in candidates if each.file.size >= sharing.LEAST and may_share_more(each.start)]
+    for file in worth[:_MOST_ADVICE]:
+        found = _read_by(file, sharing.advice)
+        if found is not None:
+            cost = f", about {max(1, found.bytes >> 20)} MiB then" if found.bytes is not None else ""
+            yield f"{file.path}: {found.what}; to share more, {found.instead}{cost} ({_SHARING}=false silences this)"
 
 
 def _runs_code(path: str, facts: Facts) -> str:
