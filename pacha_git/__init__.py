@@ -21,8 +21,13 @@ from pacha_git.errors import (
 )
 
 if TYPE_CHECKING:
+    from pacha_git.format.documents.frontmatter import parse_front_matter
+    from pacha_git.format.kinds import RELATIONS
     from pacha_git.progress import Progress
     from pacha_git.registry.collections import Collection, Datasets, Models, Recipes
+    from pacha_git.registry.demo import run_demo
+    from pacha_git.registry.documents.documents import read_document_file
+    from pacha_git.registry.reading.lineage import render_lineage
     from pacha_git.registry.reading.search import Found, FoundRun, FoundVersion, Matched, SearchResult
     from pacha_git.registry.registry import Registry
     from pacha_git.registry.run_collection import Runs
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from pacha_git.registry.runs.take_in import Imported
     from pacha_git.registry.upkeep.keys import generate_key, own_keys
     from pacha_git.registry.upkeep.serve import Serving
+    from pacha_git.registry.versions.recipes import validate_recipe_file
     from pacha_git.session.results.decisions import Claim, Difference, HistoryEntry, Removal, StageChange
     from pacha_git.session.results.documents import DocumentDetail
     from pacha_git.session.results.graphs import LineageEdge, LineageGraph, LineageNode
@@ -49,11 +55,14 @@ if TYPE_CHECKING:
         Verification,
     )
     from pacha_git.session.results.versions import NameInfo, Registered, VersionDetail, VersionInfo
+    from pacha_git.session.signing import ask_passphrases_with
     from pacha_git.store.runs.series import Series
     from pacha_git.vocabulary.address import Address
-    from pacha_git.vocabulary.ids import VersionId
-    from pacha_git.vocabulary.kinds import Kind
+    from pacha_git.vocabulary.choices import Direction, Goal, parse_end_status, parse_run_status
+    from pacha_git.vocabulary.ids import REGISTRY_REF, VersionId, parse_notes_ref, parse_payload_ref, parse_record_ref
+    from pacha_git.vocabulary.kinds import KIND_WORDS, VERSIONED_KINDS, Kind
     from pacha_git.vocabulary.names import Alias, Name
+    from pacha_git.vocabulary.specs import parse_spec, selector_text
     from pacha_git.vocabulary.stages import Stage
     from pacha_git.vocabulary.versions import Version
 
@@ -61,8 +70,13 @@ __version__ = "0.1.0"
 
 # What each module gives. It is loaded when one of its names is first used (PEP 562): `git pacha version` needs none.
 _HOME: Final = {
+    "format.documents.frontmatter": "parse_front_matter",
+    "format.kinds": "RELATIONS",
     "progress": "Progress",
     "registry.collections": "Collection Datasets Models Recipes",
+    "registry.demo": "run_demo",
+    "registry.documents.documents": "read_document_file",
+    "registry.reading.lineage": "render_lineage",
     "registry.reading.search": "Found FoundRun FoundVersion Matched SearchResult",
     "registry.registry": "Registry",
     "registry.run_collection": "Runs",
@@ -71,6 +85,7 @@ _HOME: Final = {
     "registry.runs.take_in": "Imported",
     "registry.upkeep.keys": "generate_key own_keys",
     "registry.upkeep.serve": "Serving",
+    "registry.versions.recipes": "validate_recipe_file",
     "session.results.decisions": "Claim Difference HistoryEntry Removal StageChange",
     "session.results.documents": "DocumentDetail",
     "session.results.graphs": "LineageEdge LineageGraph LineageNode",
@@ -80,16 +95,23 @@ _HOME: Final = {
         "CacheCleared CacheEntry Evicted Finding FsckReport GcReport KeyInfo RecipeProblem Stats Verification"
     ),
     "session.results.versions": "NameInfo Registered VersionDetail VersionInfo",
+    "session.signing": "ask_passphrases_with",
     "store.runs.series": "Series",
     "vocabulary.address": "Address",
-    "vocabulary.ids": "VersionId",
-    "vocabulary.kinds": "Kind",
+    "vocabulary.choices": "Direction Goal parse_end_status parse_run_status",
+    "vocabulary.ids": "REGISTRY_REF VersionId parse_notes_ref parse_payload_ref parse_record_ref",
+    "vocabulary.kinds": "KIND_WORDS VERSIONED_KINDS Kind",
     "vocabulary.names": "Alias Name",
-    "vocabulary.stages": "Stage",
+    "vocabulary.specs": "parse_spec selector_text",
     "vocabulary.versions": "Version",
+    "vocabulary.stages": "Stage",
 }
 
 __all__ = [
+    "KIND_WORDS",
+    "REGISTRY_REF",
+    "RELATIONS",
+    "VERSIONED_KINDS",
     "Address",
     "Alias",
     "Ambiguous",
@@ -103,6 +125,7 @@ __all__ = [
     "Corrupt",
     "Datasets",
     "Difference",
+    "Direction",
     "DocumentDetail",
     "Evicted",
     "Executed",
@@ -112,6 +135,7 @@ __all__ = [
     "FoundVersion",
     "FsckReport",
     "GcReport",
+    "Goal",
     "HistoryEntry",
     "Imported",
     "InvalidInput",
@@ -154,8 +178,21 @@ __all__ = [
     "VersionId",
     "VersionInfo",
     "__version__",
+    "ask_passphrases_with",
     "generate_key",
     "own_keys",
+    "parse_end_status",
+    "parse_front_matter",
+    "parse_notes_ref",
+    "parse_payload_ref",
+    "parse_record_ref",
+    "parse_run_status",
+    "parse_spec",
+    "read_document_file",
+    "render_lineage",
+    "run_demo",
+    "selector_text",
+    "validate_recipe_file",
 ]
 
 

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 from click import Context
 
-from pacha_git.vocabulary.kinds import Kind
+from pacha_git import Kind
 
 if TYPE_CHECKING:
-    from pacha_git import Registry
-    from pacha_git.registry.collections import Collection
+    from pacha_git import Collection, Registry
 
 
 @dataclass(slots=True)
@@ -54,8 +53,7 @@ def registry_path(ctx: Context) -> Path | None:
 
 def registry(ctx: Context, *, healed: bool = False) -> Registry:
     """Open the registry that is meant; ``healed``: after a repair, if it is too damaged to be opened."""
-    from pacha_git import Registry
-    from pacha_git.session.signing import ask_passphrases_with
+    from pacha_git import Registry, ask_passphrases_with
 
     ask_passphrases_with(_ask_passphrase if sys.stdin.isatty() else None)
     opened = (Registry.open_healed if healed else Registry.open)(registry_path(ctx))

@@ -19,7 +19,7 @@ from typing import Any, Final
 import blake3
 
 from pacha_git.errors import PachaError
-from pacha_git.registry.reading.lineage import render
+from pacha_git.registry.reading.lineage import render_lineage
 from pacha_git.registry.registry import Registry
 from pacha_git.registry.upkeep.keys import generate_key
 from pacha_git.system.process import run as run_program
@@ -56,7 +56,7 @@ goal = "maximize"
 _WAIT_SECONDS: Final = 20.0
 
 
-def run(report: Report) -> None:
+def run_demo(report: Report) -> None:
     """Run the demo.
 
     Args:
@@ -132,7 +132,7 @@ def _tell(folder: Path, report: Report) -> None:
     _promote_and_sign(here, report)
     with _git_daemon(folder / "served") as url:
         _over_the_wire(here, url, folder, lesson, second, report)
-    report(render(here.models.lineage("digits-mlp@production"), "tree").rstrip())
+    report(render_lineage(here.models.lineage("digits-mlp@production"), "tree").rstrip())
     stats = here.stats()
     registered = f"{stats.payload_bytes:,} bytes in {stats.versions} versions"
     report(f"registered {registered}; Git keeps {stats.stored_bytes:,} bytes on disk")

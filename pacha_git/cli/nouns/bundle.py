@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from click import Context
 
+from pacha_git import Kind, Stage
 from pacha_git.cli.invocation import registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import noun, verb
@@ -14,11 +15,9 @@ from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.units import counted, size
 from pacha_git.cli.verbs.sync import report_transfer
-from pacha_git.vocabulary.kinds import Kind
-from pacha_git.vocabulary.stages import Stage
 
 if TYPE_CHECKING:
-    from pacha_git.session.results import Bundled
+    from pacha_git import Bundled
 
 app = noun("bundle", "Bundles: versions in one file, for machines that no network joins.")
 _File = Annotated[str, Argument(metavar="FILE", help="The bundle.")]

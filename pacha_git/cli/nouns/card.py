@@ -11,6 +11,7 @@ from typing import Annotated, NamedTuple
 
 from click import Context
 
+from pacha_git import DocumentDetail, InvalidInput, Kind, NotFound, PachaError, VersionInfo
 from pacha_git.cli.invocation import noun_kind, registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import Group, verb
@@ -18,9 +19,6 @@ from pacha_git.cli.program.options import Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.sheets import spec_of
-from pacha_git.errors import InvalidInput, NotFound, PachaError
-from pacha_git.session.results import DocumentDetail, VersionInfo
-from pacha_git.vocabulary.kinds import Kind
 
 
 class _Documents(NamedTuple):
@@ -101,7 +99,7 @@ def _skeleton(ctx: Context, things: _Documents, spec: str, version: str | None) 
 
 
 def _read(file: str) -> str:
-    from pacha_git.registry.documents.documents import read_document_file
+    from pacha_git import read_document_file
 
     return read_document_file(Path("/dev/stdin") if file == "-" else flags.path(file))
 

@@ -9,13 +9,13 @@ from typing import Annotated
 
 from click import Context
 
+from pacha_git import PachaError
 from pacha_git.cli.invocation import invocation
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import noun, verb
 from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import counted
-from pacha_git.errors import PachaError
 
 app = noun("hook", "Git hooks that check recipes, cards and datasheets.")
 

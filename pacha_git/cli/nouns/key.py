@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from click import Context
 
+from pacha_git import NotFound
 from pacha_git.cli.invocation import registry, registry_path
 from pacha_git.cli.program.grammar import noun, verb
 from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.tables import table
 from pacha_git.cli.showing.units import place
-from pacha_git.errors import NotFound
 
 if TYPE_CHECKING:
-    from pacha_git.session.results import KeyInfo
+    from pacha_git import KeyInfo
 
 app = noun("key", "Keys that sign, and signers that are trusted.")
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from click import Context
 
+from pacha_git import NotFound, PachaError, RecipeProblem
 from pacha_git.cli.invocation import registry, registry_path
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import noun, verb
@@ -17,8 +18,6 @@ from pacha_git.cli.showing.sheets import spec_of
 from pacha_git.cli.showing.units import counted
 from pacha_git.cli.verbs.change import add_changing
 from pacha_git.cli.verbs.read import add_reading
-from pacha_git.errors import NotFound, PachaError
-from pacha_git.session.results import RecipeProblem
 
 app = noun("recipe", "Recipes: how a model is trained, as TOML.")
 
@@ -59,7 +58,7 @@ def validate(
 
 
 def _of_file(ctx: Context, what: str) -> Sequence[RecipeProblem]:
-    from pacha_git.registry.versions.recipes import validate_file
+    from pacha_git import validate_recipe_file
 
     path = flags.path(what)
     try:
@@ -67,7 +66,7 @@ def _of_file(ctx: Context, what: str) -> Sequence[RecipeProblem]:
     except NotFound:
         if registry_path(ctx) is not None:
             raise
-        return validate_file(path)
+        return validate_recipe_file(path)
     return opened.recipes.validate(path)
 
 

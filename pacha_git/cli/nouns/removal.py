@@ -15,7 +15,7 @@ from pacha_git.cli.showing.tables import table
 from pacha_git.cli.showing.units import instant
 
 if TYPE_CHECKING:
-    from pacha_git.session.results import Claim
+    from pacha_git import Claim
 
 app = noun("removal", "Removals that others claim, and whether they count here.")
 

@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 
 from click import Context
 
+from pacha_git import Goal, InvalidInput, parse_end_status, parse_run_status
 from pacha_git.cli.invocation import invocation, registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import noun, verb
@@ -15,8 +16,6 @@ from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.units import place
 from pacha_git.cli.verbs import read as reading
 from pacha_git.cli.verbs.take_in import runs
-from pacha_git.errors import InvalidInput
-from pacha_git.vocabulary.choices import Goal, parse_end_status, parse_run_status
 
 app = noun("run", "Runs: parameters, metrics and artifacts of training.")
 

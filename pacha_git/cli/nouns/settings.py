@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from click import Context
 
+from pacha_git import InvalidInput
 from pacha_git.cli.invocation import registry
 from pacha_git.cli.program.grammar import noun, verb
 from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.sheets import values
 from pacha_git.cli.showing.units import size
-from pacha_git.errors import InvalidInput
 
 
 def show(ctx: Context) -> None:

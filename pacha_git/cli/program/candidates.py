@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pacha_git import KIND_WORDS, VERSIONED_KINDS, Kind, PachaError, Stage
 from pacha_git.cli.program import shells
-from pacha_git.errors import PachaError
-from pacha_git.vocabulary.kinds import KIND_WORDS, VERSIONED_KINDS, Kind
-from pacha_git.vocabulary.stages import Stage
 
 if TYPE_CHECKING:
-    from pacha_git import Registry
-    from pacha_git.session.results import VersionInfo
+    from pacha_git import Registry, VersionInfo
 
 _STATUSES: Final = ("cancelled", "completed", "failed")
 
@@ -121,7 +118,7 @@ def _recipes(blank: Blank, word: str) -> Iterable[str]:
 
 def _relations(blank: Blank, word: str) -> Iterable[str]:
     """Relations, and after the ``=`` what can stand in one."""
-    from pacha_git.format.kinds import RELATIONS
+    from pacha_git import RELATIONS
 
     relation, equals, spec = word.partition("=")
     if not equals:

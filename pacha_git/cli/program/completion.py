@@ -14,11 +14,11 @@ from typing import Final
 
 import click
 
+from pacha_git import InvalidInput
 from pacha_git.cli.program import shells
 from pacha_git.cli.program.candidates import Blank, offered
 from pacha_git.cli.program.grammar import Group
 from pacha_git.cli.showing import output
-from pacha_git.errors import InvalidInput
 
 WORD: Final = "__complete"
 

@@ -17,11 +17,10 @@ from typing import Final
 
 import click
 
-from pacha_git import __version__
+from pacha_git import InvalidInput, NotFound, PachaError, __version__
 from pacha_git.cli.invocation import Invocation
 from pacha_git.cli.program.grammar import json_asked
 from pacha_git.cli.showing import output
-from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.system.private import make_private_folder
 
 # What the machine refuses is no bug of ours, wherever it was refused.

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
+from pacha_git import InvalidInput, parse_spec
 from pacha_git.cli.program.options import Argument, Option
-from pacha_git.errors import InvalidInput
 from pacha_git.format import toml
-from pacha_git.vocabulary.specs import parse_spec
 
 T = TypeVar("T")
 Spec: TypeAlias = Annotated[

@@ -14,11 +14,10 @@ from typing import Any
 import click
 from click import Context
 
-from pacha_git import __version__
+from pacha_git import InvalidInput, __version__
 from pacha_git.cli.invocation import invocation
 from pacha_git.cli.program.options import DescribedArgument, parameters
 from pacha_git.cli.showing import output
-from pacha_git.errors import InvalidInput
 
 _Row = tuple[str, str]
 

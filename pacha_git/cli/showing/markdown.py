@@ -20,7 +20,7 @@ def draw(text: str, metadata: Mapping[str, Any]) -> str:
         text: All of it; what a terminal would act upon is escaped already.
         metadata: What its front matter says, laid out above it; without any, the text is drawn as a whole.
     """
-    from pacha_git.format.documents.frontmatter import parse_front_matter
+    from pacha_git import parse_front_matter
 
     if len(text) > _LONGEST:
         return text

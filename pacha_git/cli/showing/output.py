@@ -18,8 +18,8 @@ from typing import Any, Final, TextIO
 
 from click import Context
 
+from pacha_git import PachaError
 from pacha_git.cli.invocation import invocation
-from pacha_git.errors import PachaError
 from pacha_git.vocabulary.printable import clean, clean_json, one_line
 
 # Stands for the ESC of a style that we chose, until text is written. Nobody else's text can hold it: each process draws

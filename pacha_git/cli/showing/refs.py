@@ -9,9 +9,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from pacha_git import REGISTRY_REF, InvalidInput, parse_notes_ref, parse_payload_ref, parse_record_ref
 from pacha_git.cli.showing.units import counted
-from pacha_git.errors import InvalidInput
-from pacha_git.vocabulary.ids import REGISTRY_REF, parse_notes_ref, parse_payload_ref, parse_record_ref
 
 _RUN: Final = re.compile(r"refs/pacha/(payload/)?runs/([0-9a-f-]{36})\Z")
 _NOTES: Final = {"_events": "stages and aliases", "_attestations": "tags, texts and signatures"}

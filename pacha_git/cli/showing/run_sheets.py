@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pacha_git import Kind
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.tables import EMPTY_TEXT, sheet, strong, table
 from pacha_git.cli.showing.units import instant
-from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
-    from pacha_git.session.results.runs import BestRun, RunComparison, RunInfo
+    from pacha_git import BestRun, RunComparison, RunInfo
 
 _SHOWN_METRICS = 4
 _SHOWN_PARAMS = 4

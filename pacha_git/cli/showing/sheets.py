@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pacha_git import Kind, NameInfo
 from pacha_git.cli.showing.output import clean, one_line
 from pacha_git.cli.showing.tables import EMPTY_TEXT, sheet, strong, table
 from pacha_git.cli.showing.units import counted, instant, size
-from pacha_git.session.results import NameInfo
-from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
-    from pacha_git.session.results import Difference, HistoryEntry, Verification, VersionDetail, VersionInfo
+    from pacha_git import Difference, HistoryEntry, Verification, VersionDetail, VersionInfo
 
 _ELSEWHERE = {"thin": "not here: its bytes can be pulled", "removed": "removed"}
 

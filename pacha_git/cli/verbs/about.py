@@ -6,11 +6,11 @@ from typing import Annotated
 
 from click import Context
 
+from pacha_git import InvalidInput
 from pacha_git.cli.invocation import invocation
 from pacha_git.cli.program.grammar import Group, show_help, show_version
 from pacha_git.cli.program.options import Argument
 from pacha_git.cli.showing import output
-from pacha_git.errors import InvalidInput
 
 
 def version(ctx: Context) -> None:
@@ -51,7 +51,7 @@ def demo(ctx: Context) -> None:
 
     With real data, a real model and a real Git server, in a temporary folder.
     """
-    from pacha_git.registry import demo as story
+    from pacha_git import run_demo
 
     steps: list[str] = []
     asked = invocation(ctx)
@@ -62,6 +62,6 @@ def demo(ctx: Context) -> None:
             output.write(line + "\n")
             output.flush()
 
-    story.run(report)
+    run_demo(report)
     if asked.json:
         output.document({"steps": steps})

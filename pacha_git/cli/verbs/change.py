@@ -6,15 +6,13 @@ from typing import Annotated
 
 from click import Context
 
+from pacha_git import InvalidInput, Stage, parse_spec, selector_text
 from pacha_git.cli.invocation import collection
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import Group, verb
 from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.sheets import spec_of
-from pacha_git.errors import InvalidInput
-from pacha_git.vocabulary.specs import parse_spec, selector_text
-from pacha_git.vocabulary.stages import Stage
 
 
 def stage(

@@ -12,7 +12,7 @@ from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import counted, size
 
 if TYPE_CHECKING:
-    from pacha_git.session.results import Evicted
+    from pacha_git import Evicted
 
 
 def evict(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from click import Context
 
+from pacha_git import Direction, InvalidInput, Stage
 from pacha_git.cli.invocation import collection, invocation, noun_kind, registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.grammar import Group, verb
@@ -14,12 +15,9 @@ from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output, sheets
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.units import counted
-from pacha_git.errors import InvalidInput
-from pacha_git.vocabulary.choices import Direction
-from pacha_git.vocabulary.stages import Stage
 
 if TYPE_CHECKING:
-    from pacha_git.session.results import LineageGraph
+    from pacha_git import LineageGraph
 
 _FEW_FILES = 5
 _FORMATS = ("tree", "dot", "mermaid", "json", "prov")
@@ -178,14 +176,14 @@ def checked_direction(ctx: Context, up: bool, down: bool, shape: str | None) -> 
 
 def show_graph(ctx: Context, graph: LineageGraph | dict[str, Any], shape: str | None) -> None:
     """Show lineage as it was asked for: a drawing, or JSON."""
-    from pacha_git.registry.reading.lineage import render
+    from pacha_git import render_lineage
 
     if isinstance(graph, dict):
         output.document(graph)
     elif shape == "json":
         output.document(graph.to_json())
     else:
-        output.show(ctx, graph.to_json(), lambda: render(graph, shape or "tree").rstrip("\n"))
+        output.show(ctx, graph.to_json(), lambda: render_lineage(graph, shape or "tree").rstrip("\n"))
 
 
 def diff(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from click import Context
 
+from pacha_git import Kind
 from pacha_git.cli.invocation import noun_kind, registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.options import Argument, Option
@@ -13,10 +14,9 @@ from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.sheets import spec_of
 from pacha_git.cli.showing.units import counted, share, size
-from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
-    from pacha_git.session.results import Registered
+    from pacha_git import Registered
 
 
 def register(

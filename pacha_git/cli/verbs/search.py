@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from click import Context
 
+from pacha_git import InvalidInput, Kind, Stage
 from pacha_git.cli.invocation import registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.tables import table
 from pacha_git.cli.showing.units import size
-from pacha_git.errors import InvalidInput
-from pacha_git.vocabulary.kinds import Kind
-from pacha_git.vocabulary.stages import Stage
 
 if TYPE_CHECKING:
-    from pacha_git.registry.reading.search import Found
+    from pacha_git import Found
 
 _LIMIT = 100
 _WHY_LENGTH = 60

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from click import Context
 
+from pacha_git import InvalidInput
 from pacha_git.cli.invocation import invocation, registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.options import Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import place
-from pacha_git.errors import InvalidInput
 from pacha_git.system.private import check_private
 
 if TYPE_CHECKING:
-    from pacha_git.registry.upkeep.serve import Serving
+    from pacha_git import Serving
 
 _TOKEN: Final = "PACHA_SERVE_TOKEN"
 

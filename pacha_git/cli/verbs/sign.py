@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from click import Context
 
+from pacha_git import InvalidInput, VerificationFailed
 from pacha_git.cli.invocation import registry
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.options import Argument, Option
@@ -14,10 +15,9 @@ from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.sheets import spec_of
 from pacha_git.cli.showing.units import counted
-from pacha_git.errors import InvalidInput, VerificationFailed
 
 if TYPE_CHECKING:
-    from pacha_git.session.results import Verification
+    from pacha_git import Verification
 
 
 def sign(ctx: Context, spec: flags.Spec, version: flags.Version = None) -> None:

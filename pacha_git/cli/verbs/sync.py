@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from click import Context
 
+from pacha_git import Conflict, Kind, PachaError, Stage, parse_record_ref
 from pacha_git.cli.invocation import invocation, registry, registry_path
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.options import Argument, Option
@@ -15,13 +16,9 @@ from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.refs import ref_in_words, refs_in_words
 from pacha_git.cli.showing.tables import sheet, strong, table
 from pacha_git.cli.showing.units import counted, place, size
-from pacha_git.errors import Conflict, PachaError
-from pacha_git.vocabulary.ids import parse_record_ref
-from pacha_git.vocabulary.kinds import Kind
-from pacha_git.vocabulary.stages import Stage
 
 if TYPE_CHECKING:
-    from pacha_git.session.results import RemoteStatus, Status, Transfer
+    from pacha_git import RemoteStatus, Status, Transfer
 
 _WENT: Final = ("new", "updated", "would be sent")
 _Words = Annotated[

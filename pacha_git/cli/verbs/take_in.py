@@ -16,7 +16,7 @@ from pacha_git.cli.showing.units import counted
 from pacha_git.cli.verbs.register import registered
 
 if TYPE_CHECKING:
-    from pacha_git.registry.runs.take_in import Imported
+    from pacha_git import Imported
 
 runs = noun("import", "Take in runs made elsewhere; each once, however often it is said.")
 models = noun("import", "Take in models from elsewhere.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from click import Context
 
+from pacha_git import PachaError, VerificationFailed
 from pacha_git.cli.invocation import registry, registry_path
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.options import Option
@@ -13,10 +14,9 @@ from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.tables import sheet, table
 from pacha_git.cli.showing.units import counted, share, size
-from pacha_git.errors import PachaError, VerificationFailed
 
 if TYPE_CHECKING:
-    from pacha_git.session.results import GcReport, Stats
+    from pacha_git import GcReport, Stats
 
 
 _NOTES: Final = 20

@@ -122,7 +122,7 @@ def _children(context: Context, commit: Oid) -> Iterator[tuple[LineageNode, Oid,
 # Drawings -----------------------------------------------------------------------------------------------------------
 
 
-def render(graph: LineageGraph, form: str) -> str:
+def render_lineage(graph: LineageGraph, form: str) -> str:
     """Draw a graph.
 
     Args:

@@ -81,7 +81,7 @@ def read_file(path: Path) -> bytes:
         raise PachaError(f"can't read {path}: {error.strerror}") from None
 
 
-def validate_file(path: Path) -> list[RecipeProblem]:
+def validate_recipe_file(path: Path) -> list[RecipeProblem]:
     """Every problem of a recipe file, as far as it alone tells.
 
     Raises:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pacha_git import Ambiguous, InvalidInput, NotFound, Registry
-from pacha_git.registry.reading.lineage import render
+from pacha_git.registry.reading.lineage import render_lineage
 from tests.making import all_verify, git, put, recipe, refs
 
 
@@ -32,7 +32,7 @@ def test_a_chain_of_a_thousand_is_walked_drawn_and_verified(registry: Registry, 
     assert down.nodes[-1].version == "0.0.999"
     assert len(registry.models.lineage("m", depth=10).nodes) == 11
     for form in ("tree", "dot", "mermaid"):
-        assert render(up, form).count("fine-tuned-from") == 999
+        assert render_lineage(up, form).count("fine-tuned-from") == 999
     assert len(git(registry.path, "rev-list", "refs/pacha/models/m/0.0.999").splitlines()) == 1000
     assert all(each.ok for each in registry.verify(["model:m@0.0.999"]))
 
@@ -115,7 +115,7 @@ def test_a_diamond_is_drawn_once(registry: Registry, tmp_path: Path) -> None:
     for name in "bc":
         registry.models.register(name, data, version="1.0.0", lineage=["derived-from=a"])
     registry.models.register("d", data, version="1.0.0", lineage=["merged-from=b,weight=0.5", "merged-from=c"])
-    tree = render(registry.models.lineage("d"), "tree")
+    tree = render_lineage(registry.models.lineage("d"), "tree")
     assert tree == (
         "model:d@1.0.0\n"
         "├── merged-from (weight=0.5): model:b@1.0.0\n"
@@ -123,7 +123,7 @@ def test_a_diamond_is_drawn_once(registry: Registry, tmp_path: Path) -> None:
         "└── merged-from: model:c@1.0.0\n"
         "    └── derived-from: model:a@1.0.0\n"
     )
-    dot = render(registry.models.lineage("d"), "dot")
+    dot = render_lineage(registry.models.lineage("d"), "dot")
     assert dot.count("->") == 4
     assert dot.count('"model:a@1.0.0";') == 1
 
@@ -136,4 +136,4 @@ def test_directions_and_depths_that_cant_be(
     with pytest.raises(InvalidInput):
         registry.models.lineage("m", direction=direction, depth=depth)
     with pytest.raises(InvalidInput):
-        render(registry.models.lineage("m"), "crayon")
+        render_lineage(registry.models.lineage("m"), "crayon")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pacha_git import Ambiguous, Conflict, InvalidInput, NotFound, PachaError, Registry
-from pacha_git.registry.reading.lineage import render
+from pacha_git.registry.reading.lineage import render_lineage
 from pacha_git.registry.runs import capture
 from tests.making import contents, git, noise, put
 from tests.registry.runs.running import finished, fit
@@ -308,7 +308,7 @@ def test_a_model_comes_from_its_run_and_pushing_it_drags_no_points_along(
     assert {node.id for node in up.nodes} == {"model:m@1.0.0", f"run:{run.id}", "recipe:fit@1.0.0", "dataset:tx@1.0.0"}
     down = registry.datasets.lineage("tx@1.0.0", direction="down")
     assert {node.id for node in down.nodes} == {"dataset:tx@1.0.0", f"run:{run.id}", "model:m@1.0.0", "model:m@2.0.0"}
-    assert f"generated-by: run:{run.id}" in render(up, "tree")
+    assert f"generated-by: run:{run.id}" in render_lineage(up, "tree")
     assert registry.fsck().problems == ()
 
 
