@@ -16,6 +16,8 @@ MOST_METADATA: Final = 48
 MOST_IMPORTS: Final = 48
 _LONGEST_TEXT: Final = 400
 _LONGEST_SHAPE: Final = 16
+_DEEPEST: Final = 16
+_MOST_BITS: Final = 4096
 _MOST_NUMBER: Final = 2**53 - 1
 
 
@@ -100,11 +102,17 @@ def _tensors_json(tensors: Sequence[Tensor]) -> dict[str, Any]:
     }
 
 
-def _metadata_json(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return {_text(key): _plain(value) for key, value in list(metadata.items())[:MOST_METADATA]}
+def _metadata_json(metadata: Mapping[Any, Any], depth: int = 0) -> dict[str, Any]:
+    return {_text(_word(key)): _plain(value, depth) for key, value in list(metadata.items())[:MOST_METADATA]}
 
 
-def _plain(value: Any) -> Any:
+def _word(key: Any) -> str:
+    return key if isinstance(key, str) else str(_plain(key))
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        return "…"
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int):
@@ -112,15 +120,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if abs(value) < float("inf") else str(value)
     if isinstance(value, Mapping):
-        return _metadata_json(value)
+        return _metadata_json(value, depth + 1)
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        return [_plain(item) for item in list(value)[:MOST_METADATA]]
+        return [_plain(item, depth + 1) for item in list(value)[:MOST_METADATA]]
     return _text(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
 
 
 def _number(value: int) -> int | str:
     # Canonical JSON holds no larger integers; as digits nothing is lost.
-    return value if abs(value) <= _MOST_NUMBER else str(value)
+    if abs(value) <= _MOST_NUMBER:
+        return value
+    return str(value) if value.bit_length() <= _MOST_BITS else f"a number of {value.bit_length()} bits"
 
 
 def _text(value: str) -> str:

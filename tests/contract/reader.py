@@ -36,6 +36,7 @@ REFS = {  # the steps of the check, and the refs that each is for
 ALIAS = r"(?!(?:dev|development|stage|staging|prod|production|archived?|latest|blake3)\Z)[a-z][a-z0-9._-]{0,63}"
 TIME = r"(?:19[7-9]|[2-9][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 IDENTITY, PLACE = r"[^<>\x00-\x1f]+ <[^<>\x00-\x20]*>", r"(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f-\x9f]+"
+PATH = rf"(?=.{{1,4096}}\Z){PLACE}(?:/{PLACE}){{0,127}}"
 ENCODED = re.compile(r"(?:^|(?<=/))\.|[~\\:%\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 UNSEEN = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 DOT_GIT = re.compile(r"(?ia)(?:^|[/\\])(?:\.git[. ]*(?::[^/\\]*)?|git~1[. ]*(?:::[^/\\]*)?)(?:\Z|[/\\])")
@@ -80,7 +81,7 @@ def decode(data: bytes, limit: int = 1 << 20) -> Any:
 def content_of(files: list[Any]) -> dict[str, Any]:
     """What a record says of files (section 5), whose lines must be well formed (7.3, 7.4)."""
     for line in files:
-        shaped(line, path=f"{PLACE}(?:/{PLACE})*", size=int, mode="644|755", blake3=HEX, stored="blob|chunked")
+        shaped(line, path=PATH, size=int, mode="644|755", blake3=HEX, stored="blob|chunked")
     paths = [line["path"] for line in files]
     assert not any(DOT_GIT.search(UNSEEN.sub("", path)) for path in paths), "a path with what Git takes for .git"
     assert paths and paths == sorted(paths, key=str.encode), "files are not sorted by path, or there are none"

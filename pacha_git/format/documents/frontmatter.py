@@ -20,6 +20,9 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 Place: TypeAlias = tuple[int, int]
 
 DEPTH: Final = 32
+DIGITS: Final = 4096
+LEAST: Final = -(2**63)
+GREATEST: Final = 2**64 - 1
 _FENCE: Final = re.compile(r"---[ \t]*\r?(?:\n|\Z)")
 _END: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*\r?$", re.MULTILINE)
 _SIMPLE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
@@ -85,13 +88,16 @@ def _read(head: str, body: str, body_line: int) -> FrontMatter:
             return FrontMatter({}, body, body_line, problems=(problem,))
         places: dict[KeyPath, Place] = {}
         problems = tuple(_walk(yaml, node, (), places))
-        values = yaml.load(head, Loader=loader)
+        long = next(_long_numbers(yaml, node), None)
+        if long is not None:
+            return FrontMatter({}, body, body_line, problems=(long,))
+        values = _with_text_keys(yaml.load(head, Loader=loader))
     except yaml.MarkedYAMLError as error:
         return FrontMatter({}, body, body_line, problems=(_unreadable(error),))
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         said = " ".join(str(error).split())
         return FrontMatter({}, body, body_line, problems=(Problem(2, "", f"not YAML: {said}", 1),))
-    return FrontMatter(_with_text_keys(values), body, body_line, places, problems)
+    return FrontMatter(values, body, body_line, places, problems)
 
 
 def _refused(yaml: Any, loader: Any, head: str) -> Problem | None:
@@ -124,6 +130,17 @@ def _walk(yaml: Any, node: Any, path: KeyPath, places: dict[KeyPath, Place]) -> 
             yield from _walk(yaml, value, here, places)
 
 
+def _long_numbers(yaml: Any, node: Any) -> Iterator[Problem]:
+    """Numbers that take long to read: in base 60 the time grows with the square of the digits."""
+    if isinstance(node, yaml.ScalarNode):
+        if len(node.value) > DIGITS and node.tag.rpartition(":")[2] in ("int", "float", "timestamp"):
+            yield _at(node.start_mark, f"a number of over {DIGITS:,} digits")
+    else:
+        for item in node.value:
+            for part in item if isinstance(item, tuple) else (item,):
+                yield from _long_numbers(yaml, part)
+
+
 def _place(mark: yaml.Mark) -> Place:
     # The opening fence is line 1, and PyYAML counts from 0.
     return mark.line + 2, mark.column + 1
@@ -142,6 +159,8 @@ def _unreadable(error: yaml.MarkedYAMLError) -> Problem:
 
 
 def _with_text_keys(value: Any) -> Any:
+    if type(value) is int and not LEAST <= value <= GREATEST:
+        raise ValueError("an integer beyond 64 bits")
     if isinstance(value, dict):
         return {str(key): _with_text_keys(item) for key, item in value.items()}
     return [_with_text_keys(item) for item in value] if isinstance(value, list) else value

@@ -112,7 +112,7 @@ def decode_series(data: bytes) -> dict[str, Series]:
     try:
         sizes = [(str(name), int(size)) for name, size in header["columns"]]
         counts = [(metric_name(name), int(count)) for name, count in header["metrics"]]
-    except (KeyError, TypeError, ValueError, InvalidInput) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, InvalidInput) as error:
         raise Corrupt(f"the head of the series can't be read: {error}") from None
     total = sum(count for _, count in counts)
     if tuple(name for name, _ in sizes) != _COLUMNS or any(count < 1 for _, count in counts) or total > POINT_LIMIT:
