@@ -18,7 +18,6 @@ _SPECIAL: Final = "~\\:%" + "".join(
     for point in range(first, last + 1)
 )
 _PATH_LIMIT: Final = 4096
-DEPTH: Final = 128
 # A segment that Git or a file system may take for `.git`, less the letters that they ignore; a `\` parts segments too.
 _DOT_GIT: Final = r"(?:\.git[. ]*(?::[^/\\]*)?|git~1[. ]*(?:::[^/\\]*)?)"
 _IS_DOT_GIT: Final = re.compile(rf"(?:\A|.*\\){_DOT_GIT}(?:\Z|\\)", re.IGNORECASE | re.ASCII | re.DOTALL)
@@ -54,8 +53,6 @@ def _path_problem(path: str) -> str:
         return "it is not UTF-8"
     if path.startswith("/"):
         return "it is absolute"
-    if path.count("/") >= DEPTH:
-        return f"it lies deeper than {DEPTH} folders"
     for segment in path.split("/"):
         if segment in ("", ".", ".."):
             return f"it has the segment {segment!r}"
@@ -98,11 +95,7 @@ def _are_plain(paths: Sequence[str]) -> bool:
     joined = "/" + "/".join(paths) + "/"
     if not joined.isascii() or _CONTROL.search(joined) or any(segment in joined for segment in ("//", "/./", "/../")):
         return False
-    if (
-        max(map(len, paths)) > _PATH_LIMIT
-        or max(path.count("/") for path in paths) >= DEPTH
-        or _HAS_DOT_GIT.search(joined)
-    ):
+    if max(map(len, paths)) > _PATH_LIMIT or _HAS_DOT_GIT.search(joined):
         return False
     files = {path.lower() for path in paths}
     folders = {path.rpartition("/")[0] for path in files}

@@ -105,7 +105,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
     Raises:
         OSError: it can't be made, or another has the name.
     """
-    import shutil  # most commands write no folder
+    from pacha_git.system.folders import remove  # most commands write no folder
 
     folder = _beside(target)
     folder.mkdir(0o700)
@@ -116,7 +116,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
             target.rmdir()
         folder.rename(target)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
 
 
 def _beside(target: Path, room: Path | None = None) -> Path:

@@ -36,7 +36,7 @@ REFS = {  # the steps of the check, and the refs that each is for
 ALIAS = r"(?!(?:dev|development|stage|staging|prod|production|archived?|latest|blake3)\Z)[a-z][a-z0-9._-]{0,63}"
 TIME = r"(?:19[7-9]|[2-9][0-9]{2})[0-9]-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z"
 IDENTITY, PLACE = r"[^<>\x00-\x1f]+ <[^<>\x00-\x20]*>", r"(?!\.{1,2}(?:/|\Z))[^/\x00-\x1f\x7f-\x9f]+"
-PATH = rf"(?=.{{1,4096}}\Z){PLACE}(?:/{PLACE}){{0,127}}"
+PATH = rf"(?=.{{1,4096}}\Z){PLACE}(?:/{PLACE})*"
 ENCODED = re.compile(r"(?:^|(?<=/))\.|[~\\:%\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 UNSEEN = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 DOT_GIT = re.compile(r"(?ia)(?:^|[/\\])(?:\.git[. ]*(?::[^/\\]*)?|git~1[. ]*(?:::[^/\\]*)?)(?:\Z|[/\\])")

@@ -27,9 +27,9 @@ from pacha_git.session.resolve import address_of, resolve, without_removed
 from pacha_git.session.results import CacheCleared, CacheEntry
 from pacha_git.store import records
 from pacha_git.store.payload import cache
-from pacha_git.store.payload.cache import entries
 from pacha_git.store.payload.checkout import Report, fill
 from pacha_git.system.disk import TEMPORARY, write_whole
+from pacha_git.system.folders import entries
 from pacha_git.system.hashing import many_core_hasher
 from pacha_git.system.private import check_private, make_private_folder
 
@@ -159,8 +159,9 @@ def _put_in_place(fresh: Path, folder: Path, is_sound: Callable[[], bool]) -> No
 
 
 def _make_read_only(folder: Path) -> None:
-    for path in [*folder.rglob("*"), folder]:
-        path.chmod((path.stat().st_mode & 0o555) | (0o500 if path.is_dir() else 0o400))
+    for path, status in [*entries(folder), ("", folder.stat())]:
+        mode = (status.st_mode & 0o555) | (0o500 if stat.S_ISDIR(status.st_mode) else 0o400)
+        os.chmod(f"{folder}/{path}", mode)  # noqa: PTH101 — paths as text: there may be very many
 
 
 # What is in it --------------------------------------------------------------------------------------------------------

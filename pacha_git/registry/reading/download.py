@@ -6,6 +6,7 @@ It knows files and folders and what must never be left half done there; how byte
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from pacha_git.store import records
 from pacha_git.store.payload.checkout import Report, fill, write_durably
 from pacha_git.store.payload.reader import Payload
 from pacha_git.system.disk import whole_file, whole_folder
+from pacha_git.system.folders import entries
 
 
 def download(
@@ -56,8 +58,7 @@ def download(
 def _others_in(folder: Path, payload: Payload) -> list[str]:
     """The files in a folder that are not the version's."""
     own = {line.path for line in payload.lines}
-    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or path.is_file())
-    return sorted(path for path in found if path not in own)
+    return sorted(path for path, status in entries(folder) if not stat.S_ISDIR(status.st_mode) and path not in own)
 
 
 @contextmanager

@@ -7,16 +7,15 @@ under the same name.
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import PachaError
 from pacha_git.format.content import Content
+from pacha_git.system import folders as system_folders
 from pacha_git.system.disk import TEMPORARY
 from pacha_git.system.environment import home_folder
 
@@ -48,20 +47,9 @@ def folders() -> list[Path]:
     return [path for path in found if set(path.name) <= _HEX and path.is_dir() and not path.is_symlink()]
 
 
-def entries(folder: Path, below: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    """What lies in a folder, with its path there, in one order."""
-    with os.scandir(folder / below) as scanned:
-        found = sorted(scanned, key=lambda entry: entry.name)
-    for entry in found:
-        status = entry.stat(follow_symlinks=False)
-        yield below + entry.name, status
-        if stat.S_ISDIR(status.st_mode):
-            yield from entries(folder, f"{below}{entry.name}/")
-
-
 def files_in(folder: Path) -> tuple[int, int]:
     """How many files are in a folder, and their bytes."""
-    sizes = [status.st_size for _, status in entries(folder) if stat.S_ISREG(status.st_mode)]
+    sizes = [status.st_size for _, status in system_folders.entries(folder) if stat.S_ISREG(status.st_mode)]
     return len(sizes), sum(sizes)
 
 
@@ -94,16 +82,8 @@ def remove(path: Path) -> None:
     """Remove a file, or a folder that may be read-only; a link in it is not followed."""
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
-        return
-    _make_writable(path)
-    shutil.rmtree(path, ignore_errors=True)
-
-
-def _make_writable(folder: Path) -> None:
-    folder.chmod(0o700)
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            _make_writable(path)
+    else:
+        system_folders.remove(path)
 
 
 def sweep() -> None:

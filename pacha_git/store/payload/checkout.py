@@ -10,6 +10,7 @@ from typing import Final
 from pacha_git.progress import Progress
 from pacha_git.store.payload.reader import Payload
 from pacha_git.system.disk import WriteBack, write_all
+from pacha_git.system.folders import make_above
 
 _SYNC_EACH: Final = 64
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -36,10 +37,7 @@ def fill(payload: Payload, folder: Path, report: Report | None = None) -> None:
     # Paths as text: for two hundred thousand files, objects would take as long as writing.
     root = f"{folder}/"
     for line, blocks in payload.files():
-        above = line.path.rpartition("/")[0]
-        if above not in made:
-            Path(root + above).mkdir(parents=True, exist_ok=True)
-            made.add(above)
+        make_above(root, line.path, made)
         descriptor = os.open(root + line.path, _NEW, 0o777 if line.mode == "755" else 0o666)
         try:
             if few:

@@ -8,6 +8,7 @@ import pytest
 
 from pacha_git import Conflict, InvalidInput, NotFound, PachaError, Registry
 from pacha_git.registry.reading.content import parse_range
+from pacha_git.system.folders import entries, remove
 from tests.making import contents, folder, noise, put, recipe
 
 FILES = {"w.bin": noise(700_000), "sub/config.json": b"{}", "sub/deeper/empty": b""}
@@ -199,3 +200,23 @@ def test_an_open_file_is_read_line_by_line_and_by_two_at_once(registry: Registry
         assert b"".join(two) == noise(700_000)[5:]
         assert not one.writable()
     assert one.closed
+
+
+@pytest.mark.damaged  # what looks at everything after a test walks by recursion
+def test_a_path_of_many_folders_is_written_and_cached(registry: Registry, tmp_path: Path) -> None:
+    deep = tmp_path / "deep"
+    deep.mkdir()
+    here = os.open(deep, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("a", dir_fd=here)
+        here, above = os.open("a", os.O_RDONLY, dir_fd=here), here
+        os.close(above)
+    os.close(os.open("f", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    os.close(here)
+    registry.models.register("deep", deep, version="1.0.0")
+    for place in (registry.models.download("deep", tmp_path / "out"), registry.models.path("deep")):
+        (path, _), *_ = [(path, status) for path, status in entries(place) if path.endswith("f")]
+        assert path.count("/") == 1500
+    for place in (deep, tmp_path / "out", registry.models.path("deep")):
+        remove(place)
+        assert not place.exists()
