@@ -60,6 +60,7 @@ def may_say_something(start: bytes, name: str) -> bool:
         or start[8:9] == b"{"
         or start[4:6] == b"ET"
         or start[257:262] == tars.MARK
+        or pickles.may_be_old_pickle(start)
         or start[8:12] == records.DUCKDB_MARK
         or name.lower().endswith(_NAMED)
         or records.may_be_tfrecord(start)
@@ -76,6 +77,7 @@ def may_run_code(start: bytes, name: str) -> bool:
     lowered = name.lower()
     return (
         pickles.begins_pickle(start)
+        or pickles.may_be_old_pickle(start)
         or start.startswith(zips.MAGIC)
         or wrapper_of(start) is not None
         or lowered.endswith((*pickles.NAMES, *pickles.TORCH_NAMES))
@@ -125,7 +127,8 @@ def _by_name(source: Source, start: bytes) -> Facts | None:
         return _read("duckdb", records.read_duckdb, source)
     wrapper = wrapper_of(start)
     if wrapper is not None:
-        return _read("pickle", lambda _: pickles.read_wrapped(source, wrapper), source)
+        found = _read("pickle", lambda _: pickles.read_wrapped(source, wrapper), source)
+        return found or _read("packed tar", lambda _: tars.read_packed_tar(source, wrapper), source)
     if pickles.is_pickle(source):
         return _read("pickle", pickles.read_pickle, source)
     if indexes.is_index(source.name):
@@ -151,6 +154,8 @@ def _read(word: str, reader: Reader, source: Source) -> Facts | None:
 def _as_far_as_known(word: str, source: Source, said: dict[str, str], warnings: tuple[str, ...]) -> Facts | None:
     # A zip of which nothing is known may be anybody's; what can't be read here may still be loaded elsewhere.
     weights = source.name.endswith(pickles.TORCH_NAMES)
+    if word == "packed tar":
+        return None  # what is packed there may be anything
     known = word != "zip" or weights or source.name.endswith((".npz", ".keras", ".skops"))
     runs_code = word == "pickle" or (word == "zip" and weights)
     return Facts(word, metadata=said, runs_code=runs_code, warnings=warnings) if known else None

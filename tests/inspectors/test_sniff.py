@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 import struct
 import sys
+import tarfile
 import time
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -336,3 +339,94 @@ def test_what_a_record_keeps_is_bounded() -> None:
     assert (found["tensors"], found["parameters"]) == (1999, 1999 * 1000)
     assert "warnings" not in found
     assert len(json.dumps(found)) < 32 << 10
+
+
+@pytest.mark.parametrize("protocol", [0, 1])
+def test_an_old_pickle_under_any_name(protocol: int) -> None:
+    assert (look(pickle.dumps(Trap(), protocol), "notes.txt") or {})["runs_code"] is True
+    for text in ("code, and more of it.\nend.", "(a list of things).", "c.\n", "}.", "].", "(lp0\n."):
+        assert look(text.encode().ljust(8), "notes.txt") is None
+
+
+def test_pickles_in_archives_of_other_programs(tmp_path: Path) -> None:
+    (tmp_path / "weights.bin").write_bytes(pickle.dumps(Trap(), 4))
+    (tmp_path / "a.txt").write_bytes(b"text")
+    for mode in ("", ":gz", ":bz2", ":xz"):
+        with tarfile.open(tmp_path / "m.tar", f"w{mode}") as archive:  # type: ignore[call-overload]
+            archive.add(tmp_path / "a.txt", "a.txt")
+            archive.add(tmp_path / "weights.bin", "deep/weights.dat")
+        found = look((tmp_path / "m.tar").read_bytes(), "model.tar.gz")
+        assert found is not None
+        assert (found["runs_code"], found["metadata"]["pickles"]) == (True, ["deep/weights.dat"])
+        with tarfile.open(tmp_path / "m.tar", f"w{mode}") as archive:  # type: ignore[call-overload]
+            archive.add(tmp_path / "a.txt", "a.txt")
+        assert "runs_code" not in (look((tmp_path / "m.tar").read_bytes(), "model.tar.gz") or {})
+    with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
+        archive.write(tmp_path / "weights.bin", "deep/weights.dat")
+    assert (look((tmp_path / "m.zip").read_bytes(), "m.zip") or {})["runs_code"] is True
+
+
+class Storage:
+    """What torch.save writes of numbers: a persistent id in the pickle, and a member of the zip."""
+
+    def __init__(self, key: int, count: int) -> None:
+        self.key, self.count = key, count
+
+
+class Rebuilt:
+    """A tensor as torch pickles it."""
+
+    def __init__(self, storage: Storage, shape: tuple[int, ...]) -> None:
+        self.storage, self.shape = storage, shape
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_tensor_v2, (self.storage, 0, self.shape, (1,), False, OrderedDict())
+
+
+def _rebuild_tensor_v2() -> None: ...
+
+
+class FloatStorage: ...
+
+
+class Saver(pickle.Pickler):
+    def persistent_id(self, value: object) -> Any:
+        return ("storage", FloatStorage, str(value.key), "cpu", value.count) if isinstance(value, Storage) else None
+
+
+def torch_file(count: int, *, left_out: int | None = None) -> bytes:
+    stores = [Storage(number, 9) for number in range(count)]
+    body, out = io.BytesIO(), io.BytesIO()
+    Saver(body, 2).dump(
+        {f"layer.{store.key}": Rebuilt(store, (3, 3)) for store in stores} | {"tied": Rebuilt(stores[0], (3, 3))}
+    )
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("m/data.pkl", body.getvalue())
+        for store in stores:
+            if store.key != left_out:
+                archive.writestr(f"m/data/{store.key}", bytes(36))
+    return out.getvalue()
+
+
+def test_a_checkpoint_of_many_thousand_tensors_is_sound_and_a_cut_one_is_not() -> None:
+    data = torch_file(4000)
+    found = look(data, "m.pt")
+    assert found is not None
+    assert (found["parameters"], found["tensors"], "warnings" in found) == (36_000, 4000, False)
+    assert look(data[:-500], "m.pt")["warnings"]  # type: ignore[index]
+    assert "'17' is not there" in look(torch_file(40, left_out=17), "m.pt")["warnings"][0]  # type: ignore[index]
+
+
+def test_a_name_that_stands_twice_is_told() -> None:
+    entry = '"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}'
+    found = look(safetensors(f"{{{entry}, {entry}}}".encode(), 4), "x.safetensors")
+    assert found is not None
+    assert "named twice" in found["warnings"][0]
+
+
+def test_weights_that_were_packed_count_as_weights() -> None:
+    head = {"w": {"dtype": "U8", "shape": [8, 1], "data_offsets": [0, 8]},
+            "w.quant_state.bitsandbytes__nf4": {"dtype": "U8", "shape": [8], "data_offsets": [8, 16]}}  # fmt: skip
+    found = look(safetensors(head, 16), "x.safetensors")
+    assert found is not None
+    assert found["parameters"] == 16 + 8

@@ -6,12 +6,14 @@ Format: POSIX.1-2017, pax Interchange Format. Members are passed by.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pacha_git.inspectors.facts import Facts
 from pacha_git.inspectors.pickled.files import NAMES, begins_pickle
 from pacha_git.inspectors.source import Damaged, Source
+from pacha_git.inspectors.streams import LimitReached, unpacked
 
 MARK: Final = b"ustar"
 _BLOCK: Final = 512
@@ -21,6 +23,7 @@ _LARGEST_PAX: Final = 1 << 20
 _REGULAR: Final = b"\0007"
 _WEIGHTS: Final = (*NAMES, ".pt", ".pth", ".ckpt")
 _MOST_TOLD: Final = 16
+_PIECE: Final = 1 << 18
 _MOST_TRIED: Final = 500
 _SMALL: Final = 16_384
 
@@ -61,12 +64,21 @@ def read_tar(source: Source) -> Facts:
         Damaged: it is cut short, or a header makes no sense.
     """
     found = _Archived()
+    return _facts(found, complete=_walk(source, found))
+
+
+def _walk(source: Source, found: _Archived) -> bool:
+    """Take note of each member; whether the end was reached.
+
+    Raises:
+        Damaged: it is cut short, or a header makes no sense.
+    """
     position = 0
     wide: dict[str, Any] = {}
     while position + _BLOCK <= source.size and found.members < _MOST_MEMBERS:
         head = source.at(position, _BLOCK)
         if not any(head):
-            return _facts(found, complete=True)
+            return True
         if not _sums(head):
             raise Damaged(f"its header at {position} makes no sense")
         size = wide.get("size", _number(head[124:136]))
@@ -83,7 +95,32 @@ def read_tar(source: Source) -> Facts:
         position += _BLOCK + -(-size // _BLOCK) * _BLOCK
     if found.members < _MOST_MEMBERS:
         raise Damaged("cut short: its end is not there")
-    return _facts(found, complete=False)
+    return False
+
+
+def read_packed_tar(source: Source, wrapper: str) -> Facts | None:
+    """Look for pickles in a compressed tar, as far as it is unpacked; None if it is no tar, or has none there.
+
+    Raises:
+        Damaged, LimitReached: it can't be unpacked.
+    """
+    stream = unpacked(source, wrapper)
+    if stream is None or not is_tar(_bytes_source(head := stream.read(_BLOCK))):
+        return None
+    data = bytearray(head)
+    with suppress(LimitReached, Damaged):
+        while piece := stream.read(_PIECE):
+            data += piece
+    found = _Archived()
+    with suppress(Damaged):
+        _walk(_bytes_source(bytes(data)), found)
+    if not found.pickles:
+        return None
+    return Facts("tar", None, {"compression": wrapper, "pickles": found.pickles[:_MOST_TOLD]}, True)
+
+
+def _bytes_source(data: bytes) -> Source:
+    return Source(lambda offset, length: data[offset : offset + length], len(data))
 
 
 def small_members(source: Source) -> tuple[int, int] | None:

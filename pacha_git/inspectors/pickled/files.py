@@ -41,7 +41,19 @@ def is_pickle(source: Source) -> bool:
     if begins_pickle(start) or source.name.endswith(NAMES) or start.startswith(_OLD_JOBLIB):
         return True
     # Protocols 0 and 1 begin like any text; what loads such a file by its name reads them all the same.
-    return source.name.endswith(TORCH_NAMES) and Machine(SourceStream(source)).follow(_ALIKE).ended == "stop"
+    if source.name.endswith(TORCH_NAMES):
+        return Machine(SourceStream(source)).follow(_ALIKE).ended == "stop"
+    if not may_be_old_pickle(start) or source.some(source.size - 2, 2).strip()[-1:] != b".":
+        return False
+    # Under any other name it has to import something and to end where the file does.
+    machine = Machine(SourceStream(source))
+    followed = machine.follow(_ALIKE)
+    return followed.ended == "stop" and bool(followed.imports) and machine.position >= source.size - 1
+
+
+def may_be_old_pickle(start: bytes) -> bool:
+    """Whether a file may be a pickle of protocol 0 or 1, by its first byte: a mark, or an import."""
+    return start[:1] in (b"(", b"c", b"}", b"]")
 
 
 def begins_pickle(start: bytes) -> bool:

@@ -18,6 +18,7 @@ from pacha_git.inspectors.streams import Stream
 MOST_OPCODES: Final = 3_000_000
 _MOST_STACK: Final = 200_000
 _MOST_MEMO: Final = 200_000
+_MOST_SHAPES: Final = 10_000
 _TURN: Final = 4096
 _MOST_IMPORTS: Final = 10_000
 _LONGEST_TEXT: Final = 400
@@ -113,6 +114,7 @@ class Machine:
         self._marks: list[int] = []
         self._memo: dict[int, Any] = {}
         self._memoized = 0
+        self._shapes: dict[Any, Any] = {}
         self.found = Followed()
 
     def follow(self, most: int = MOST_OPCODES) -> Followed:
@@ -249,8 +251,12 @@ class Machine:
         """Keep the topmost value in the memo, if it is one that is ever looked at again."""
         value = self._stack[-1]
         self._memoized += 1
-        if type(value) in _REMEMBERED and len(self._memo) < _MOST_MEMO:
+        if len(self._memo) >= _MOST_MEMO:
+            return
+        if type(value) in _REMEMBERED:
             self._memo[number] = value
+        elif type(value) is tuple and all(type(size) is int for size in value):  # a shape; there are few different ones
+            self._memo[number] = self._shapes.setdefault(value, value) if len(self._shapes) < _MOST_SHAPES else value
 
     def memoize(self) -> None:
         """Keep the topmost value in the memo under the next number."""
