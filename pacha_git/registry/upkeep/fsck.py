@@ -6,13 +6,14 @@ It reports and repairs nothing. The list it works through is docs/format.md, "A 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.format.content import Content
 from pacha_git.format.record import Target
+from pacha_git.git.changes import GC_LOCK
 from pacha_git.git.ownership import check_owner
 from pacha_git.git.packs.check import pack_problems
 from pacha_git.git.refs.survey import survey
@@ -36,6 +37,7 @@ from pacha_git.store.payload.soundness import mark_read, pack_marks
 from pacha_git.store.runs.commits import RUN_PAYLOADS_ROOT, RUNS_ROOT
 from pacha_git.store.runs.reader import journal_problems
 from pacha_git.store.targets import target_problem
+from pacha_git.system import locks
 from pacha_git.system.process import CommandFailed
 from pacha_git.vocabulary.ids import (
     NOTES_ROOT,
@@ -108,7 +110,6 @@ def fsck(path: Path, project: Project, *, fast: bool = False, progress: Progress
 
 
 def _check_all(check: _Check, fast: bool, progress: Progress | None) -> None:
-    check.problems += pack_problems(check.repo.objects)
     check.problems += survey(check.repo.path).problems()
     for name, url in lost_remotes(check.repo.path).items():
         check.notes.append(f"config: remote {name} was at {url} once, and is not now")
@@ -154,7 +155,20 @@ def _check_repository(check: _Check, *, git_too: bool) -> None:
         check.say("shallow", "a stray file that makes Git leave payloads out; git pacha doctor removes it")
     with check.about(REGISTRY_REF):
         _ = check.context.settings.settings
-    if git_too:
+    _check_objects(check, git_too)
+
+
+def _check_objects(check: _Check, git_too: bool) -> None:
+    """Look at the files of packs, and let stock git read every object.
+
+    A collection waits meanwhile: packs that go would be taken for damage.
+    """
+    with ExitStack() as stack:
+        with suppress(PachaError):  # a folder that we may only read
+            stack.enter_context(locks.shared(check.repo.path / GC_LOCK))
+        check.problems += pack_problems(check.repo.objects)
+        if not git_too:
+            return
         try:
             check.repo.git("fsck", "--full", "--strict", "--no-dangling", "--no-progress")
         except CommandFailed as error:

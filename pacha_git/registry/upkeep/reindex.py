@@ -19,8 +19,10 @@ from pacha_git.session.context import Context
 from pacha_git.store import records
 from pacha_git.store.payload.check import pieces_of_group
 from pacha_git.store.payload.reader import Payload
+from pacha_git.system import locks
 from pacha_git.vocabulary.ids import parse_payload_ref
 
+_LOCK: Final = "pacha/reindex.lock"
 _BATCH: Final = 4096
 
 
@@ -30,7 +32,16 @@ def reindex(context: Context, progress: Progress | None = None) -> int:
     Returns:
         How many chunks it has.
     """
-    context.database.forget()
+    if context.database.fault():
+        context.database.forget()
+    with locks.exclusive(context.path / _LOCK), context.database.pinned():
+        with context.index.anew(context.catalogue.refresh):
+            _gather(context, progress)
+        context.index.mark_complete()
+        return context.index.count_chunks()
+
+
+def _gather(context: Context, progress: Progress | None) -> None:
     done = 0
     ahead: deque[Oid] = deque()
     pairs: list[tuple[bytes, bytes]] = []
@@ -43,9 +54,6 @@ def reindex(context: Context, progress: Progress | None = None) -> int:
             if progress is not None:
                 progress("reindex", done, None)
     context.index.add_chunks(pairs)
-    context.index.mark_complete()
-    context.catalogue.refresh()
-    return context.index.count_chunks()
 
 
 def _hashed(block: bytes) -> tuple[bytes, int]:

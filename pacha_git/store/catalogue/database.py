@@ -10,13 +10,17 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
+from pacha_git.errors import PachaError
+from pacha_git.system import locks
+
 SCHEMA_VERSION: Final = 8
 FILE: Final = "pacha/index.sqlite"
+_LOCK: Final = "index.lock"
 _BUSY_SECONDS = 10.0
 _DAMAGED: Final = (
     "malformed", "no such table", "no such column", "has no column", "not a database", "vtable constructor", "corrupt",
@@ -100,6 +104,9 @@ class Database:
         if getattr(self._local, "aside", False):
             aside: sqlite3.Connection = self._local.memory
             return aside
+        pin: sqlite3.Connection | None = getattr(self._local, "pin", None)
+        if pin is not None:
+            return pin
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None or getattr(self._local, "inode", None) != self._inode():
             connection = self._open()
@@ -142,15 +149,27 @@ class Database:
         with contextlib.suppress(OSError, sqlite3.DatabaseError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                return _connect(str(self._path))
+                return self._connected()
             except sqlite3.DatabaseError as error:
                 if is_damage(error):
                     self.forget()
-                    return _connect(str(self._path))
+                    return self._connected()
         # A registry that we may only read, or a full disk: work without a file of our own rather than not at all.
         with contextlib.suppress(sqlite3.DatabaseError):
             return _connect(str(self._path), read_only=True)
         return _connect(":memory:")
+
+    def _connected(self) -> sqlite3.Connection:
+        # Whoever opens the file while another throws it away might find the log of the one and the pages of the other.
+        with self._guarded(locks.shared):
+            return _connect(str(self._path))
+
+    @contextmanager
+    def _guarded(self, lock: Callable[[Path], AbstractContextManager[object]]) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            with contextlib.suppress(PachaError):  # a folder that we may only read: nobody throws anything away there
+                stack.enter_context(lock(self._path.with_name(_LOCK)))
+            yield
 
     def forget(self) -> None:
         """Throw the file away; the next use begins an empty one."""
@@ -158,9 +177,21 @@ class Database:
         if connection is not None:
             connection.close()
             self._local.connection = None
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(OSError):  # one that can't be removed is found damaged again, and passed by
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        with self._guarded(locks.exclusive):
+            for suffix in ("-wal", "-shm", ""):
+                with contextlib.suppress(OSError):  # one that can't be removed is found damaged again, and passed by
+                    self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    @contextmanager
+    def pinned(self) -> Iterator[sqlite3.Connection]:
+        """Within, this thread goes on with one connection, though another process may put a new file in its place."""
+        connection = self.connection
+        before = getattr(self._local, "pin", None)
+        self._local.pin = connection
+        try:
+            yield connection
+        finally:
+            self._local.pin = before
 
     @contextmanager
     def aside(self) -> Iterator[None]:

@@ -73,8 +73,9 @@ class Catalogue:
             return self._fresh(work)
 
     def _fresh(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        self.refresh()
-        return work(self._database.connection)
+        with self._database.pinned() as connection:
+            self.refresh()
+            return work(connection)
 
     # Answers -----------------------------------------------------------------------------------------------------
 

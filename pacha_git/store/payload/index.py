@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, Final, NamedTuple, TypeVar
@@ -46,11 +47,20 @@ class SeenFile(NamedTuple):
     payload: str
 
 
+_ANEW: Final = ("chunk", "file")
+# All that the file holds: the projection of records is made again with it.
+_FORGOTTEN: Final = (
+    "chunk", "file", "stat", "holder", "pack", "damaged", "meta", "ref", "version", "name", "edge", "run", "unsearched",
+    "item", "fact", "search",
+)  # fmt: skip
+
+
 class DedupIndex:
     """Look-ups never raise for a damaged index: they find nothing, and the index begins anew."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._anew = False
 
     def _tolerant(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         try:
@@ -71,7 +81,7 @@ class DedupIndex:
         # Sorted, as the table is, so that each of its pages is written once; not all, for there may be millions.
         rest = iter(pairs)
         while few := sorted(islice(rest, _SORTED)):
-            self._write("INSERT OR REPLACE INTO chunk VALUES (?, ?)", few)
+            self._write(f"INSERT OR REPLACE INTO {self._table('chunk')} VALUES (?, ?)", few)
 
     @property
     def complete(self) -> bool:
@@ -85,6 +95,34 @@ class DedupIndex:
     def count_chunks(self) -> int:
         """How many chunks are known."""
         return int(self._tolerant(lambda c: c.execute("SELECT count(*) FROM chunk").fetchone()[0], 0))
+
+    @contextmanager
+    def anew(self, also: Callable[[], None]) -> Iterator[None]:
+        """Gather what the block adds beside the index as it is, which others go on with, and put it in its place then.
+
+        Args:
+            also: What else is written in that one step.
+        """
+        self._begin_anew()
+        self._anew = True
+        try:
+            yield
+        finally:
+            self._anew = False
+        with self._database.writing() as connection:
+            for table in _FORGOTTEN:
+                connection.execute(f"DELETE FROM {table}")
+            for table in _ANEW:
+                connection.execute(f"INSERT INTO {table} SELECT * FROM {table}_anew")
+                connection.execute(f"DROP TABLE {table}_anew")
+            also()
+
+    def _begin_anew(self) -> None:
+        with self._database.writing() as connection:
+            for table in _ANEW:
+                connection.execute(f"DROP TABLE IF EXISTS {table}_anew")
+                found = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+                connection.execute(found[0].replace(f"TABLE {table} ", f"TABLE {table}_anew ", 1))
 
     # Files -------------------------------------------------------------------------------------------------------
 
@@ -109,7 +147,7 @@ class DedupIndex:
             for line in lines
             if line.stored == "chunked"
         ]
-        self._write("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._write(f"INSERT OR REPLACE INTO {self._table('file')} VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     # What files on disk were last seen to be -----------------------------------------------------------------------
 
@@ -165,6 +203,9 @@ class DedupIndex:
     def forget_packs(self, gone: Iterable[str]) -> None:
         """Forget packs that are no more: there come to be many, and few are left."""
         self._write("DELETE FROM pack WHERE name = ?", [(name,) for name in gone])
+
+    def _table(self, name: str) -> str:
+        return f"{name}_anew" if self._anew else name
 
     def together(self, work: Callable[[], None]) -> None:
         """Do work that writes here several times as one step."""
