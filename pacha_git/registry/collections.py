@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final
 
 from pacha_git.registry import verbs
+from pacha_git.registry.face import Face as Face
 from pacha_git.registry.reading.view import detail
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 AnyPath = str | PathLike[str]
 
 
-class Collection:
+class Collection(Face):
     """All versions of one kind. A SPEC is what the command line takes, as ``NAME@1.0.0`` or ``NAME@production``.
 
     Here stands what all kinds have in common; ``Models``, ``Datasets`` and ``Recipes`` add what is theirs alone.

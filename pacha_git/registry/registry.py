@@ -1,7 +1,4 @@
-"""The registry as a program uses it: everything that ``git pacha`` does, as methods.
-
-It hands on to the verbs' own modules and refuses to know how any of them works.
-"""
+"""The registry as a program uses it: everything that ``git pacha`` does, as methods that hand on to the verbs."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from pacha_git.errors import InvalidInput
 from pacha_git.registry import verbs
-from pacha_git.registry.collections import COLLECTIONS, Collection, Datasets, Models, Recipes
+from pacha_git.registry.collections import COLLECTIONS, Collection, Datasets, Face, Models, Recipes
 from pacha_git.registry.reading.view import project
 from pacha_git.session import locate
 from pacha_git.session.context import Context
@@ -36,7 +33,7 @@ if TYPE_CHECKING:
 AnyPath = str | PathLike[str]
 
 
-class Registry:
+class Registry(Face):
     """One registry. Values it returns don't change; it may be used by several threads and many processes.
 
     Open one with ``Registry.open``, make one with ``Registry.init`` or ``Registry.clone``. It pickles as its path,
@@ -45,7 +42,8 @@ class Registry:
 
     def __init__(self, context: Context, *, created: bool = False) -> None:
         self._context = context
-        self.created, self.notices = created, context.notices
+        self.created = created
+        self.notices = context.notices
 
     def __repr__(self) -> str:
         return f"Registry({str(self.path)!r})"

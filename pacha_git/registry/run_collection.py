@@ -12,6 +12,7 @@ from typing import Any
 
 from pacha_git.errors import InvalidInput
 from pacha_git.progress import Progress
+from pacha_git.registry.face import Face
 from pacha_git.registry.reading import lineage, provenance
 from pacha_git.registry.runs import compare as run_compare
 from pacha_git.registry.runs import files as run_files
@@ -35,7 +36,7 @@ from pacha_git.vocabulary.kinds import Kind
 AnyPath = str | PathLike[str]
 
 
-class Runs:
+class Runs(Face):
     """All runs of one registry.
 
     A run is named by its id, ``run:ID``, the first 8 or more digits of one, or by the object that has it.

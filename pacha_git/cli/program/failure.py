@@ -5,7 +5,6 @@ Codes are those of ``pacha_git.errors``, and 70 for a bug, 130 for an interrupt,
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import platform
@@ -17,24 +16,13 @@ from typing import Final
 
 import click
 
-from pacha_git import InvalidInput, NotFound, PachaError, __version__
+from pacha_git import InvalidInput, PachaError, __version__
 from pacha_git.cli.invocation import Invocation
 from pacha_git.cli.program.grammar import json_asked
 from pacha_git.cli.showing import output
+from pacha_git.system import refusals
 from pacha_git.system.private import make_private_folder
 
-# What the machine refuses is no bug of ours, wherever it was refused.
-_REFUSALS: Final = {
-    errno.ENOSPC: "free some space, then do it again",
-    errno.EDQUOT: "free some of your quota, then do it again",
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "check who may read and write there",
-    errno.EPERM: "check who may read and write there",
-    errno.EIO: "the disk may be failing: check it, then run git pacha fsck",
-    errno.EMFILE: "raise the limit on open files (ulimit -n)",
-    errno.ENFILE: "too many files are open on this machine",
-    errno.ENAMETOOLONG: "choose a shorter path",
-}
 _USERINFO: Final = re.compile(r"//[^/\s'\"]*@")
 
 
@@ -59,22 +47,11 @@ def _known(error: BaseException, asked: Invocation) -> PachaError | None:
         return error
     if isinstance(error, click.ClickException):
         return _usage(error, asked)
-    if isinstance(error, OSError) and error.errno in _REFUSALS:
-        where = f"{os.fspath(error.filename)!s}: " if error.filename else ""
-        return PachaError(f"{where}{error.strerror}", hint=_REFUSALS[error.errno])
-    if isinstance(error, FileNotFoundError) and error.filename is None and not _stands_somewhere():
-        return NotFound("the folder you stand in is gone", hint="cd to one that is there")
-    if isinstance(error, MemoryError):
-        return PachaError("there is not enough memory", hint="close other programs, or use a larger machine")
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in refusals.HINTS):
+        return refusals.refusal(error)
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        return refusals.refusal(error)
     return None
-
-
-def _stands_somewhere() -> bool:
-    try:
-        Path.cwd()
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _usage(error: click.ClickException, asked: Invocation) -> PachaError:

@@ -18,6 +18,7 @@ from blake3 import blake3
 from pacha_git.errors import Conflict, InvalidInput, PachaError
 from pacha_git.format.params import encode_params
 from pacha_git.format.paths import check_paths
+from pacha_git.registry.face import Face
 from pacha_git.registry.runs import owner
 from pacha_git.registry.runs.seal import finish, journal_folder
 from pacha_git.session.context import Context
@@ -33,7 +34,7 @@ _TAGS_LIMIT: Final = 256 << 10
 _SURELY_FITS: Final = 128 << 10
 
 
-class Run:
+class Run(Face):
     """A live run.
 
     As a context manager it ends with its block: completed, failed if an exception came out of it (whose text is kept),
