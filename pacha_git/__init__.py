@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from pacha_git.registry.upkeep.keys import generate_key, own_keys
     from pacha_git.registry.upkeep.serve import Serving
     from pacha_git.registry.versions.recipes import validate_recipe_file
-    from pacha_git.session.results.decisions import Claim, Difference, HistoryEntry, Removal, StageChange
-    from pacha_git.session.results.documents import DocumentDetail
+    from pacha_git.session.results.decisions import Claim, Difference, HistoryEntry, StageChange
+    from pacha_git.session.results.documents import DocumentDetail, DocumentProblem
     from pacha_git.session.results.graphs import LineageEdge, LineageGraph, LineageNode
-    from pacha_git.session.results.runs import BestRun, RunComparison, RunInfo
+    from pacha_git.session.results.runs import BestRun, MetricSummary, RunComparison, RunInfo
     from pacha_git.session.results.transfers import Bundled, RefResult, RemoteStatus, Status, Transfer
     from pacha_git.session.results.upkeep import (
         CacheCleared,
@@ -54,7 +54,16 @@ if TYPE_CHECKING:
         Stats,
         Verification,
     )
-    from pacha_git.session.results.versions import NameInfo, Registered, VersionDetail, VersionInfo
+    from pacha_git.session.results.versions import (
+        EdgeInfo,
+        FileInfo,
+        NameInfo,
+        Registered,
+        Removal,
+        SaidBy,
+        VersionDetail,
+        VersionInfo,
+    )
     from pacha_git.session.signing import ask_passphrases_with
     from pacha_git.store.runs.series import Series
     from pacha_git.vocabulary.address import Address
@@ -86,15 +95,15 @@ _HOME: Final = {
     "registry.upkeep.keys": "generate_key own_keys",
     "registry.upkeep.serve": "Serving",
     "registry.versions.recipes": "validate_recipe_file",
-    "session.results.decisions": "Claim Difference HistoryEntry Removal StageChange",
-    "session.results.documents": "DocumentDetail",
+    "session.results.decisions": "Claim Difference HistoryEntry StageChange",
+    "session.results.documents": "DocumentDetail DocumentProblem",
     "session.results.graphs": "LineageEdge LineageGraph LineageNode",
-    "session.results.runs": "BestRun RunComparison RunInfo",
+    "session.results.runs": "BestRun MetricSummary RunComparison RunInfo",
     "session.results.transfers": "Bundled RefResult RemoteStatus Status Transfer",
     "session.results.upkeep": (
         "CacheCleared CacheEntry Evicted Finding FsckReport GcReport KeyInfo RecipeProblem Stats Verification"
     ),
-    "session.results.versions": "NameInfo Registered VersionDetail VersionInfo",
+    "session.results.versions": "EdgeInfo FileInfo NameInfo Registered Removal SaidBy VersionDetail VersionInfo",
     "session.signing": "ask_passphrases_with",
     "store.runs.series": "Series",
     "vocabulary.address": "Address",
@@ -127,8 +136,11 @@ __all__ = [
     "Difference",
     "Direction",
     "DocumentDetail",
+    "DocumentProblem",
+    "EdgeInfo",
     "Evicted",
     "Executed",
+    "FileInfo",
     "Finding",
     "Found",
     "FoundRun",
@@ -145,6 +157,7 @@ __all__ = [
     "LineageGraph",
     "LineageNode",
     "Matched",
+    "MetricSummary",
     "Models",
     "Name",
     "NameInfo",
@@ -163,6 +176,7 @@ __all__ = [
     "RunComparison",
     "RunInfo",
     "Runs",
+    "SaidBy",
     "SearchResult",
     "Series",
     "Serving",

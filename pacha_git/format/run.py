@@ -38,7 +38,7 @@ _FILE_MODE: Final = "100644"
 _ARMORED: Final = re.compile(r"-----BEGIN SSH SIGNATURE-----\n(?:[A-Za-z0-9+/=]+\n)+-----END SSH SIGNATURE-----\n\Z")
 
 
-class MetricSummary(Part):
+class SealedMetric(Part):
     """One metric of a run: its value at the highest step, the least and the greatest but for NaN, how many points."""
 
     last: Number
@@ -75,7 +75,7 @@ class RunRecord(Part):
     params: AddressText
     tags: dict[str, str]
     inputs: list[Edge]
-    metrics: dict[str, MetricSummary]
+    metrics: dict[str, SealedMetric]
     environment: dict[str, Any]
     git: dict[str, Any] | None
     hardware: dict[str, Any]

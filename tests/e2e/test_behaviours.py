@@ -192,7 +192,7 @@ def test_three_hops_are_found_from_any_name_of_the_thing(registry: Registry, tmp
     top = registry.models.get("d@1.0.0")
     for spec in ("d", "d@1.0.0", "d:1.0.0", f"d@{top.address}", f"d@{top.address[:17]}", "pacha://d:1.0.0"):
         assert [node.name for node in registry.models.lineage(spec).nodes] == ["d", "c", "b", "a"]
-    assert top.lineage[0]["commit"] == registry.models.get("c").commit
+    assert top.lineage[0].commit == registry.models.get("c").commit
 
 
 @pytest.mark.parametrize("data", [b"\x80\x00\x00\x00\x00\x00\x00\x00{}", b"\x80\x04K\x01.", b"1234567"])

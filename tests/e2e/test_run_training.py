@@ -55,8 +55,8 @@ def test_a_real_training_gives_a_run_with_all_that_belongs_to_it(
     found = registry.runs.get(run.id)
     assert found.status == "completed"
     assert found.params == {"rate": 0.03, "penalty": "l2", "epochs": 8, "seed": 0, "output": "digits.safetensors"}
-    assert found.metrics["val/accuracy"]["last"] > 0.9
-    assert found.metrics["val/loss"]["steps"] == 8
+    assert found.metrics["val/accuracy"].last > 0.9
+    assert found.metrics["val/loss"].steps == 8
     assert found.environment is not None
     assert "scikit-learn" in found.environment["packages"]
     assert found.environment["command"][-4:] == ["--epochs", "8", "--rate", "0.03"]
@@ -68,7 +68,7 @@ def test_a_real_training_gives_a_run_with_all_that_belongs_to_it(
     drawn = registry.runs.plot([run.id], "val/accuracy", tmp_path / "accuracy.svg")
     assert ET.parse(drawn).getroot().tag.endswith("svg")
     model = registry.models.register("digits", "digits.safetensors", version="1.0.0", run=run.id)
-    assert model.lineage[0]["name"] == run.id
+    assert model.lineage[0].name == run.id
     ids = {node.id for node in registry.models.lineage("digits@1.0.0").nodes}
     assert ids == {"model:digits@1.0.0", f"run:{run.id}", "recipe:digits-sgd@1.0.0"}
 
@@ -90,7 +90,7 @@ def test_a_script_below_exec_takes_part_in_its_run(registry: Registry, home: Pat
         "seed": 0,
         "output": "digits.safetensors",
     }
-    assert run.metrics["val/loss"]["steps"] == 3
+    assert run.metrics["val/loss"].steps == 3
     assert "scikit-learn" in said["environment"]["packages"]
 
 
@@ -98,11 +98,11 @@ def test_a_sweep_of_twenty_is_compared_and_its_best_registered(registry: Registr
     said = example("-c", f"import sys; sys.path.insert(0, {str(EXAMPLES)!r}); import sweep; sweep.main(epochs=2)")
     found = registry.runs.list("digits-sgd@1.0.0", status="completed")
     assert len(found) == 20
-    best = max(found, key=lambda run: float(run.metrics["val/accuracy"]["last"]))
+    best = max(found, key=lambda run: float(run.metrics["val/accuracy"].last))
     assert f"Best: run {best.id}" in said
     assert "maximized as the recipe says" in said
     assert "What differs: penalty, rate" in said
-    assert registry.models.get("digits@1.0.0").lineage[0]["name"] == best.id
+    assert registry.models.get("digits@1.0.0").lineage[0].name == best.id
     assert Path("sweep.svg").stat().st_size > 1000
     assert registry.fsck().problems == ()
 

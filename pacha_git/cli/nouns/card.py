@@ -74,9 +74,9 @@ def _show(ctx: Context, found: DocumentDetail) -> None:
         begin = f"git pacha {noun} card {found.name}@{found.version} --skeleton > {found.key}.md"
         raise NotFound(f"{noun} {found.name} {found.version} has no {found.key}", hint=f"to begin one: {begin}")
     for problem in found.problems:
-        place = ":".join(str(part) for part in (problem["line"], problem["column"]) if part)
-        said = f"{problem['key']}: " if problem["key"] else ""
-        output.notice(ctx, output.one_line(f"Warning: line {place}: {said}{problem['message']}"))
+        place = ":".join(str(part) for part in (problem.line, problem.column) if part)
+        said = f"{problem.key}: " if problem.key else ""
+        output.notice(ctx, output.one_line(f"Warning: line {place}: {said}{problem.message}"))
     output.show(ctx, found.to_json(), lambda: _rendered(found).rstrip("\n"))
     if found.missing:
         output.notice(ctx, f"It says nothing yet on {', '.join(found.missing)}.")

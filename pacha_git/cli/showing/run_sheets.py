@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pacha_git import Kind
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.tables import EMPTY_TEXT, sheet, strong, table
 from pacha_git.cli.showing.units import instant
 
 if TYPE_CHECKING:
-    from pacha_git import BestRun, RunComparison, RunInfo
+    from pacha_git import BestRun, EdgeInfo, RunComparison, RunInfo
 
 _SHOWN_METRICS = 4
 _SHOWN_PARAMS = 4
@@ -29,7 +28,7 @@ def runs(found: Sequence[RunInfo]) -> str:
 
 
 def _row(run: RunInfo) -> Sequence[object]:
-    metrics = {name: summary["last"] for name, summary in run.metrics.items()}
+    metrics = {name: summary.last for name, summary in run.metrics.items()}
     return (
         run.id, run.status, run.recipe, instant(run.started_at), _few(run.params, _SHOWN_PARAMS),
         _few(metrics, _SHOWN_METRICS),
@@ -54,10 +53,7 @@ def detail(run: RunInfo) -> str:
     """The sheet of ``run get``."""
     parts = [f"{strong(f'run {run.id}')} · {run.status}", sheet(_facts(run), indent="  ")]
     if run.metrics:
-        rows = [
-            (name, *(number(each[key]) for key in ("last", "min", "max", "steps")))
-            for name, each in run.metrics.items()
-        ]
+        rows = [(name, *map(number, (each.last, each.min, each.max, each.steps))) for name, each in run.metrics.items()]
         parts.append(
             _titled(
                 "Metrics", table(("METRIC", "LAST", "MIN", "MAX", "STEPS"), rows, right=("LAST", "MIN", "MAX", "STEPS"))
@@ -94,9 +90,9 @@ def _facts(run: RunInfo) -> list[tuple[str, object]]:
     ]
 
 
-def _input(edge: Mapping[str, Any]) -> str:
-    version = f"@{edge['version']}" if edge["version"] else ""
-    return f"{edge['relation']} {Kind.parse(edge['kind']).noun}:{edge['name']}{version}"
+def _input(edge: EdgeInfo) -> str:
+    version = f"@{edge.version}" if edge.version else ""
+    return f"{edge.relation} {edge.kind.noun}:{edge.name}{version}"
 
 
 def _code(git: Mapping[str, Any] | None) -> str | None:
@@ -168,8 +164,8 @@ def _metric(found: RunComparison, name: str, run: RunInfo) -> str:
     summary = run.metrics.get(name)
     if summary is None:
         return ""
-    span = f" [{number(summary['min'])} … {number(summary['max'])}]" if summary["steps"] > 1 else ""
-    return number(summary["last"]) + span + (" *" if found.best.get(name) == run.id else "")
+    span = f" [{number(summary.min)} … {number(summary.max)}]" if summary.steps > 1 else ""
+    return number(summary.last) + span + (" *" if found.best.get(name) == run.id else "")
 
 
 def best(found: BestRun) -> str:

@@ -14,7 +14,17 @@ from pacha_git.cli.showing.tables import EMPTY_TEXT, sheet, strong, table
 from pacha_git.cli.showing.units import counted, instant, size
 
 if TYPE_CHECKING:
-    from pacha_git import Difference, HistoryEntry, Verification, VersionDetail, VersionInfo
+    from pacha_git import (
+        Difference,
+        EdgeInfo,
+        FileInfo,
+        HistoryEntry,
+        Removal,
+        SaidBy,
+        Verification,
+        VersionDetail,
+        VersionInfo,
+    )
 
 _ELSEWHERE = {"thin": "not here: its bytes can be pulled", "removed": "removed"}
 
@@ -67,19 +77,19 @@ def _headline(info: VersionInfo) -> str:
     return " · ".join([strong(spec_of(info)), info.stage, *(f"@{alias}" for alias in info.aliases)])
 
 
-def _by_whom(removal: Mapping[str, Any] | None) -> str | None:
+def _by_whom(removal: Removal | None) -> str | None:
     """Who removed a version, why, and whether that is signed."""
     if removal is None:
         return None
-    signed = f"signed by {removal['signed_by']}" if removal["signed_by"] else "unsigned"
-    return one_line(f"by {removal['by']} ({signed}) on {removal['at'][:10]}: {removal['reason'] or 'no reason given'}")
+    signed = f"signed by {removal.signed_by}" if removal.signed_by else "unsigned"
+    return one_line(f"by {removal.by} ({signed}) on {removal.at[:10]}: {removal.reason or 'no reason given'}")
 
 
-def _said_by(word: Mapping[str, Any] | None) -> str:
+def _said_by(word: SaidBy | None) -> str:
     """Who said a word of a version, and whether that is signed."""
     if word is None:
         return ""
-    return f"signed by {word['signed_by']}" if word["signed_by"] else f"unsigned, by {word['by']}"
+    return f"signed by {word.signed_by}" if word.signed_by else f"unsigned, by {word.by}"
 
 
 def _facts(info: VersionDetail) -> list[tuple[str, object]]:
@@ -112,18 +122,18 @@ def _word(info: VersionDetail, word: str, shown: str) -> str:
     return one_line(f"{shown} ({_said_by(said)})") if said is not None else ""
 
 
-def _edge(edge: Mapping[str, Any]) -> str:
-    version = f"@{edge['version']}" if edge["version"] else ""
-    params = "".join(f", {key}={value}" for key, value in edge["params"].items())
-    return one_line(f"{edge['relation']} {_noun(edge['kind'])}:{edge['name']}{version}{params}")
+def _edge(edge: EdgeInfo) -> str:
+    version = f"@{edge.version}" if edge.version else ""
+    params = "".join(f", {key}={value}" for key, value in edge.params.items())
+    return one_line(f"{edge.relation} {edge.kind.noun}:{edge.name}{version}{params}")
 
 
 def _listed(values: Mapping[str, Any] | None) -> str:
     return "\n".join(one_line(f"{key}={value}") for key, value in (values or {}).items())
 
 
-def _files(files: Sequence[Mapping[str, Any]]) -> str:
-    rows = [(file["path"], size(file["size"]), "executable" if file.get("mode") == "755" else "") for file in files]
+def _files(files: Sequence[FileInfo]) -> str:
+    rows = [(file.path, size(file.size), "executable" if file.mode == "755" else "") for file in files]
     return table(("PATH", "SIZE", "MODE"), rows, right=("SIZE",))
 
 

@@ -19,7 +19,7 @@ from pacha_git.ledger import statements
 from pacha_git.registry.versions.attest import attest
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
-from pacha_git.session.results import DocumentDetail, VersionInfo
+from pacha_git.session.results import DocumentDetail, DocumentProblem, VersionInfo
 from pacha_git.store import records
 from pacha_git.store.events import newest_document
 from pacha_git.vocabulary.kinds import Kind
@@ -41,10 +41,10 @@ def read_document(context: Context, spec: str, *, kind: Kind, version: str | Non
     text, source = newest_document(context.repo, records.read(context.repo, commit))
     key = KINDS[kind].json_document_key
     if text is None:
-        return DocumentDetail(kind.value, found.name, str(found.version), key, None, None)
+        return DocumentDetail(kind, found.name, str(found.version), key, None, None)
     document = check_document(kind, text.encode("utf-8", "replace"))
     return DocumentDetail(
-        kind=kind.value,
+        kind=kind,
         name=found.name,
         version=str(found.version),
         key=key,
@@ -52,9 +52,7 @@ def read_document(context: Context, spec: str, *, kind: Kind, version: str | Non
         source=source,
         metadata=document.json_metadata,
         missing=document.missing,
-        problems=tuple(
-            {"line": p.line, "column": p.column, "key": p.key, "message": p.message} for p in document.problems
-        ),
+        problems=tuple(DocumentProblem(p.line, p.column, p.key, p.message) for p in document.problems),
     )
 
 

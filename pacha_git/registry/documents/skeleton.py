@@ -136,7 +136,7 @@ def _model_metadata(known: _Known) -> dict[str, Any]:
 
 
 def _library(shown: VersionDetail) -> str | None:
-    paths = {file["path"].rpartition("/")[2] for file in shown.files}
+    paths = {file.path.rpartition("/")[2] for file in shown.files}
     imports = [str(name) for said in shown.formats for name in said.get("imports", ())]
     if any(name.startswith("sklearn.") for name in imports):
         return "sklearn"

@@ -29,7 +29,7 @@ def diff(context: Context, a: str, b: str, *, kind: Kind) -> Difference:
     """
     stored = [records.read(context.repo, resolve(context, spec, kind=kind)[1]) for spec in (a, b)]
     shown = [detail(context, each) for each in stored]
-    files = [{file["path"]: file for file in each.files} for each in shown]
+    files = [{file.path: file for file in each.files} for each in shown]
     common = files[0].keys() & files[1].keys()
     changed = sorted(path for path in common if files[0][path] != files[1][path])
     shared, differing = _bytes(context, stored)

@@ -54,11 +54,25 @@ def _by_time(moves: list[_Told], removals: list[_Told]) -> Iterator[_Told]:
 
 
 def _move(context: Context, entry: LedgerEntry, targets: Mapping[Oid, Target]) -> HistoryEntry:
-    row = entry.row(_signer(context, entry.event))
-    row["from_"] = row.pop("from")
-    row["reason"] = row["reason"] or None
-    version, said = _version(entry.event, entry.commit, targets)
-    return HistoryEntry(**row | {"version": version}, status=entry.status.value, said_version=said)
+    event = entry.event
+    version, said = _version(event, entry.commit, targets)
+    stage, alias = event.type == "stage", event.type == "alias"
+    return HistoryEntry(
+        at=event.at,
+        by=event.by,
+        version=version,
+        type=event.type,
+        from_=(event.text("from") or None) if stage else None,
+        to=(event.text("to") or None) if stage else None,
+        alias=event.text("name") if alias else None,
+        op=event.text("op") if alias else None,
+        reason=event.reason or None,
+        overridden=entry.overridden,
+        crossing=entry.crossing,
+        signed_by=_signer(context, event),
+        status=entry.status.value,
+        said_version=said,
+    )
 
 
 def _version(event: Event, commit: Oid, targets: Mapping[Oid, Target]) -> tuple[str, str | None]:

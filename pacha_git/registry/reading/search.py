@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final, TypeAlias, overload
 
 from pacha_git.errors import InvalidInput
 from pacha_git.query.where import parse_where
-from pacha_git.registry.reading.view import info_of_row
+from pacha_git.registry.reading.view import of_row
 from pacha_git.session.context import Context
 from pacha_git.session.results import Json, VersionInfo
-from pacha_git.session.results.plain import jsonable, plain
+from pacha_git.session.results.plain import plain
 from pacha_git.session.results.runs import RunInfo
 from pacha_git.store.catalogue.search import Hit, Query
 from pacha_git.vocabulary.kinds import Kind
@@ -56,12 +56,8 @@ class FoundRun(RunInfo):
 
     def to_json(self) -> Json:
         """The keys of a run, and ``matched``."""
-        names = [name for name in RunInfo.__slots__ if name != "environment"]
-        return {
-            "kind": Kind.RUN.value,
-            **{name: jsonable(getattr(self, name)) for name in names},
-            "matched": _reasons(self.matched),
-        }
+        value = {"kind": Kind.RUN.value} | plain(self, leave_out=("environment", "matched"))
+        return value | {"matched": _reasons(self.matched)}
 
 
 Found: TypeAlias = FoundVersion | FoundRun
@@ -158,12 +154,12 @@ def _found(context: Context, hits: Sequence[Hit]) -> Iterator[Found]:
         matched = tuple(Matched(name, text) for name, text in hit.matched)
         run = runs.get(hit.ref.rpartition("/")[2])
         if hit.ref in rows:
-            yield FoundVersion(**info_of_row(context, rows[hit.ref]), matched=matched)
+            yield replace(of_row(FoundVersion, context, rows[hit.ref]), matched=matched)
         elif run is not None:  # else it went while we looked
-            yield FoundRun(**{name: getattr(run, name) for name in RunInfo.__slots__}, matched=matched)
+            yield replace(run, matched=matched)
 
 
-def _runs(context: Context, run_ids: Sequence[str]) -> dict[str, RunInfo]:
-    from pacha_git.registry.runs.view import info_of_row as info_of_run  # loads what few searches find
+def _runs(context: Context, run_ids: Sequence[str]) -> dict[str, FoundRun]:
+    from pacha_git.registry.runs.view import of_row as run_of_row  # loads what few searches find
 
-    return {row.said["id"]: info_of_run(context, row) for row in context.catalogue.runs(run_ids)}
+    return {row.said["id"]: run_of_row(FoundRun, context, row) for row in context.catalogue.runs(run_ids)}

@@ -6,8 +6,9 @@ It builds values and refuses to know who asks for them.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pacha_git.errors import InvalidInput, VerificationFailed
 from pacha_git.format.event import Event, signed_part
@@ -23,6 +24,7 @@ from pacha_git.session.claims import removal_of
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import address_of
 from pacha_git.session.results import Json, VersionDetail, VersionInfo
+from pacha_git.session.results.versions import EdgeInfo, FileInfo, PayloadState, Removal, SaidBy
 from pacha_git.session.signing import COMMIT_NAMESPACE, EVENT_NAMESPACE
 from pacha_git.store.events import document_of, read_attestations, read_ledger
 from pacha_git.store.records import StoredRecord
@@ -33,6 +35,7 @@ from pacha_git.vocabulary.stages import Stage
 if TYPE_CHECKING:
     from pacha_git.store.catalogue.rows import Row, SignerNote
 
+V = TypeVar("V", bound=VersionInfo)
 _JSON: Final = json.JSONEncoder(ensure_ascii=False)
 
 
@@ -78,7 +81,7 @@ def info(context: Context, stored: StoredRecord) -> VersionInfo:
     version = stored.id
     ledger = read_ledger(context.repo, version.kind, version.name)
     attested = read_attestations(context.repo, version.kind, version.name)
-    return VersionInfo(**common(context, stored, ledger, attested))
+    return of_record(VersionInfo, context, stored, ledger, attested)
 
 
 def detail(context: Context, stored: StoredRecord) -> VersionDetail:
@@ -86,8 +89,8 @@ def detail(context: Context, stored: StoredRecord) -> VersionDetail:
     version = stored.id
     ledger = read_ledger(context.repo, version.kind, version.name)
     attested = read_attestations(context.repo, version.kind, version.name)
-    return VersionDetail(
-        **common(context, stored, ledger, attested),
+    return replace(
+        of_record(VersionDetail, context, stored, ledger, attested),
         files=tuple(files_of(context, stored)),
         formats=formats_of(stored.record),
         formats_more=more_of(stored.record),
@@ -98,49 +101,60 @@ def detail(context: Context, stored: StoredRecord) -> VersionDetail:
     )
 
 
-def common(context: Context, stored: StoredRecord, ledger: Ledger, attested: Attestations) -> dict[str, Any]:
-    """The fields of a ``VersionInfo``."""
+def of_record(cls: type[V], context: Context, stored: StoredRecord, ledger: Ledger, attested: Attestations) -> V:
+    """A version as a value of this class, whose own fields are left to whoever knows them."""
     record, about = stored.record, attested.about(stored.commit)
     gone = _removed(context, stored, attested)
-    return {
-        **_registered(stored),
-        "stage": ledger.stage(stored.commit).value,
-        "aliases": tuple(ledger.aliases_of(stored.commit)),
-        "description": record.description if about.description is None else about.description,
-        "tags": about.tags_over(record.tags),
-        "signed_by": signed_by(context, stored, about.endorsements),
-        "payload": payload_state(context, stored, removed=gone is not None),
-        "removed": gone,
-    }
+    return cls(
+        kind=stored.id.kind,
+        name=record.name,
+        version=record.version,
+        stage=ledger.stage(stored.commit),
+        aliases=tuple(ledger.aliases_of(stored.commit)),
+        description=record.description if about.description is None else about.description,
+        address=address_of(stored),
+        size=size_of(stored),
+        file_count=_file_count(stored),
+        created_at=record.created_at,
+        created_by=record.created_by,
+        commit=stored.commit,
+        tags=about.tags_over(record.tags),
+        metrics=getattr(record, "metrics", {}),
+        lineage=tuple(edge_info(edge) for edge in record.lineage),
+        signed_by=signed_by(context, stored, about.endorsements),
+        payload=payload_state(context, stored, removed=gone is not None),
+        purpose=getattr(record, "purpose", None),
+        removed=gone,
+    )
 
 
 def _removals(context: Context, stored: StoredRecord, attested: Attestations) -> Removals:
     return context.removals.of(stored.id.kind, stored.id.name, attested)
 
 
-def _removed(context: Context, stored: StoredRecord, attested: Attestations) -> Json | None:
+def _removed(context: Context, stored: StoredRecord, attested: Attestations) -> Removal | None:
     """The removal that holds, if one does."""
     if not attested.about(stored.commit).tombstones:
         return None
     removals = _removals(context, stored, attested)
     counting = removals.counting.get(stored.commit)
-    return removal_of(removals, counting[-1]).to_json() if counting else None
+    return removal_of(removals, counting[-1]) if counting else None
 
 
-def _claims(context: Context, stored: StoredRecord, attested: Attestations) -> tuple[Json, ...]:
+def _claims(context: Context, stored: StoredRecord, attested: Attestations) -> tuple[Removal, ...]:
     """The removals that are only claimed."""
     removals = _removals(context, stored, attested)
-    return tuple(removal_of(removals, event).to_json() for event in removals.claims.get(stored.commit, ()))
+    return tuple(removal_of(removals, event) for event in removals.claims.get(stored.commit, ()))
 
 
-def words(context: Context, stored: StoredRecord, ledger: Ledger, attested: Attestations) -> dict[str, Json]:
+def words(context: Context, stored: StoredRecord, ledger: Ledger, attested: Attestations) -> dict[str, SaidBy]:
     """Of each word that is in force who said it, and whose good signature it bears.
 
     ``description``, ``card`` or ``datasheet``, ``tags.KEY`` and, where it was ever moved, ``stage``; ``aliases.NAME``.
     """
     record = stored.record
     own = context.signing.shown(stored.signature, stored.unsigned, COMMIT_NAMESPACE, record.created_at)
-    registered = {"by": record.created_by, "signed_by": own}
+    registered = SaidBy(record.created_by, own)
     found = {"description": registered} | {f"tags.{key}": registered for key in sorted(record.tags)}
     for document in KINDS[stored.id.kind].documents:
         if document in stored.documents:
@@ -151,14 +165,13 @@ def words(context: Context, stored: StoredRecord, ledger: Ledger, attested: Atte
             found.pop(word, None)
             continue
         signer = context.signing.shown(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at)
-        found[word] = {"by": event.by, "signed_by": signer}
+        found[word] = SaidBy(event.by, signer)
     return found
 
 
-def _registered(stored: StoredRecord) -> dict[str, Any]:
-    """The fields of a ``VersionInfo`` as they are while nothing else was said of it, in their order."""
+def _registered(stored: StoredRecord) -> Json:
+    """The JSON of a ``VersionInfo`` while nothing else was said of it, less who signed it and where its bytes are."""
     record = stored.record
-    content = record.content
     return {
         "kind": record.kind,
         "name": record.name,
@@ -168,30 +181,36 @@ def _registered(stored: StoredRecord) -> dict[str, Any]:
         "description": record.description,
         "address": address_of(stored),
         "size": size_of(stored),
-        "file_count": content.file_count if content is not None else 1,
+        "file_count": _file_count(stored),
         "created_at": record.created_at,
         "created_by": record.created_by,
         "commit": stored.commit,
         "tags": dict(sorted(record.tags.items())),
         "metrics": getattr(record, "metrics", {}),
-        "lineage": tuple(edge_json(edge) for edge in record.lineage),
+        "lineage": [edge_info(edge).to_json() for edge in record.lineage],
         "purpose": getattr(record, "purpose", None),
     }
 
 
-def edge_json(edge: Edge) -> Json:
+def _file_count(stored: StoredRecord) -> int:
+    return stored.record.content.file_count if stored.record.content is not None else 1
+
+
+def edge_info(edge: Edge) -> EdgeInfo:
     """An edge as ``get`` shows it."""
-    return {
-        "relation": edge.relation,
-        "kind": edge.target.kind,
-        "name": edge.target.name,
-        "version": edge.target.version,
-        "commit": edge.target.commit,
-        "params": dict(edge.params),
-    }
+    target = edge.target
+    return EdgeInfo(edge.relation, Kind(target.kind), target.name, target.version, target.commit, dict(edge.params))
 
 
-def payload_state(context: Context, stored: StoredRecord, *, removed: bool) -> str:
+def edge_of(value: Mapping[str, Any]) -> EdgeInfo:
+    """An edge from the JSON that ``EdgeInfo.to_json`` makes."""
+    return EdgeInfo(
+        relation=value["relation"], kind=Kind(value["kind"]), name=value["name"], version=value["version"],
+        commit=value["commit"], params=value["params"],
+    )  # fmt: skip
+
+
+def payload_state(context: Context, stored: StoredRecord, *, removed: bool) -> PayloadState:
     """Whether the bytes are here, thin, or removed."""
     if removed:
         return "removed"
@@ -222,7 +241,7 @@ def endorses(event: Event, stored: StoredRecord) -> bool:
     return (event.record, event.version, event.text("scope")) == (target.record, target.version, RECORD_SCOPE)
 
 
-def files_of(context: Context, stored: StoredRecord) -> list[Json]:
+def files_of(context: Context, stored: StoredRecord) -> list[FileInfo]:
     """Path, size, mode and BLAKE3 of every file; empty where only the payload has the list and is not here."""
     content = stored.record.content
     if content is None:
@@ -235,7 +254,7 @@ def files_of(context: Context, stored: StoredRecord) -> list[Json]:
         lines = decode_manifest(context.repo.read_as(Oid(content.manifest), "blob"))
     else:
         return []
-    return [{"path": line.path, "size": line.size, "mode": line.mode, "blake3": line.blake3} for line in lines]
+    return [FileInfo(line.path, line.size, line.mode, line.blake3) for line in lines]
 
 
 def _document(stored: StoredRecord, attested: Attestations) -> Any:
@@ -248,20 +267,31 @@ def _document(stored: StoredRecord, attested: Attestations) -> Any:
     return document_of(stored, about)[0]
 
 
-def info_of_row(context: Context, row: Row) -> dict[str, Any]:
-    """The fields of a ``VersionInfo`` from the catalogue."""
+def of_row(cls: type[V], context: Context, row: Row) -> V:
+    """A version from the catalogue, as ``of_record`` makes one from its record."""
     value = row.registered()
-    return {
-        **value,
-        "stage": row.stage,
-        "aliases": row.aliases,
-        "description": row.description,
-        "tags": row.tags_over(value["tags"]),
-        "lineage": tuple(value["lineage"]),
-        "signed_by": row_signer(context, row.signers),
-        "payload": row.payload,
-        "removed": row.fold.removals.get(row.commit),
-    }
+    gone = row.fold.removals.get(row.commit)
+    return cls(
+        kind=Kind(row.kind),
+        name=row.name,
+        version=row.version,
+        stage=Stage(row.stage),
+        aliases=row.aliases,
+        description=row.description,
+        address=value["address"],
+        size=row.size,
+        file_count=value["file_count"],
+        created_at=row.created_at,
+        created_by=value["created_by"],
+        commit=row.commit,
+        tags=row.tags_over(value["tags"]),
+        metrics=value["metrics"],
+        lineage=tuple(map(edge_of, value["lineage"])),
+        signed_by=row_signer(context, row.signers),
+        payload=row.payload,
+        purpose=value["purpose"],
+        removed=None if gone is None else Removal(gone["by"], gone["at"], gone["reason"], gone["signed_by"]),
+    )
 
 
 class RowSource:
@@ -270,16 +300,17 @@ class RowSource:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def glance(self, row: Row) -> dict[str, Any]:
+    def glance(self, row: Row) -> dict[str, object]:
         """What a table shows of it."""
         return {
-            "kind": row.kind, "name": row.name, "version": row.version, "stage": row.stage, "aliases": row.aliases,
-            "description": row.description, "size": row.size, "created_at": row.created_at, "payload": row.payload,
+            "kind": Kind(row.kind), "name": row.name, "version": row.version, "stage": Stage(row.stage),
+            "aliases": row.aliases, "description": row.description, "size": row.size, "created_at": row.created_at,
+            "payload": row.payload,
         }  # fmt: skip
 
-    def fields(self, row: Row) -> dict[str, Any]:
+    def read(self, row: Row) -> VersionInfo:
         """All fields."""
-        return info_of_row(self._context, row)
+        return of_row(VersionInfo, self._context, row)
 
     def text(self, row: Row) -> str | None:
         """The JSON of all fields, if it need not be made."""

@@ -16,11 +16,11 @@ from pacha_git.session.context import Context
 from pacha_git.session.results.runs import BestRun, RunComparison, RunInfo
 from pacha_git.store import records
 from pacha_git.store.catalogue.runs import RunRow
-from pacha_git.vocabulary.choices import parse_goal
+from pacha_git.vocabulary.choices import Goal, parse_goal
 from pacha_git.vocabulary.kinds import Kind
 
-MAXIMIZE: Final = "maximize"
-MINIMIZE: Final = "minimize"
+MAXIMIZE: Final[Goal] = "maximize"
+MINIMIZE: Final[Goal] = "minimize"
 
 
 def recipe_at(context: Context, commit: Oid) -> Recipe:
@@ -28,7 +28,7 @@ def recipe_at(context: Context, commit: Oid) -> Recipe:
     return parse_recipe(records.read(context.repo, commit).documents["recipe.toml"])
 
 
-def goal_for(context: Context, recipe: Oid, metric: str, said: str | None) -> tuple[str, str]:
+def goal_for(context: Context, recipe: Oid, metric: str, said: str | None) -> tuple[Goal, str]:
     """The direction in which a metric is better, and why that one.
 
     Raises:
@@ -38,11 +38,11 @@ def goal_for(context: Context, recipe: Oid, metric: str, said: str | None) -> tu
         return parse_goal(said), "as asked"
     goal = recipe_at(context, recipe).goals.get(metric)
     if goal is not None:
-        return goal, "as the recipe says"
+        return parse_goal(goal), "as the recipe says"
     return MAXIMIZE, "as nothing says otherwise"
 
 
-def goals_of(context: Context, rows: Iterable[RunRow]) -> dict[str, str]:
+def goals_of(context: Context, rows: Iterable[RunRow]) -> dict[str, Goal]:
     """The goals that the recipes of some runs give to metrics; one that they disagree on has none."""
     commits = {
         edge["target"]["commit"]
@@ -50,14 +50,14 @@ def goals_of(context: Context, rows: Iterable[RunRow]) -> dict[str, str]:
         for edge in row.said["inputs"]
         if edge["target"]["kind"] == Kind.RECIPE.value
     }
-    found: dict[str, set[str]] = {}
+    found: dict[str, set[Goal]] = {}
     for commit in commits:
         for metric, goal in recipe_at(context, Oid(commit)).goals.items():
-            found.setdefault(metric, set()).add(goal)
+            found.setdefault(metric, set()).add(parse_goal(goal))
     return {metric: goals.pop() for metric, goals in found.items() if len(goals) == 1}
 
 
-def best(runs: Sequence[RunInfo], metric: str, goal: str, because: str, what: str) -> BestRun:
+def best(runs: Sequence[RunInfo], metric: str, goal: Goal, because: str, what: str) -> BestRun:
     """The best of some runs by the last value of a metric; of equals the oldest.
 
     Args:
@@ -75,7 +75,7 @@ def best(runs: Sequence[RunInfo], metric: str, goal: str, because: str, what: st
         known = sorted({name for run in runs for name in run.metrics})
         hint = "its metrics: " + ", ".join(known[:20]) if known else f"git pacha run list {what} shows its runs"
         raise NotFound(f"no completed run of {what} has a finite {metric}", hint=hint)
-    return BestRun(chosen, metric, chosen.metrics[metric]["last"], goal, because)
+    return BestRun(chosen, metric, chosen.metrics[metric].last, goal, because)
 
 
 def _best(runs: Iterable[RunInfo], metric: str, goal: str) -> RunInfo | None:
@@ -85,13 +85,14 @@ def _best(runs: Iterable[RunInfo], metric: str, goal: str) -> RunInfo | None:
 
 
 def _finite(run: RunInfo, metric: str) -> float | None:
-    value = run.metrics.get(metric, {}).get("last")
+    summary = run.metrics.get(metric)
+    value = summary.last if summary is not None else None
     if isinstance(value, str) or value is None:
         return None  # NaN and infinities are words here
     return float(value) if math.isfinite(value) else None
 
 
-def compare(runs: Sequence[RunInfo], goals: Mapping[str, str]) -> RunComparison:
+def compare(runs: Sequence[RunInfo], goals: Mapping[str, Goal]) -> RunComparison:
     """Several runs side by side.
 
     Args:
@@ -101,7 +102,7 @@ def compare(runs: Sequence[RunInfo], goals: Mapping[str, str]) -> RunComparison:
     params = _side_by_side({run.id: run.params for run in runs})
     differing = [name for name, values in params.items() if _differs(values, len(runs))]
     order = [*differing, *(name for name in params if name not in set(differing))]
-    last = {run.id: {name: summary["last"] for name, summary in run.metrics.items()} for run in runs}
+    last = {run.id: {name: summary.last for name, summary in run.metrics.items()} for run in runs}
     metrics = _side_by_side(last)
     chosen = {name: goals.get(name, MAXIMIZE) for name in metrics}
     winners = {name: winner.id for name, goal in chosen.items() if (winner := _best(runs, name, goal)) is not None}

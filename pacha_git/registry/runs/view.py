@@ -6,19 +6,22 @@ It builds values and refuses to know who asks for them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from pacha_git.format.run import TERMINAL
 from pacha_git.registry.runs.owner import is_interrupted
 from pacha_git.registry.runs.seal import journal_folder
 from pacha_git.session.context import Context
-from pacha_git.session.results import Json
-from pacha_git.session.results.runs import RunInfo
+from pacha_git.session.results.runs import MetricSummary, RunInfo
+from pacha_git.session.results.versions import EdgeInfo
 from pacha_git.store.catalogue.runs import RunRow, jsonable, row_of
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.reader import read_journal
 from pacha_git.store.runs.series import summaries
 from pacha_git.vocabulary.kinds import Kind
+
+R = TypeVar("R", bound=RunInfo)
 
 
 def info(context: Context, stored: run_commits.StoredRun) -> RunInfo:
@@ -29,30 +32,39 @@ def info(context: Context, stored: run_commits.StoredRun) -> RunInfo:
 
 def info_of_row(context: Context, row: RunRow, *, environment: Mapping[str, Any] | None = None) -> RunInfo:
     """A run from the catalogue."""
+    return of_row(RunInfo, context, row, environment=environment)
+
+
+def of_row(cls: type[R], context: Context, row: RunRow, *, environment: Mapping[str, Any] | None = None) -> R:
+    """A run as a value of this class, whose own fields are left to whoever knows them."""
     said = row.said
-    values: dict[str, Any] = {
-        "id": said["id"],
-        "status": said["status"],
-        "recipe": _recipe(said),
-        "params": row.params,
-        "metrics": said["metrics"],
-        "started_at": said["started_at"],
-        "finished_at": said["finished_at"],
-        "git": said["git"],
-        "hardware": said["hardware"],
-        "artifacts": row.artifacts,
-        "error": said["error"],
-        "inputs": tuple(_input(edge) for edge in said["inputs"]),
-        "tags": said["tags"],
-        "seed": said["seed"],
-        "created_by": said["by"],
-        "commit": row.commit,
-        "payload": _payload(context, said),
-        "environment": environment,
+    found = cls(
+        id=said["id"],
+        status=said["status"],
+        recipe=_recipe(said),
+        params=row.params,
+        metrics=_summaries(said["metrics"]),
+        started_at=said["started_at"],
+        finished_at=said["finished_at"],
+        git=said["git"],
+        hardware=said["hardware"],
+        artifacts=row.artifacts,
+        error=said["error"],
+        inputs=tuple(_input(edge) for edge in said["inputs"]),
+        tags=said["tags"],
+        seed=said["seed"],
+        created_by=said["by"],
+        commit=row.commit,
+        payload=_payload(context, said),
+        environment=environment,
+    )
+    return _with_journal(context, found) if said["status"] not in TERMINAL else found
+
+
+def _summaries(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, MetricSummary]:
+    return {
+        name: MetricSummary(each["last"], each["min"], each["max"], each["steps"]) for name, each in metrics.items()
     }
-    if said["status"] not in TERMINAL:
-        values |= _live(context, values)
-    return RunInfo(**values)
 
 
 def _recipe(said: Mapping[str, Any]) -> str | None:
@@ -63,10 +75,12 @@ def _recipe(said: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _input(edge: Mapping[str, Any]) -> Json:
+def _input(edge: Mapping[str, Any]) -> EdgeInfo:
     target = edge["target"]
-    keys = ("kind", "name", "version", "commit")
-    return {"relation": edge["relation"], **{key: target[key] for key in keys}, "params": edge["params"]}
+    return EdgeInfo(
+        relation=edge["relation"], kind=Kind(target["kind"]), name=target["name"], version=target["version"],
+        commit=target["commit"], params=edge["params"],
+    )  # fmt: skip
 
 
 def _payload(context: Context, said: Mapping[str, Any]) -> str | None:
@@ -75,21 +89,20 @@ def _payload(context: Context, said: Mapping[str, Any]) -> str | None:
     return "here" if context.payloads.has(run_commits.run_payload_ref(said["id"])) else "thin"
 
 
-def _live(context: Context, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What the journal adds to a run that has not ended."""
-    folder = journal_folder(context, values["id"])
+def _with_journal(context: Context, run: R) -> R:
+    """The same run with what its journal adds, as it has not ended."""
+    folder = journal_folder(context, run.id)
     if not folder.is_dir():
-        return {}
+        return run
     logged = read_journal(folder)
-    found = {
-        "params": {**values["params"], **{key: jsonable(value) for key, value in logged.params.items()}},
-        "tags": {**values["tags"], **logged.tags},
-        "metrics": {**values["metrics"], **summaries(logged.series)},
-        "artifacts": logged.artifacts,
-        "error": logged.notes.get("error", values["error"]),
-    }
-    if values["environment"] is not None and isinstance(logged.notes.get("environment"), dict):
-        found["environment"] = logged.notes["environment"]
-    if is_interrupted(folder):
-        found["status"] = "interrupted"
-    return found
+    environment = logged.notes.get("environment")
+    return replace(
+        run,
+        status="interrupted" if is_interrupted(folder) else run.status,
+        params={**run.params, **{key: jsonable(value) for key, value in logged.params.items()}},
+        tags={**run.tags, **logged.tags},
+        metrics={**run.metrics, **_summaries(summaries(logged.series))},
+        artifacts=logged.artifacts,
+        error=logged.notes.get("error", run.error),
+        environment=environment if run.environment is not None and isinstance(environment, dict) else run.environment,
+    )

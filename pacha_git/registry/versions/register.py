@@ -20,7 +20,7 @@ from pacha_git.format.record import FORMAT, make_record
 from pacha_git.git.changes import Changes, changing, retried
 from pacha_git.progress import Progress
 from pacha_git.registry.reading.inspected import KEY, KEY_OF_MORE
-from pacha_git.registry.reading.view import common
+from pacha_git.registry.reading.view import of_record
 from pacha_git.registry.versions.credentials import credentials_in, told
 from pacha_git.registry.versions.edges import EdgeRequest, edges_of, wishes
 from pacha_git.registry.versions.inspect import inspect_files
@@ -253,8 +253,8 @@ def registered(
     version = stored.id
     ledger = read_ledger(context.repo, version.kind, version.name)
     attested = read_attestations(context.repo, version.kind, version.name)
-    return Registered(
-        **common(context, stored, ledger, attested),
+    return replace(
+        of_record(Registered, context, stored, ledger, attested),
         stored_bytes=cost.stored_bytes,
         new_bytes=cost.new_bytes,
         shared_bytes=cost.shared_bytes,

@@ -68,10 +68,10 @@ def stage(
         if statements:
             append(context.repo, changes, EVENTS, statements, ledger.tips, author, reason)
     return StageChange(
-        kind=found.kind.value,
+        kind=found.kind,
         name=found.name,
         version=str(found.version),
-        stage=wanted.value,
+        stage=wanted,
         steps=tuple((a.value, b.value) for a, b in steps),
         archived=tuple(str(each.version) for each in archived),
         warnings=() if replace else _warnings(found, others, wanted),

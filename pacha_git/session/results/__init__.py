@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from pacha_git.session.results.plain import Json, plain
 
 if TYPE_CHECKING:
-    from pacha_git.session.results.decisions import Claim, Difference, HistoryEntry, Removal, StageChange
-    from pacha_git.session.results.documents import DocumentDetail
+    from pacha_git.session.results.decisions import Claim, Difference, HistoryEntry, StageChange
+    from pacha_git.session.results.documents import DocumentDetail, DocumentProblem
     from pacha_git.session.results.graphs import LineageEdge, LineageGraph, LineageNode
     from pacha_git.session.results.transfers import Bundled, RefResult, RemoteStatus, Status, Transfer
     from pacha_git.session.results.upkeep import (
@@ -28,7 +28,17 @@ if TYPE_CHECKING:
         Stats,
         Verification,
     )
-    from pacha_git.session.results.versions import ListedVersion, NameInfo, Registered, VersionDetail, VersionInfo
+    from pacha_git.session.results.versions import (
+        EdgeInfo,
+        FileInfo,
+        ListedVersion,
+        NameInfo,
+        Registered,
+        Removal,
+        SaidBy,
+        VersionDetail,
+        VersionInfo,
+    )
 
 _HOME: Final = {
     "Bundled": "transfers",
@@ -37,7 +47,10 @@ _HOME: Final = {
     "Claim": "decisions",
     "Difference": "decisions",
     "DocumentDetail": "documents",
+    "DocumentProblem": "documents",
+    "EdgeInfo": "versions",
     "Evicted": "upkeep",
+    "FileInfo": "versions",
     "Finding": "upkeep",
     "FsckReport": "upkeep",
     "GcReport": "upkeep",
@@ -52,7 +65,8 @@ _HOME: Final = {
     "RefResult": "transfers",
     "Registered": "versions",
     "RemoteStatus": "transfers",
-    "Removal": "decisions",
+    "Removal": "versions",
+    "SaidBy": "versions",
     "StageChange": "decisions",
     "Stats": "upkeep",
     "Status": "transfers",
@@ -68,7 +82,10 @@ __all__ = [
     "Claim",
     "Difference",
     "DocumentDetail",
+    "DocumentProblem",
+    "EdgeInfo",
     "Evicted",
+    "FileInfo",
     "Finding",
     "FsckReport",
     "GcReport",
@@ -85,6 +102,7 @@ __all__ = [
     "Registered",
     "RemoteStatus",
     "Removal",
+    "SaidBy",
     "StageChange",
     "Stats",
     "Status",

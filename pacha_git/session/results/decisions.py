@@ -7,21 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pacha_git.session.results.plain import Json, plain
-from pacha_git.session.results.versions import VersionInfo
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """Who removed a version, when, why; ``signed_by`` is None where no good signature says so."""
-
-    by: str
-    at: str
-    reason: str
-    signed_by: str | None
-
-    def to_json(self) -> Json:
-        """All fields."""
-        return plain(self)
+from pacha_git.session.results.versions import Removal, VersionInfo
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.stages import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +56,10 @@ class HistoryEntry:
 class StageChange:
     """What ``stage`` did: the steps recorded, and what the caller should be told."""
 
-    kind: str
+    kind: Kind
     name: str
     version: str
-    stage: str
+    stage: Stage
     steps: tuple[tuple[str, str], ...]
     archived: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -7,6 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pacha_git.session.results.plain import Json, plain
+from pacha_git.vocabulary.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentProblem:
+    """What is wrong with a card or datasheet, and where: lines and columns count from 1, None where none is known."""
+
+    line: int | None
+    column: int | None
+    key: str
+    message: str
+
+    def to_json(self) -> Json:
+        """All fields."""
+        return plain(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +35,10 @@ class DocumentDetail:
         source: ``record`` (as registered), ``attestation`` (set since), or None.
         metadata: Its front matter, as JSON holds it.
         missing: Sections that it should have.
-        problems: ``{line, column, key, message}`` each.
+        problems: What is wrong with it.
     """
 
-    kind: str
+    kind: Kind
     name: str
     version: str
     key: str
@@ -31,7 +46,7 @@ class DocumentDetail:
     source: str | None
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
     missing: tuple[str, ...] = ()
-    problems: tuple[Json, ...] = ()
+    problems: tuple[DocumentProblem, ...] = ()
 
     def to_json(self) -> Json:
         """All fields; the text under its key."""

@@ -15,9 +15,9 @@ def plain(value: Any, leave_out: Sequence[str] = ()) -> Json:
 
 
 def jsonable(value: Any) -> Any:
-    """Tuples as lists, mappings as dicts, all the way down."""
+    """Tuples as lists, mappings and values of ours as dicts, all the way down."""
     if isinstance(value, Mapping):
         return {key: jsonable(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [jsonable(item) for item in value]
-    return value
+    return value.to_json() if hasattr(value, "to_json") else value

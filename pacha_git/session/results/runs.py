@@ -9,29 +9,47 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-Json = dict[str, Any]
+from pacha_git.session.results.plain import Json, plain
+from pacha_git.session.results.versions import EdgeInfo
+from pacha_git.vocabulary.choices import Goal, RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSummary:
+    """What a metric came to: its ``last`` value (at the highest step), least and greatest, and how many points.
+
+    NaN and infinities are the words ``NaN``, ``Infinity`` and ``-Infinity``.
+    """
+
+    last: int | float | str
+    min: int | float | str
+    max: int | float | str
+    steps: int
+
+    def to_json(self) -> Json:
+        """All fields."""
+        return plain(self)
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
     """One run as people see it; of a live one with what was logged so far.
 
-    ``status`` is pending, running, completed, failed, cancelled, or interrupted (running, and its owner died). Each of
-    ``metrics`` has ``last`` (at the highest step), ``min``, ``max`` and ``steps`` (how many points).
+    ``status`` is pending, running, completed, failed, cancelled, or interrupted (running, and its owner died).
     """
 
     id: str
-    status: str
+    status: RunStatus
     recipe: str | None
     params: Mapping[str, Any]
-    metrics: Mapping[str, Mapping[str, Any]]
+    metrics: Mapping[str, MetricSummary]
     started_at: str
     finished_at: str | None
     git: Mapping[str, Any] | None
     hardware: Mapping[str, Any]
     artifacts: tuple[str, ...]
     error: str | None
-    inputs: tuple[Json, ...]
+    inputs: tuple[EdgeInfo, ...]
     tags: Mapping[str, str]
     seed: int | float | str | None
     created_by: str
@@ -41,12 +59,8 @@ class RunInfo:
 
     def to_json(self) -> Json:
         """The contract's keys; ``environment`` where it was asked for."""
-        value: Json = {
-            "kind": "run",
-            **{key: getattr(self, key) for key in self.__slots__ if key != "environment"},
-            "metrics": {name: dict(summary) for name, summary in self.metrics.items()},
-        }
-        return value if self.environment is None else value | {"environment": dict(self.environment)}
+        value = plain(self, leave_out=() if self.environment is not None else ("environment",))
+        return {"kind": "run"} | value
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +70,7 @@ class BestRun:
     run: RunInfo
     metric: str
     value: float | int | str
-    goal: str
+    goal: Goal
     because: str
 
     def to_json(self) -> Json:
@@ -83,7 +97,7 @@ class RunComparison:
     differing: tuple[str, ...]
     metrics: Mapping[str, Mapping[str, Any]]
     best: Mapping[str, str]
-    goals: Mapping[str, str]
+    goals: Mapping[str, Goal]
 
     def to_json(self) -> Json:
         """``{runs, metrics, params, best}``, with ``differing`` and ``goals`` beside."""

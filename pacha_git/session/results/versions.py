@@ -5,9 +5,69 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pacha_git.session.results.plain import Json, plain
+from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.stages import Stage
+
+PayloadState = Literal["here", "thin", "removed"]
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeInfo:
+    """What something came from: the version, or the run (``version`` None), at its commit, and how."""
+
+    relation: str
+    kind: Kind
+    name: str
+    version: str | None
+    commit: str
+    params: Mapping[str, Any]
+
+    def to_json(self) -> Json:
+        """All fields."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """A file of a version: its path in it, its bytes, ``644`` or ``755`` (executable), and its BLAKE3 in hex."""
+
+    path: str
+    size: int
+    mode: str
+    blake3: str
+
+    def to_json(self) -> Json:
+        """All fields."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SaidBy:
+    """Who said a word of a version; ``signed_by`` is None where no good signature says so."""
+
+    by: str
+    signed_by: str | None
+
+    def to_json(self) -> Json:
+        """Both fields."""
+        return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Who removed a version, when, why; ``signed_by`` is None where no good signature says so."""
+
+    by: str
+    at: str
+    reason: str
+    signed_by: str | None
+
+    def to_json(self) -> Json:
+        """All fields."""
+        return plain(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +75,13 @@ class VersionInfo:
     """One version as people see it: its record, and what was decided about it since.
 
     ``size`` and the byte counts are bytes; times are ``YYYY-MM-DDTHH:MM:SSZ``; ``payload`` is here, thin or
-    removed, and ``removed`` then says ``{by, at, reason, signed_by}``.
+    removed, and ``removed`` then says by whom.
     """
 
-    kind: str
+    kind: Kind
     name: str
     version: str
-    stage: str
+    stage: Stage
     aliases: tuple[str, ...]
     description: str
     address: str
@@ -31,12 +91,12 @@ class VersionInfo:
     created_by: str
     commit: str
     tags: Mapping[str, str]
-    metrics: Mapping[str, Any]
-    lineage: tuple[Json, ...]
+    metrics: Mapping[str, int | float | str]
+    lineage: tuple[EdgeInfo, ...]
     signed_by: str | None
-    payload: str
+    payload: PayloadState
     purpose: str | None = None
-    removed: Mapping[str, Any] | None = None
+    removed: Removal | None = None
 
     def to_json(self) -> Json:
         """The contract's keys for a version; ``removed`` only where it is."""
@@ -50,11 +110,11 @@ class VersionInfo:
 class FieldSource(Protocol):
     """Where the fields of listed versions can be had; what it knows each by, the source itself has said."""
 
-    def glance(self, row: Any) -> Mapping[str, Any]:
+    def glance(self, row: Any) -> Mapping[str, object]:
         """Some of the fields, quickly."""
 
-    def fields(self, row: Any) -> Mapping[str, Any]:
-        """All fields."""
+    def read(self, row: Any) -> VersionInfo:
+        """All of them."""
 
     def text(self, row: Any) -> str | None:
         """The JSON of all fields, if it lies ready."""
@@ -80,7 +140,10 @@ class ListedVersion(VersionInfo):
         if name not in VersionInfo.__slots__:
             raise AttributeError(name)
         found = self._source.glance(self._row)
-        for key, value in (found if name in found else self._source.fields(self._row)).items():
+        if name not in found:
+            whole = self._source.read(self._row)
+            found = {field: getattr(whole, field) for field in VersionInfo.__slots__}
+        for key, value in found.items():
             object.__setattr__(self, key, value)
         return object.__getattribute__(self, name)
 
@@ -94,13 +157,13 @@ class ListedVersion(VersionInfo):
 class VersionDetail(VersionInfo):
     """A version with its files, what they say of themselves, and its document (what ``get`` shows)."""
 
-    files: tuple[Json, ...] = ()
+    files: tuple[FileInfo, ...] = ()
     formats: tuple[Json, ...] = ()
     formats_more: Json | None = None
     document_key: str = ""
     document: Any = None
-    words: Mapping[str, Json] = field(default_factory=dict)
-    claims: tuple[Json, ...] = ()
+    words: Mapping[str, SaidBy] = field(default_factory=dict)
+    claims: tuple[Removal, ...] = ()
 
     def to_json(self) -> Json:
         """The keys of a version, ``removed``, ``files``, ``formats``, ``words``, ``claims`` and its document.

@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 SignerNote: TypeAlias = tuple[str, str, str]
 """Of a good signature: the public key, what it was made for, and when."""
@@ -114,7 +114,7 @@ class Row(NamedTuple):
         return self.commit in self.fold.removed
 
     @property
-    def payload(self) -> str:
+    def payload(self) -> Literal["here", "thin", "removed"]:
         """Whether the bytes are here, thin or removed."""
         return "removed" if self.removed else "here" if self.here else "thin"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pacha_git import Registry
+from pacha_git import MetricSummary, Registry
 from pacha_git.errors import NotFound, PachaError
 from pacha_git.session.results.runs import RunInfo
 from tests.making import ended, put, python
@@ -29,7 +29,7 @@ def test_a_history_is_one_run(registry: Registry, tmp_path: Path) -> None:
     text = "\ufeffEpoch,loss,val/acc\n0,0.9,\n1,nan,0.5\n2,0.3,0.75\n"
     (run,) = taken(registry, tmp_path / "history.csv", text, tags={"team": "risk"})
     assert (run.status, run.tags, run.params) == ("completed", {"team": "risk"}, {})
-    assert run.metrics["val/acc"] == {"last": 0.75, "min": 0.5, "max": 0.75, "steps": 2}
+    assert run.metrics["val/acc"] == MetricSummary(0.75, 0.5, 0.75, 2)
     series = registry.runs.series(run.id)
     assert list(series["loss"].steps) == [0, 1, 2]
     assert [value for value in series["loss"].values if not math.isnan(value)] == [0.9, 0.3]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pacha_git import Registry
+from pacha_git import MetricSummary, Registry
 from pacha_git.errors import NotFound, PachaError
 from pacha_git.registry.importers.reach import Reach
 from pacha_git.registry.runs import take_in as run_import
@@ -142,9 +142,9 @@ def test_times_and_order_are_those_of_mlflow(store: Path, registry_path: Path) -
     registry.runs.import_mlflow(uri_of(store))
     first = registry.runs.list()[0]
     assert (first.started_at, first.finished_at) == ("2025-10-09T08:53:20Z", "2025-10-09T09:01:40Z")
-    assert first.metrics["acc"] == {"last": 299 / 500, "min": 0, "max": 299 / 500, "steps": 300}
-    assert first.metrics["val/loss"]["steps"] == len(VALUES)
-    assert first.metrics["val/loss"]["last"] == 0.9
+    assert first.metrics["acc"] == MetricSummary(299 / 500, 0, 299 / 500, 300)
+    assert first.metrics["val/loss"].steps == len(VALUES)
+    assert first.metrics["val/loss"].last == 0.9
 
 
 def test_twice_is_once_and_what_is_new_comes(store: Path, registry_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_edges_of_every_relation_find_the_kind_that_the_relation_names(registry:
         "generated-by": "recipe",
     }  # fmt: skip
     made = registry.models.register("y", data, version="1.0.0", lineage=[f"{relation}=x" for relation in relations])
-    assert {edge["relation"]: edge["kind"] for edge in made.lineage} == relations
+    assert {edge.relation: edge.kind for edge in made.lineage} == relations
     assert len(git(registry.path, "rev-list", "--parents", "-1", made.commit).split()) == 4
     derived = registry.datasets.register("y", data, version="1.0.0", lineage=["derived-from=x", "generated-by=x"])
     assert [edge["kind"] for edge in derived.lineage] == ["dataset", "recipe"]
@@ -73,10 +73,10 @@ def test_parameters_keep_their_types(registry: Registry, tmp_path: Path) -> None
     registry.models.register("x", data, version="1.0.0")
     wish = "distilled-from=x@1.0.0,temperature=2,alpha=0.5,hard=true,note=as is,big=9007199254740993,bad=nan"
     [edge] = registry.models.register("y", data, version="1.0.0", lineage=[wish]).lineage
-    assert edge["params"] == {
+    assert edge.params == {
         "temperature": 2, "alpha": 0.5, "hard": True, "note": "as is", "big": "9007199254740993", "bad": "NaN",
     }  # fmt: skip
-    assert type(edge["params"]["temperature"]) is int
+    assert type(edge.params["temperature"]) is int
 
 
 def test_edges_that_cant_be_change_nothing(registry: Registry, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def read(value: dict[str, Any]) -> ProvDocument:
 def test_prov_reads_and_draws_it(registry: Registry) -> None:
     document = read(registry.models.provenance("m@1.1.0"))
     told = document.get_provn()
-    run = registry.models.get("m@1.0.0").lineage[-1]["name"]
+    run = registry.models.get("m@1.0.0").lineage[-1].name
     for line in (
         "wasDerivedFrom(pacha:model/m@1.1.0, pacha:model/m@1.0.0, -, -, -, [prov:type='pacha:quantized-from', "
         'pacha:bits="4"])',

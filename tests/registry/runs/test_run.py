@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pacha_git import Ambiguous, Conflict, InvalidInput, NotFound, PachaError, Registry
+from pacha_git import Ambiguous, Conflict, InvalidInput, MetricSummary, NotFound, PachaError, Registry
 from pacha_git.registry.reading.lineage import render_lineage
 from pacha_git.registry.runs import capture
 from tests.making import contents, git, noise, put
@@ -41,7 +41,7 @@ def test_a_run_from_its_start_to_its_end(registry: Registry, recipe: str, tmp_pa
         run.log({"val/loss": 0.7}, step=5)
         run.set(params={"late": "yes"}, tags={"c": "d"})
         run.artifact(put(tmp_path / "plot.png", b"png"))
-        assert registry.runs.get(run.id).metrics["val/loss"] == {"last": 0.5, "min": 0.5, "max": 0.7, "steps": 2}
+        assert registry.runs.get(run.id).metrics["val/loss"] == MetricSummary(0.5, 0.5, 0.7, 2)
     found = registry.runs.get(run.id)
     assert found.status == "completed"
     assert found.recipe == "fit@1.0.0"
@@ -49,9 +49,9 @@ def test_a_run_from_its_start_to_its_end(registry: Registry, recipe: str, tmp_pa
     assert [type(found.params[key]) for key in ("lr", "n", "deep")] == [float, int, bool]
     assert found.tags == {"a": "b", "c": "d"}
     assert found.artifacts == ("plot.png",)
-    assert found.metrics["acc"] == {"last": 1, "min": 1, "max": 1, "steps": 1}
-    assert [edge["relation"] for edge in found.inputs] == ["generated-by", "trained-on"]
-    assert found.inputs[1]["commit"] == data.commit
+    assert found.metrics["acc"] == MetricSummary(1, 1, 1, 1)
+    assert [edge.relation for edge in found.inputs] == ["generated-by", "trained-on"]
+    assert found.inputs[1].commit == data.commit
     assert found.started_at <= str(found.finished_at)
     assert found.seed == 11
     assert {name: list(s.steps) for name, s in registry.runs.series(run.id).items()} == {
@@ -85,7 +85,7 @@ def test_a_failure_keeps_its_message(registry: Registry) -> None:
         fail()
     found = registry.runs.get(run.id)
     assert (found.status, found.error) == ("failed", "ValueError: no such column: x")
-    assert found.metrics["loss"]["last"] == 1
+    assert found.metrics["loss"].last == 1
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_nan_and_infinities_are_kept(registry: Registry) -> None:
         for value in (1.0, math.nan, math.inf, -math.inf):
             run.log(loss=value)
     found = registry.runs.get(run.id).metrics["loss"]
-    assert found == {"last": "-Infinity", "min": "-Infinity", "max": "Infinity", "steps": 4}
+    assert found == MetricSummary("-Infinity", "-Infinity", "Infinity", 4)
     values = list(registry.runs.series(run.id)["loss"].values)
     assert math.isnan(values[1])
     assert values[2] == math.inf
@@ -300,9 +300,9 @@ def test_a_model_comes_from_its_run_and_pushing_it_drags_no_points_along(
         run.log(loss=0.1)
         live = registry.models.register("m", put(tmp_path / "m.bin", b"m1"), version="1.0.0", run=run)
     after = registry.models.register("m", put(tmp_path / "m.bin", b"m2"), version="2.0.0", run=f"run:{run.id[:18]}")
-    assert live.lineage[0]["name"] == after.lineage[0]["name"] == run.id
-    assert live.lineage[0]["commit"] != after.lineage[0]["commit"] == registry.runs.get(run.id).commit
-    assert live.lineage[0]["commit"] in git(registry.path, "log", "-1", "--format=%P", "refs/pacha/models/m/1.0.0")
+    assert live.lineage[0].name == after.lineage[0].name == run.id
+    assert live.lineage[0].commit != after.lineage[0].commit == registry.runs.get(run.id).commit
+    assert live.lineage[0].commit in git(registry.path, "log", "-1", "--format=%P", "refs/pacha/models/m/1.0.0")
     assert "metrics.series" not in git(registry.path, "rev-list", "--objects", "refs/pacha/models/m/2.0.0")
     up = registry.models.lineage("m@1.0.0")
     assert {node.id for node in up.nodes} == {"model:m@1.0.0", f"run:{run.id}", "recipe:fit@1.0.0", "dataset:tx@1.0.0"}

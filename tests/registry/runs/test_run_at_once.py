@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pacha_git import Registry
+from pacha_git import MetricSummary, Registry
 from tests.making import git, python
 
 
@@ -45,10 +45,10 @@ def killed(registry: Registry) -> str:
 def test_a_run_whose_owner_died_is_interrupted_and_has_lost_nothing(registry: Registry) -> None:
     run_id = killed(registry)
     found = registry.runs.get(run_id)
-    assert (found.status, found.metrics["loss"]["steps"]) == ("interrupted", 100)
+    assert (found.status, found.metrics["loss"].steps) == ("interrupted", 100)
     assert [run.id for run in registry.runs.list(status="interrupted")] == [run_id]
     ended = registry.runs.finish(run_id, "failed", error="killed")
-    assert (ended.status, ended.metrics["loss"]) == ("failed", {"last": 99, "min": 0, "max": 99, "steps": 100})
+    assert (ended.status, ended.metrics["loss"]) == ("failed", MetricSummary(99, 0, 99, 100))
 
 
 def test_an_interrupted_run_goes_on_where_it_was(registry: Registry) -> None:
@@ -106,8 +106,8 @@ def test_processes_and_threads_that_log_to_one_run(registry: Registry) -> None:
     assert [process.wait(60) for process in processes] == [0, 0]
     run.finish()
     found = registry.runs.get(run.id).metrics
-    assert found["shared"]["steps"] == 400
-    assert {found[name]["steps"] for name in ("p0", "p1", "t0", "t1")} == {200}
+    assert found["shared"].steps == 400
+    assert {found[name].steps for name in ("p0", "p1", "t0", "t1")} == {200}
 
 
 def test_two_who_end_a_run_at_once_end_it_once(registry: Registry) -> None:
@@ -121,7 +121,7 @@ def test_two_who_end_a_run_at_once_end_it_once(registry: Registry) -> None:
     codes = [process.wait(60) for process in processes]
     status = registry.runs.get(run.id).status
     assert [code == 0 for code in codes] == [word == status for word in words]
-    assert registry.runs.get(run.id).metrics["loss"]["steps"] == 1
+    assert registry.runs.get(run.id).metrics["loss"].steps == 1
     assert git(registry.path, "rev-list", "--count", f"refs/pacha/runs/{run.id}").strip() == "2"
 
 
@@ -137,5 +137,5 @@ def test_a_full_disk_at_the_end_leaves_the_run_as_it_was(registry: Registry) -> 
         run_id, message = process.communicate(timeout=60)[0].splitlines()
     assert "can't" in message or "space" in message
     assert registry.runs.get(run_id).status == "interrupted"
-    assert registry.runs.finish(run_id).metrics["loss"]["steps"] == 5000
+    assert registry.runs.finish(run_id).metrics["loss"].steps == 5000
     assert subprocess.run(["git", "-C", str(registry.path), "fsck", "--strict"], check=False).returncode == 0
