@@ -15,6 +15,7 @@ from typing import Final, Literal, Protocol
 
 from pacha_git.errors import Corrupt, NotFound, PachaError
 from pacha_git.git import leftovers
+from pacha_git.git.configfile import put_values
 from pacha_git.git.ownership import check_owner
 from pacha_git.git.packs.files import storing
 from pacha_git.git.packs.loose import OtherObjects, loose_path
@@ -236,8 +237,7 @@ class GitRepository:
 
 def _write_settings(path: Path) -> None:
     leftovers.clear(path, [path / "config.lock"], alone=True)
-    for key, value in _CONFIG.items():
-        run(["git", "config", "--file", str(path / "config"), key, value])
+    put_values(path / "config", _CONFIG)
     attributes = path / "info" / "attributes"
     with suppress(OSError):
         if attributes.read_text() == _NO_DELTA:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pacha_git.git.configfile import read_values
 from pacha_git.git.packs.check import set_aside
 from pacha_git.git.packs.files import storing
 from pacha_git.gitobjects.oid import OID_PATTERN
@@ -31,6 +32,10 @@ _TYPES: Final = {
     "receive.unpackLimit": "int", "repack.writeBitmaps": "bool", "repack.cruftWindow": "int",
     "transfer.fsckObjects": "bool", "uploadpack.allowAnySHA1InWant": "bool", "uploadpack.allowFilter": "bool",
     "maintenance.auto": "bool", "receive.autoGC": "bool",
+}  # fmt: skip
+# What needs no git to be known for one: a process for each of these settings would take a tenth of a second.
+_PLAIN: Final = {
+    "bool": re.compile("true|false"), "int": re.compile("[0-9]{1,9}[km]?"), "bool-or-int": re.compile("true|false"),
 }  # fmt: skip
 _OURS: Final = {key.lower() for key in (*_TYPES, "core.fsync", "core.fsyncMethod")}
 _FOLDERS: Final = ("objects/pack", "objects/info", "refs/heads", "refs/tags")
@@ -71,15 +76,14 @@ def config_problem(config: Path) -> str:
         return "it is gone"
     try:
         # As git reads it when it opens the repository: a number that is none is found out here.
-        listed = run(["git", "config", "--file", str(config), "--list", "--name-only", "-z"]).stdout
-        keys = set(listed.decode("utf-8", "replace").split("\0"))
+        found = read_values(config)
         for key, kind in _TYPES.items():
-            if key.lower() in keys:
+            if not all(map(_PLAIN[kind].fullmatch, found.get(key.lower(), ()))):
                 run(["git", "config", "--file", str(config), f"--type={kind}", "--get", key])
     except CommandFailed as error:
         said = error.stderr.strip().splitlines()
         return said[-1].removeprefix("fatal: ").removeprefix("error: ") if said else "it can't be read"
-    return "" if {"core.bare", "core.repositoryformatversion"} <= keys else "it says not that it is bare"
+    return "" if {"core.bare", "core.repositoryformatversion"} <= set(found) else "it says not that it is bare"
 
 
 def _cut_off(path: Path) -> str:
@@ -90,10 +94,9 @@ def _cut_off(path: Path) -> str:
 
 def _keys(config: Path) -> set[str]:
     try:
-        listed = run(["git", "config", "--file", str(config), "--list", "--name-only", "-z"]).stdout
+        return set(read_values(config))
     except CommandFailed:
         return set()
-    return set(listed.decode("utf-8", "replace").split("\0"))
 
 
 def mend_shape(path: Path) -> list[str]:
