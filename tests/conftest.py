@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -131,6 +132,25 @@ def _skip_is_failure(report: Report) -> Report:
         report.outcome = "failed"
         report.longrepr = f"{reason}\n({NO_SKIPS} is set: nothing may be skipped)"
     return report
+
+
+def area_of(nodeid: str) -> str:
+    """The first folder below ``tests/``; of a file that stands in none, its name."""
+    parts = nodeid.partition("::")[0].split("/")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how long each area took, all workers together: the slowest is where to look first."""
+    seconds: dict[str, float] = defaultdict(float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[area_of(report.nodeid)] += report.duration
+    if len(seconds) > 1:
+        terminalreporter.section("minutes per area")
+        for area, spent in sorted(seconds.items(), key=lambda each: -each[1]):
+            terminalreporter.write_line(f"{spent / 60:6.1f}  {area}")
 
 
 @pytest.fixture(autouse=True)
