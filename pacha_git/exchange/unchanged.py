@@ -16,6 +16,7 @@ from pacha_git.exchange.remotes import tracking
 from pacha_git.session.context import Context
 from pacha_git.session.items import ITEM_ROOTS
 from pacha_git.store.events import ATTESTATIONS
+from pacha_git.system.disk import share
 from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, REGISTRY_REF, ROOT_REF, TMP_ROOT
 
 _FILE: Final = "pacha/quiet.json"
@@ -72,6 +73,7 @@ def remember(context: Context, remote: str, verb: str, then: str) -> None:
     known = {**_read(context), f"{verb} {remote}": then}
     try:
         (context.path / _FILE).write_text(json.dumps(known))
+        share(context.path / _FILE)
     except OSError:
         return  # it is only a memory
 

@@ -57,7 +57,12 @@ _CONFIG: Final = {
     "uploadpack.allowAnySHA1InWant": "true",
     "uploadpack.allowFilter": "true",
 }
-_NO_DELTA: Final = "chunked/** -delta\nblobs/** -delta\n"
+# And that no setting or attribute of a person changes bytes on their way out of `git archive`.
+_ATTRIBUTES: Final = """\
+chunked/** -delta
+blobs/** -delta
+* -text -filter -ident -export-ignore -export-subst !eol !working-tree-encoding
+"""
 
 
 class GitRepository:
@@ -240,11 +245,11 @@ def _write_settings(path: Path) -> None:
     put_values(path / "config", _CONFIG)
     attributes = path / "info" / "attributes"
     with suppress(OSError):
-        if attributes.read_text() == _NO_DELTA:
+        if attributes.read_text() == _ATTRIBUTES:
             return  # it may be another user's
     with storing(path):
         attributes.parent.mkdir(exist_ok=True)
-        attributes.write_text(_NO_DELTA)
+        attributes.write_text(_ATTRIBUTES)
         mode = path.stat().st_mode & 0o7777  # whoever may read the registry repacks it, whatever our umask
         attributes.parent.chmod(mode)
         attributes.chmod(mode & 0o666)
@@ -265,7 +270,7 @@ def _check_layout(path: Path) -> None:
         raise PachaError(
             f"{path} uses SHA-256 object names; registries use SHA-1", hint="make one with: git pacha init"
         )
-    if re.search(r"(?im)^\s*refstorage\s*=\s*(?!files)", config) or (path / "reftable").is_dir():
+    if re.search(r"(?im)^\s*refstorage\s*=\s*+(?!\"?files\"?\s*(?:[#;].*)?$)", config) or (path / "reftable").is_dir():
         raise PachaError(
             f"{path} keeps its refs in a reftable; registries use files",
             hint=f"git -C {path} refs migrate --ref-format=files",

@@ -14,7 +14,7 @@ from pacha_git.git.configfile import read_values
 from pacha_git.git.packs.check import set_aside
 from pacha_git.git.packs.files import storing
 from pacha_git.gitobjects.oid import OID_PATTERN
-from pacha_git.system.disk import sync_folder, write_whole
+from pacha_git.system.disk import share, sync_folder, write_whole
 from pacha_git.system.process import CommandFailed, run
 
 KEPT: Final = "pacha/config.kept"
@@ -148,6 +148,7 @@ def keep_config(path: Path) -> None:
         if not kept.parent.is_dir() or (kept.exists() and kept.read_bytes() == data) or config_problem(path / "config"):
             return
         write_whole(kept, data, mode=(path / "config").stat().st_mode & 0o777)
+        share(kept)
 
 
 def lost_remotes(path: Path) -> dict[str, str]:

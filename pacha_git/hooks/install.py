@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pacha_git.errors import Conflict, NotFound, PachaError
-from pacha_git.system.disk import whole_file, write_all
+from pacha_git.system.disk import make_folders, share, whole_file, write_all
 from pacha_git.system.process import CommandFailed, run
 
 SHIMS: Final = ("pre-commit",)
@@ -81,12 +81,16 @@ def guard(folder: Path) -> Installed:
         PachaError: the file can't be written.
     """
     hooks, outside = _hooks_folder(folder)
+    own = folder.resolve() / "hooks"
     try:
-        if not outside:
-            return _guard(hooks / _GUARD)
-        own = folder / "hooks"
-        run(["git", f"--git-dir={folder}", "config", "--local", "core.hooksPath", own.name])
+        make_folders(own)
+        share(own)
+        # By its whole path: Git takes a relative one from wherever its process stands, and would run what is there.
+        run(["git", f"--git-dir={folder}", "config", "--local", "core.hooksPath", str(own)])
         done = _guard(own / _GUARD)
+        share(done.path)
+        if not outside:
+            return done
         theirs, link = hooks / _GUARD, own / f"{_GUARD}.chained"
         if os.access(theirs, os.X_OK) and not os.path.lexists(link):
             link.symlink_to(theirs.absolute())
@@ -131,7 +135,9 @@ def _hooks_folder(folder: Path) -> tuple[Path, bool]:
         raise NotFound(f"no such folder: {folder}")
     try:
         # --git-path knows core.hooksPath, work trees and submodules.
-        said = run(["git", "rev-parse", "--git-path", "hooks", "--git-common-dir"], cwd=folder).stdout.decode()
+        bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+        git = ["git", "--git-dir=."] if bare else ["git"]  # Git may be told to open no bare one that is not named
+        said = run([*git, "rev-parse", "--git-path", "hooks", "--git-common-dir"], cwd=folder).stdout.decode()
     except CommandFailed:
         raise NotFound(f"{folder} lies in no Git repository", hint=f"git init {folder}") from None
     hooks, common = (Path(os.path.abspath(folder / line)) for line in said.splitlines())  # noqa: PTH100 — links stay

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,8 @@ sync_data: Final = getattr(os, "fdatasync", os.fsync)
 
 TEMPORARY: Final = ".pacha-"
 _MOST_PIECES: Final = 512
+_GROUP_OF_FOLDER: Final = stat.S_IRWXG | stat.S_ISGID
+_GROUP_OF_FILE: Final = stat.S_IRGRP | stat.S_IWGRP
 _WRITE_BACK_BYTES: Final = 64 << 20
 
 
@@ -188,6 +191,36 @@ class WriteBack:
             sync_data(self._fd)
         except OSError as error:
             self._error = error
+
+
+def share(path: Path) -> None:
+    """Give a group that may write in a folder the same right to what we made in it, whatever our umask.
+
+    Nothing changes where the folder is its owner's alone, or what lies there is somebody else's.
+    """
+    with suppress(OSError):
+        if not os.stat(path.parent).st_mode & stat.S_IWGRP:  # noqa: PTH116 — each new file in a registry asks
+            return
+        mode = path.stat().st_mode
+        wanted = mode | (_GROUP_OF_FOLDER if stat.S_ISDIR(mode) else _GROUP_OF_FILE)
+        if wanted != mode:
+            path.chmod(stat.S_IMODE(wanted))
+
+
+def make_folders(folder: Path) -> list[Path]:
+    """Make a folder and what is missing above it, each shared as the one that it lies in.
+
+    Returns:
+        Those that are new, the highest first.
+    """
+    missing: list[Path] = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for new in reversed(missing):
+        new.mkdir(exist_ok=True)
+        share(new)
+    return missing[::-1]
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import PachaError
+from pacha_git.system.disk import make_folders
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -54,7 +55,7 @@ def _held(path: Path, how: int) -> Iterator[int | None]:
 
 def _opened(path: Path) -> int:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(path.parent)
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except PermissionError:

@@ -1,5 +1,7 @@
 """The index of a pack, version 2: written from entries, and read in place. It has never heard of what the objects mean.
 
+One of version 1, which Git still writes where ``pack.indexVersion`` says so, is turned into the other in memory.
+
 Layout: https://git-scm.com/docs/gitformat-pack, "Version 2 pack-*.idx files".
 """
 
@@ -89,6 +91,8 @@ class PackIndex:
 
     def __init__(self, path: Path) -> None:
         self._data = _map(path)
+        if self._data[:4] != _MAGIC[:4]:
+            self._data = _from_version_1(self._data, path)
         if len(self._data) < _OIDS + _TRAILER or self._data[:8] != _MAGIC:
             raise Corrupt(f"{path} is no readable pack index", hint=REPAIR)
         (self.count,) = _UINT.unpack_from(self._data, _OIDS - 4)
@@ -137,6 +141,25 @@ class PackIndex:
         """All raw ids, ascending."""
         data = self._data
         return (data[at : at + OID_BYTES] for at in range(_OIDS, _OIDS + self.count * OID_BYTES, OID_BYTES))
+
+
+def _from_version_1(data: bytes | mmap.mmap, path: Path) -> bytes:
+    """The same index as one of version 2, without the CRCs, which nothing here reads.
+
+    Layout: 256 counts, then an offset of 4 bytes and an id of 20 for each object, then the two checksums.
+    """
+    head = 256 * 4
+    count = _UINT.unpack_from(data, head - 4)[0] if len(data) >= head + _TRAILER else -1
+    if count < 0 or len(data) != head + count * (4 + OID_BYTES) + _TRAILER:
+        raise Corrupt(f"{path} is no readable pack index", hint=REPAIR)
+    entries = memoryview(data)[head : head + count * (4 + OID_BYTES)]
+    oids = b"".join(entries[at + 4 : at + 4 + OID_BYTES] for at in range(0, len(entries), 4 + OID_BYTES))
+    small, large = bytearray(), bytearray()
+    for at in range(0, len(entries), 4 + OID_BYTES):
+        offset = _UINT.unpack_from(entries, at)[0]
+        small += _UINT.pack(offset if offset < _LARGE else _LARGE | len(large) // 8)
+        large += offset.to_bytes(8, "big") if offset >= _LARGE else b""
+    return b"".join((_MAGIC, data[:head], oids, bytes(4 * count), small, large, data[-_TRAILER:]))
 
 
 def _map(path: Path) -> bytes | mmap.mmap:

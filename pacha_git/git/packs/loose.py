@@ -10,7 +10,8 @@ import zlib
 from pathlib import Path
 from typing import Any, Final
 
-from pacha_git.errors import REPAIR, Corrupt, NotFound
+from pacha_git.errors import REPAIR, Corrupt
+from pacha_git.git.partial import not_here
 from pacha_git.gitobjects.oid import OID_DIGITS, Oid, git_oid
 
 _TYPES: Final = {1: "commit", 2: "tree", 3: "blob", 4: "tag"}
@@ -40,9 +41,9 @@ class OtherObjects:
         import pygit2  # 50 ms to load, and seldom needed
 
         try:
-            number, body = self._library().odb.read(oid)
+            number, body = self._library().read(oid)
         except KeyError:
-            raise NotFound(f"object {oid} is not here", hint=REPAIR) from None
+            raise not_here(self._git_dir, oid, REPAIR) from None
         except (pygit2.GitError, ValueError, OSError) as error:
             raise Corrupt(f"object {oid} can't be read: {error}", hint=REPAIR) from None
         return _TYPES[int(number)], body
@@ -55,7 +56,8 @@ class OtherObjects:
             pygit2.option(pygit2.enums.Option.SET_MWINDOW_SIZE, 16 << 20)
             pygit2.option(pygit2.enums.Option.SET_MWINDOW_MAPPED_LIMIT, 64 << 20)
             self._local.windowed = True
-        return pygit2.Repository(str(self._git_dir))
+        # Not the repository, which it refuses for extensions that are Git's.
+        return pygit2.Odb(str(self._git_dir / "objects"))
 
 
 def loose_path(objects: Path, oid: Oid) -> Path:

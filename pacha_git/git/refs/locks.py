@@ -15,6 +15,7 @@ from posixpath import dirname
 from typing import AnyStr, Final
 
 from pacha_git.system import locks
+from pacha_git.system.disk import make_folders
 
 _LOCK: Final = "pacha/refs.lock"
 # Where whoever is alone may write what is to become packed-refs: no prune and no sweep of packs looks there.
@@ -88,7 +89,7 @@ def _take(git_dir: Path, refs: Iterable[str], taken: list[str]) -> str | None:
                 return ref
             except FileNotFoundError:
                 try:
-                    (git_dir / ref).parent.mkdir(parents=True, exist_ok=True)
+                    make_folders((git_dir / ref).parent)
                 except OSError:
                     return None  # a ref stands where a folder should
             except OSError:

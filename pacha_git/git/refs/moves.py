@@ -22,7 +22,7 @@ from pacha_git.git.refs.locks import folders_above
 from pacha_git.git.refs.packed_refs import PackedRefsSnapshot
 from pacha_git.git.refs.update import RefUpdate
 from pacha_git.gitobjects.oid import OID_PATTERN, Oid
-from pacha_git.system.disk import sync_folder, whole_file, write_all
+from pacha_git.system.disk import make_folders, sync_folder, whole_file, write_all
 from pacha_git.system.process import CommandFailed, run
 
 KindOf = Callable[[Oid], str]
@@ -162,24 +162,13 @@ def _write_each(git_dir: Path, changed: Sequence[RefUpdate]) -> bool:
     with storing(git_dir):
         for update in changed:
             path = git_dir / update.ref
-            fresh = _make_folders(git_dir, path.parent)
+            fresh = [new.parent for new in reversed(make_folders(path.parent))]  # where they have their names
             with whole_file(path, room=git_dir / "pacha") as descriptor:
                 os.fchmod(descriptor, mode)
                 write_all(descriptor, [f"{update.new}\n".encode("ascii")])
             for folder in fresh:
                 sync_folder(folder)
     return True
-
-
-def _make_folders(git_dir: Path, folder: Path) -> list[Path]:
-    """Make a folder and those above it; returns the folders in which they have their names, the lowest first."""
-    above: list[Path] = []
-    while folder != git_dir and not folder.is_dir():
-        above.append(folder.parent)
-        folder = folder.parent
-    for parent in reversed(above):
-        parent.mkdir(exist_ok=True)
-    return above
 
 
 # All at once ----------------------------------------------------------------------------------------------------------

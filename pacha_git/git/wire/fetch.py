@@ -14,7 +14,7 @@ from typing import Final
 from pacha_git.errors import RemoteError
 from pacha_git.git.side import Side
 from pacha_git.git.wire.stall import Patience
-from pacha_git.git.wire.transport import Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
+from pacha_git.git.wire.transport import Moved, OnProgress, bounded_there, hung_up, own_settings, remote_errors, talk
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.system.process import CommandFailed
 from pacha_git.system.secrets import mask_urls
@@ -65,7 +65,8 @@ def fetch(
     known.write_text("".join(f"{oid}\n" for oid in haves))
     options = ["-c", f"core.alternateRefsCommand=cat {shlex.quote(str(known.absolute()))} #", "-c", "pack.window=0"]
     options += [] if checked else ["-c", "fetch.fsckObjects=false"]
-    argv = [*options, "fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--progress", "--stdin"]
+    argv = [*own_settings(remote), *options]
+    argv += ["fetch", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--progress", "--stdin"]
     argv += bounded_there(side.path, remote, "upload-pack")
     stdin = "".join(f"{oid}\n" for oid in dict.fromkeys(wants)).encode()
 

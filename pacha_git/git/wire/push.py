@@ -15,7 +15,7 @@ from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import passing
 from pacha_git.git.wire.fetch import shallow_file
 from pacha_git.git.wire.stall import Patience
-from pacha_git.git.wire.transport import Moved, OnProgress, bounded_there, hung_up, remote_errors, talk
+from pacha_git.git.wire.transport import Moved, OnProgress, bounded_there, hung_up, own_settings, remote_errors, talk
 from pacha_git.gitobjects.oid import OID_DIGITS, Oid, git_oid
 from pacha_git.system.process import CommandFailed
 from pacha_git.system.secrets import mask_urls
@@ -137,7 +137,7 @@ def _push(
     on_progress: OnProgress | None = None,
 ) -> tuple[list[PushedRef], Moved]:
     # Chunks have no deltas among them: looking for some takes minutes and finds none.
-    argv = [] if deltas else ["-c", "pack.window=0"]
+    argv = own_settings(remote) + ([] if deltas else ["-c", "pack.window=0"])
     argv += ["push", "--porcelain", "--no-verify", "--progress"]
     argv += [f"--force-with-lease={ref}:{oid}" for ref, oid in leases.items()]
     argv += bounded_there(repo.path, remote, "receive-pack")
@@ -178,7 +178,8 @@ def delete(repo: GitRepository, remote: str, refs: Mapping[str, Oid]) -> list[Pu
     names = list(refs)
     for start in range(0, len(names), _ARGUMENTS):
         batch = names[start : start + _ARGUMENTS]
-        argv = ["push", "--porcelain", "--no-verify", *(f"--force-with-lease={ref}:{refs[ref]}" for ref in batch)]
+        argv = [*own_settings(remote), "push", "--porcelain", "--no-verify"]
+        argv += [f"--force-with-lease={ref}:{refs[ref]}" for ref in batch]
         results += _delete(repo, remote, [*argv, remote, *(f":{ref}" for ref in batch)])
     return results
 

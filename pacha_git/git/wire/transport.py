@@ -19,7 +19,15 @@ from pacha_git.git.shape import keep_config
 from pacha_git.git.wire.credentials import nobody_to_ask
 from pacha_git.git.wire.stall import Patience
 from pacha_git.gitobjects.oid import OID_DIGITS, OID_PATTERN, Oid
-from pacha_git.system.process import CommandFailed, Completed, run, run_watched, within_memory
+from pacha_git.system.process import (
+    CommandFailed,
+    Completed,
+    foreign_folder,
+    run,
+    run_watched,
+    trust_line,
+    within_memory,
+)
 from pacha_git.system.secrets import mask_urls
 
 OnProgress = Callable[[str, int, int], None]
@@ -29,6 +37,7 @@ ROOTS: Final = ("refs/pacha/", "refs/notes/pacha/", "refs/heads/")
 LISTING_LIMIT: Final = 1 << 30
 _LEAST_MEMORY: Final = 512 << 20
 _LISTED: Final = re.compile(rb"(?:%s\t[^\n]+\n)*\Z" % OID_PATTERN.encode())
+_LISTED_SHA256: Final = re.compile(rb"[0-9a-f]{64}\t")
 _EMPTY: Final = "pachaEmpty"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 _PROGRESS: Final = re.compile(
@@ -162,6 +171,8 @@ def listing(repo: GitRepository, remote: str) -> bytes:
         listed = run_watched(
             bounded, on_stderr=lambda line: guard.heard(), env=environment(repo.path), most=LISTING_LIMIT, guard=guard
         ).stdout
+    if _LISTED_SHA256.match(listed):
+        raise _other_names(remote)
     if not _LISTED.match(listed):
         raise RemoteError(f"{remote}: its list of refs makes no sense", hint="is the URL that of a Git repository?")
     return listed
@@ -257,8 +268,14 @@ def hung_up(error: CommandFailed) -> bool:
 
 
 LISTED: Final = "git pacha remote list shows it"
+# What git says of a repository whose objects have SHA-256 names, as ``init.defaultObjectFormat`` and Git 3.0 make them.
+_OTHER_NAMES: Final = ("hash algorithm", "mismatched algorithms", "object format")
+_OTHER_NAMES_HINT: Final = (
+    "it has SHA-256 names, and registries SHA-1: git init --bare --object-format=sha1 makes another"
+)
 _HINTS: Final = (
     (("served read-only",), "on that machine: git pacha serve --writable"),
+    (_OTHER_NAMES, _OTHER_NAMES_HINT),
     (("Authentication failed", "could not read Username", "Permission denied", "401", "403"),
      "Git's own credentials are used: try git ls-remote with the URL first"),
     (("Could not resolve host", "Connection refused", "Connection timed out", "No route to host", "unable to connect"),
@@ -273,7 +290,23 @@ _TOLD: Final = "remote:"
 _CHATTER: Final = ("hint:", "Please make sure", "and the repository exists", "Could not read from remote")
 
 
+def _other_names(remote: str) -> RemoteError:
+    return RemoteError(mask_urls(f"{remote}: its object names are SHA-256, ours SHA-1"), hint=_OTHER_NAMES_HINT)
+
+
+def own_settings(remote: str) -> list[str]:
+    """Options by which nothing that a stock clone left in the settings of a remote changes what we ask of it."""
+    if not _NAME.match(remote):
+        return []
+    keys = ("mirror=false", "promisor=false", "prune=false", "skipFetchAll=false")
+    return [word for key in keys for word in ("-c", f"remote.{remote}.{key}")]
+
+
 def _remote_error(remote: str, error: CommandFailed) -> PachaError:
+    foreign = foreign_folder(error.stderr)
+    if foreign is not None:
+        message = f"{remote}: Git refuses {foreign}, whose owner is another user"
+        return RemoteError(mask_urls(message), hint=f"if you trust that user, where it lies: {trust_line(foreign)}")
     said = [
         re.sub(r"^(?:(?:fatal|error|remote|ssh|ERR):? )+", "", line).strip()
         for line in (error.stderr or (_HUNG_UP[0] if hung_up(error) else error.message)).splitlines()

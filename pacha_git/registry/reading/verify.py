@@ -11,6 +11,7 @@ from contextlib import suppress
 from pacha_git.errors import InvalidInput, PachaError, VerificationFailed
 from pacha_git.format.event import Event, signed_part
 from pacha_git.format.settings import REQUIRE_SIGNATURES
+from pacha_git.git.partial import LeftOut
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.session.context import Context
@@ -154,6 +155,8 @@ def _payload(
             sound=sound,
             progress=None if progress is None else lambda n: progress(what, n, content.size),
         )
+    except LeftOut:
+        return None  # bytes that are elsewhere are not altered
     except PachaError as error:
         problems.append(f"payload: {error.message}")
         return False

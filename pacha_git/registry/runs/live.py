@@ -27,7 +27,7 @@ from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs import journal
 from pacha_git.store.runs.journal import JournalWriter
 from pacha_git.store.runs.reader import read_journal, staged
-from pacha_git.system.disk import whole_file
+from pacha_git.system.disk import make_folders, share, whole_file
 from pacha_git.vocabulary.choices import EndStatus
 
 _TAGS_LIMIT: Final = 256 << 10
@@ -209,11 +209,12 @@ def check_tags(tags: Mapping[str, str]) -> dict[str, str]:
 def _copy(source: Path, target: Path, room: Path) -> tuple[int, str]:
     """Copy a file to where it stays until the run ends, whole or not at all, and durable; its size and BLAKE3."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(target.parent)
         with source.open("rb") as there, whole_file(target, room=room) as descriptor:
             os.fchmod(descriptor, source.stat().st_mode & 0o777)
             with os.fdopen(descriptor, "wb", closefd=False) as file:
                 shutil.copyfileobj(there, file, 1 << 20)
+        share(target)
         return target.stat().st_size, blake3().update_mmap(target).hexdigest()
     except OSError as error:
         raise PachaError(f"can't copy {source} to the run: {error.strerror or error}") from None

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pacha_git.errors import PachaError
-from pacha_git.system.disk import write_whole
+from pacha_git.system.disk import share, write_whole
 
 FILE: Final = "owner.json"
 
@@ -61,6 +61,7 @@ def own(folder: Path) -> None:
     """
     try:
         write_whole(folder / FILE, json.dumps(this_process()).encode("ascii"), mode=0o600)
+        share(folder / FILE)
     except OSError as error:
         raise PachaError(f"can't write to {folder}: {error.strerror}") from None
 

@@ -12,12 +12,14 @@ from pacha_git.errors import NotFound, PachaError
 from pacha_git.git import leftovers
 from pacha_git.git.ownership import check_owner
 from pacha_git.git.packs.files import sweep
+from pacha_git.git.partial import LeftOut
 from pacha_git.git.refs.locks import free_left
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.shape import is_ours, keep_config
 from pacha_git.git.side import sweep_sides
 from pacha_git.ledger.removals import ORIGIN_TOO
 from pacha_git.progress import Progress
+from pacha_git.registry.upkeep.checks.promises import shared_promises, whole
 from pacha_git.registry.upkeep.old_credentials import old_credentials
 from pacha_git.registry.upkeep.reindex import reindex
 from pacha_git.registry.upkeep.repair import Repair
@@ -57,7 +59,8 @@ def _of_registry(path: Path, project: Project) -> list[Finding]:
     try:
         context = Context(path, project)
     except PachaError as error:
-        return [Finding("registry", "problem", error.message, "git pacha doctor --repair")]
+        hint = error.hint if isinstance(error, LeftOut) else "git pacha doctor --repair"
+        return [Finding("registry", "problem", error.message, hint)]
     keep_config(path)
     return [
         _git_version(context),
@@ -66,6 +69,8 @@ def _of_registry(path: Path, project: Project) -> list[Finding]:
         _index(context),
         _removals(context),
         old_credentials(context),
+        whole(context.repo),
+        *shared_promises(context.repo),
     ]
 
 

@@ -91,7 +91,7 @@ def _open_to_group(repo: GitRepository) -> None:
     """Set up what a server needs beyond what every registry has: pushes stay packs, and the group may write."""
     for key, value in _SERVER.items():
         repo.configure(key, value)
-    for folder in (repo.path / "pacha", repo.path / "pacha/side"):
+    for folder in (repo.path / "pacha", repo.path / "pacha/side", repo.path / "pacha/runs"):
         folder.mkdir(exist_ok=True)
         with suppress(PermissionError):  # somebody else's, who did the same
             folder.chmod(0o2775)

@@ -17,6 +17,7 @@ from typing import Final
 
 from pacha_git.errors import PachaError
 from pacha_git.system import locks
+from pacha_git.system.disk import make_folders, share
 
 SCHEMA_VERSION: Final = 8
 FILE: Final = "pacha/index.sqlite"
@@ -147,7 +148,11 @@ class Database:
         if self._inherited:
             return _connect(":memory:")  # SQLite here takes the parent's locks for its own: the file would be damaged
         with contextlib.suppress(OSError, sqlite3.DatabaseError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(self._path.parent)
+            if not self._path.exists():
+                # Before SQLite makes it, which takes the rights that it has for the files beside it.
+                os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666))
+            share(self._path)
             try:
                 return self._connected()
             except sqlite3.DatabaseError as error:

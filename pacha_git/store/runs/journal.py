@@ -23,7 +23,7 @@ from pacha_git.errors import Conflict, PachaError
 from pacha_git.format.params import metric_name, metric_value, step_value
 from pacha_git.store.runs.frames import NAME, NO_STEP, NOTE, ONE, POINT, POINTS, SESSION, VALUES, framed, frames
 from pacha_git.system import locks
-from pacha_git.system.disk import sync_folder
+from pacha_git.system.disk import share, sync_folder
 
 OPEN: Final = "open"
 LOCK: Final = "lock"
@@ -91,6 +91,7 @@ def _mark(folder: Path, mark: bytes) -> None:
     """Say whether a journal is open, in the one byte that all its writers have mapped."""
     fd = os.open(folder / OPEN, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
+        share(folder / OPEN)
         os.pwrite(fd, mark, 0)
     finally:
         os.close(fd)
@@ -231,7 +232,13 @@ def _take_file(folder: Path) -> tuple[int, int]:
     while True:
         number += 1
         path = folder / f"{number:06}{FILE_SUFFIX}"
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        except PermissionError:
+            if not path.exists():
+                raise
+            continue  # of another member of the group, from a time when it was theirs alone
+        share(path)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             size = os.fstat(fd).st_size
