@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     )
     from pacha_git.session.signing import ask_passphrases_with
     from pacha_git.store.runs.series import Series
+    from pacha_git.trust.change import TrustChange, TrustedKey
     from pacha_git.vocabulary.address import Address
     from pacha_git.vocabulary.choices import Direction, Goal, parse_end_status, parse_run_status
     from pacha_git.vocabulary.ids import REGISTRY_REF, VersionId, parse_notes_ref, parse_payload_ref, parse_record_ref
@@ -99,6 +100,7 @@ _HOME: Final = {
     "session.results.documents": "DocumentDetail DocumentProblem",
     "session.results.graphs": "LineageEdge LineageGraph LineageNode",
     "session.results.runs": "BestRun MetricSummary RunComparison RunInfo",
+    "trust.change": "TrustChange TrustedKey",
     "session.results.transfers": "Bundled RefResult RemoteStatus Status Transfer",
     "session.results.upkeep": (
         "CacheCleared CacheEntry Evicted Finding FsckReport GcReport KeyInfo RecipeProblem Stats Verification"
@@ -185,6 +187,8 @@ __all__ = [
     "Stats",
     "Status",
     "Transfer",
+    "TrustChange",
+    "TrustedKey",
     "Verification",
     "VerificationFailed",
     "Version",

@@ -36,6 +36,7 @@ from pacha_git.store.removals import removals_at
 from pacha_git.store.settings import settings_at, write_root
 from pacha_git.store.targets import target_ref
 from pacha_git.system.process import CommandFailed
+from pacha_git.trust.change import Newcomer
 from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, REGISTRY_REF, ROOT_REF, record_ref_of
 
 _HEAD: Final = "HEAD"
@@ -182,7 +183,7 @@ def import_(context: Context, file: Path, progress: Progress | None = None, *, i
     )  # fmt: skip
 
 
-def adopt_registry(repo: GitRepository, file: Path) -> None:
+def adopt_registry(repo: GitRepository, file: Path, newcomer: Newcomer) -> None:
     """Take over the settings of a bundle that is to be cloned.
 
     Raises:
@@ -194,7 +195,7 @@ def adopt_registry(repo: GitRepository, file: Path) -> None:
         raise PachaError(f"{file} is no bundle of a registry", hint="git pacha bundle create makes one")
     with passing(repo) as side, changing(repo, "clone") as changes:
         bundles.unbundle(side, file, header)
-        settings_at(side.repo, settings)
+        newcomer.meet(settings_at(side.repo, settings).signers)
         changes.take_in(side.only([settings]))
         write_root(repo, changes)
         write_readme(repo, changes)

@@ -5,12 +5,12 @@ It knows which remote is meant and how two settings become one; moving objects i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound, RemoteError
+from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound, PachaError, RemoteError
 from pacha_git.format.settings import encode_settings, merge_settings
 from pacha_git.git.changes import Changes, changing, retried
 from pacha_git.git.refs.refs import RefMoved
@@ -26,8 +26,8 @@ from pacha_git.session.identity import acting_now
 from pacha_git.store.settings import StoredSettings, settings_at, write_settings
 from pacha_git.system.environment import expanded
 from pacha_git.system.secrets import mask_urls
+from pacha_git.trust.change import Tell, change_of, without_keys
 from pacha_git.trust.signers import Signers
-from pacha_git.vocabulary.choices import parse_side
 from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, REGISTRY_REF
 
 DEFAULT: Final = "origin"
@@ -162,16 +162,22 @@ def show_settings(context: Context) -> dict[str, Any]:
     return {**stored.settings.values, "allowed_signers": stored.signers_file.decode("utf-8", "replace").splitlines()}
 
 
-def adopt_settings(context: Context, remote: str, prefer: str | None) -> dict[str, Any]:
+def adopt_settings(context: Context, remote: str, prefer: str | None, tell: Tell | None = None) -> dict[str, Any]:
     """Take over a remote's settings: as they are if ours led to them, else merged by key and by signer.
+
+    Args:
+        context: The registry.
+        remote: Whose.
+        prefer: Whose hold where both changed the same: ours, theirs, or None.
+        tell: Is told who would be trusted before anybody is.
 
     Raises:
         NotFound: nothing was fetched from that remote.
         Conflict: both changed the same key, and ``prefer`` does not say whose holds.
         InvalidInput: ``prefer`` is neither ours nor theirs.
     """
-    if prefer is not None:
-        parse_side(prefer)
+    if prefer not in (None, "ours", "theirs"):
+        raise InvalidInput(f"{prefer!r} is neither ours nor theirs")
     there = context.repo.ref(tracking(chosen(context, remote), REGISTRY_REF))
     if there is None:
         raise NotFound(f"no settings of {remote} are known", hint=f"git pacha fetch {remote}")
@@ -181,15 +187,18 @@ def adopt_settings(context: Context, remote: str, prefer: str | None) -> dict[st
         history = _history(context, ours.commit)
         if there in history:
             return show_settings(context)
-        if ours.commit in _history(context, there):
+        forward = ours.commit in _history(context, there)
+        toml, signers = (theirs.toml, theirs.signers) if forward else _united(context, ours, theirs, prefer)
+        change = change_of(ours.signers, signers, theirs.signers, _earlier(context, history))
+        if change and tell is not None:
+            tell(change)
+        if forward:
             changes.move(REGISTRY_REF, there, ours.commit)
         else:
-            base = next((settings_at(context.repo, c) for c in _history(context, there) if c in history), None)
-            toml, signers = _merged(base, ours, theirs, prefer)
             write_settings(
                 changes,
                 toml,
-                signers,
+                signers.encode(),
                 parents=[ours.commit, there],
                 old=ours.commit,
                 identity=acting.identity,
@@ -198,6 +207,27 @@ def adopt_settings(context: Context, remote: str, prefer: str | None) -> dict[st
                 others={entry[1]: entry for entry in (*theirs.others, *ours.others)}.values(),
             )
     return show_settings(context)
+
+
+def _earlier(context: Context, history: Iterable[Oid]) -> Iterator[Signers]:
+    """Whom each of the settings that led to ours trusted."""
+    for commit in history:
+        with suppress(PachaError):
+            yield settings_at(context.repo, commit).signers
+
+
+def _united(
+    context: Context, ours: StoredSettings, theirs: StoredSettings, prefer: str | None
+) -> tuple[bytes, Signers]:
+    """Merge theirs into ours; keys that were taken off here stay off, unless theirs hold."""
+    history = _history(context, ours.commit)
+    common = next((c for c in _history(context, theirs.commit) if c in history), None)
+    toml, file = _merged(settings_at(context.repo, common) if common else None, ours, theirs, prefer)
+    signers = Signers.parse(file)
+    if prefer != "theirs":
+        change = change_of(ours.signers, signers, theirs.signers, _earlier(context, history))
+        signers = without_keys(signers, [key.fingerprint for key in change.back])
+    return toml, signers
 
 
 def publish_settings(context: Context, remote: str) -> None:

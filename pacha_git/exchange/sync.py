@@ -35,6 +35,7 @@ from pacha_git.store.records import StoredRecord
 from pacha_git.store.removals import begin_removals
 from pacha_git.store.settings import settings_at, write_root
 from pacha_git.system.secrets import mask_urls
+from pacha_git.trust.change import ANYBODY, Newcomer
 from pacha_git.vocabulary.ids import REGISTRY_REF
 
 _UNTOUCHED = "ours is unchanged; ask who changed it there"
@@ -157,6 +158,7 @@ def clone(
     payload: str,
     progress: Progress | None,
     project: Callable[[StoredRecord], dict[str, Any]],
+    newcomer: Newcomer = ANYBODY,
 ) -> None:
     """Make a registry from a remote one; see ``Registry.clone``.
 
@@ -169,7 +171,7 @@ def clone(
         )
     existed = path.exists()
     try:
-        context = _clone_into(url, path, progress=progress, project=project)
+        context = _clone_into(url, path, newcomer, progress=progress, project=project)
         unsound = None if context is None else _pulled(context, wish, progress)
     except BaseException as error:
         shutil.rmtree(path, ignore_errors=True)
@@ -195,6 +197,7 @@ def _pulled(context: Context, wish: TransferRequest, progress: Progress | None) 
 def _clone_into(
     url: str,
     path: Path,
+    newcomer: Newcomer,
     *,
     progress: Progress | None,
     project: Callable[[StoredRecord], dict[str, Any]],
@@ -203,17 +206,17 @@ def _clone_into(
     repo = GitRepository.create(path)
     begin_removals(repo)
     if Path(url).is_file():
-        bundle_file.adopt_registry(repo, Path(url))
+        bundle_file.adopt_registry(repo, Path(url), newcomer)
         bundle_file.import_(Context(path, project), Path(url), progress, is_origin=True)
         return None
     transport.add_remote(repo, "origin", remotes.located(url))
-    _adopt_registry(repo, url)
+    _adopt_registry(repo, url, newcomer)
     context = Context(path, project)
     context.repo.refs.is_new = True
     return context
 
 
-def _adopt_registry(repo: GitRepository, url: str) -> None:
+def _adopt_registry(repo: GitRepository, url: str, newcomer: Newcomer) -> None:
     """Take over the settings of what is to be cloned: a registry without them is none."""
     there = transport.list_refs(repo, "origin")
     if REGISTRY_REF not in there:
@@ -222,7 +225,7 @@ def _adopt_registry(repo: GitRepository, url: str) -> None:
             hint="push one to it first: git pacha init; git pacha remote add origin URL; git pacha push",
         )
     with remotes.quarantined(repo, "origin", [there[REGISTRY_REF]]) as side, changing(repo, "clone") as changes:
-        settings_at(side.repo, there[REGISTRY_REF])
+        newcomer.meet(settings_at(side.repo, there[REGISTRY_REF]).signers)
         changes.take_in(side.packs)
         write_root(repo, changes)
         write_readme(repo, changes)

@@ -18,6 +18,7 @@ from pacha_git.vocabulary.stages import Stage
 TEXT_LIMIT: Final = 512 * 2**10
 ALIAS_OPS: Final = ("set", "unset")
 RECORD_SCOPE: Final = "record"
+ADDING_TYPES: Final = ("endorse", "evaluate", "tombstone", "revoke")
 
 
 class AliasChange(NamedTuple):

@@ -13,6 +13,7 @@ from pacha_git.errors import InvalidInput
 from pacha_git.registry import verbs
 from pacha_git.registry.collections import COLLECTIONS, Collection, Datasets, Face, Models, Recipes
 from pacha_git.registry.reading.view import project
+from pacha_git.registry.trust_methods import TrustMethods
 from pacha_git.session import locate
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
@@ -26,14 +27,15 @@ if TYPE_CHECKING:
     from pacha_git.registry.runs.live import Run
     from pacha_git.registry.upkeep.serve import Serving
     from pacha_git.session import results
-    from pacha_git.vocabulary.choices import PayloadChoice, Side
+    from pacha_git.trust.change import TrustChange
+    from pacha_git.vocabulary.choices import PayloadChoice
     from pacha_git.vocabulary.kinds import KindWord
     from pacha_git.vocabulary.stages import Stage, StageWord
 
 AnyPath = str | PathLike[str]
 
 
-class Registry(Face):
+class Registry(TrustMethods, Face):
     """One registry. Values it returns don't change; it may be used by several threads and many processes.
 
     Open one with ``Registry.open``, make one with ``Registry.init`` or ``Registry.clone``. It pickles as its path,
@@ -89,16 +91,36 @@ class Registry(Face):
 
     @classmethod
     def clone(
-        cls, url: str, path: AnyPath | None = None, *, payload: PayloadChoice = "none", progress: Progress | None = None
+        cls,
+        url: str,
+        path: AnyPath | None = None,
+        *,
+        payload: PayloadChoice = "none",
+        trust: Sequence[str] = (),
+        tell: Callable[[TrustChange], None] | None = None,
+        progress: Progress | None = None,
     ) -> Registry:
         """Make a registry that has all records of a remote, and with ``payload="all"`` all bytes.
 
+        Args:
+            url: Where it is.
+            path: Where to.
+            payload: Whose bytes come along.
+            trust: The fingerprints of all keys that it may trust; none for whoever it is.
+            tell: Is told whom it trusts before anybody counts.
+            progress: Is told how far it is.
+
         Raises:
+            VerificationFailed: it trusts others than ``trust`` names (nothing was made), or something there is not
+                sound (the rest is here).
             Conflict: there is a registry at ``path`` already.
             RemoteError: the remote can't be reached or is no registry.
         """
         folder = locate.wanted_path(_path(path))
-        verbs.sync.clone(url, folder, payload=payload, progress=progress, project=project)
+        from pacha_git.trust.change import Newcomer
+
+        newcomer = Newcomer(tuple(trust), tell)
+        verbs.sync.clone(url, folder, payload=payload, progress=progress, project=project, newcomer=newcomer)
         return cls(Context(folder, project), created=True)
 
     @property
@@ -362,73 +384,6 @@ class Registry(Face):
         return verbs.serve.Serving(
             self._context, host=host, port=port, writable=writable, private=private, token=token, report=report
         )
-
-    # Trust -----------------------------------------------------------------------------------------------------------
-
-    def sign(
-        self, spec: str, *, kind: Kind | KindWord | None = None, version: str | None = None
-    ) -> results.VersionInfo:
-        """Vouch for a version with a signature made now."""
-        return verbs.attest.sign(self._context, spec, kind=_kind(kind), version=version)
-
-    def verify(
-        self, specs: Sequence[str] = (), *, all: bool = False, progress: Progress | None = None
-    ) -> list[results.Verification]:
-        """Hash every byte of versions anew, and check their signatures and signers."""
-        return verbs.verify.verify(self._context, specs, every=all, progress=progress)
-
-    def claims(self) -> list[results.Claim]:
-        """The removals that others claim and that nobody decided on here."""
-        return verbs.removals.claims(self._context)
-
-    def accept_removal(self, spec: str, *, version: str | None = None) -> results.VersionInfo:
-        """Let what others claim of a version count here: its bytes go."""
-        return verbs.removals.accept(self._context, spec, version)
-
-    def refuse_removal(self, spec: str, *, version: str | None = None) -> results.VersionInfo:
-        """Set aside what others claim of a version, and say so to whoever hears of it from here."""
-        return verbs.removals.refuse(self._context, spec, version)
-
-    def trust_key(self, key: str, principal: str) -> results.KeyInfo:
-        """Trust a public key (its line, or a file): whoever signs with it is ``principal``."""
-        return verbs.keys.trust_key(self._context, key, principal)
-
-    def keys(self) -> list[results.KeyInfo]:
-        """The keys of this person, and the signers that are trusted here."""
-        return verbs.keys.list_keys(self._context)
-
-    def settings(self) -> dict[str, Any]:
-        """The settings: what ``registry.toml`` says, and the lines of ``allowed_signers``."""
-        return verbs.remotes.show_settings(self._context)
-
-    def layout(self, name: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
-        """How files are cut here; or move on to another layout, for everything that is registered from now on.
-
-        Args:
-            name: The layout to write; None only tells.
-            dry_run: Tell what it would cost, and change nothing.
-
-        Returns:
-            ``layout``, ``newest``, ``known``; and of a move ``was``, and the ``files`` and ``bytes`` of the newest
-            versions that are stored anew in part when they are registered again.
-
-        Raises:
-            InvalidInput: no such layout is known here, or it is older than the one that is written.
-        """
-        return verbs.layouts.change_layout(self._context, name, dry_run=dry_run)
-
-    def adopt_settings(self, remote: str, *, prefer: Side | None = None) -> dict[str, Any]:
-        """Take over a remote's settings; ``prefer`` (ours, theirs) settles what both changed."""
-        return verbs.remotes.adopt_settings(self._context, remote, prefer)
-
-    def publish_settings(self, remote: str) -> None:
-        """Give a remote our settings, such as a signer trusted since, if its own led to them.
-
-        Raises:
-            Conflict: it has settings that ours don't know of.
-            RemoteError: it can't be reached, or refused.
-        """
-        verbs.remotes.publish_settings(self._context, remote)
 
     # Keeping ---------------------------------------------------------------------------------------------------------
 

@@ -9,17 +9,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicNumbers
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from pacha_git.errors import InvalidInput, VerificationFailed
-from pacha_git.trust.publickey import ED25519, RSA, PublicKey
-from pacha_git.trust.wire import Malformed, Reader, armor, dearmor, mpint, positive_mpint, string
+from pacha_git.trust.publickey import ED25519, PublicKey
+from pacha_git.trust.wire import Malformed, Reader, armor, dearmor, string
 
 if TYPE_CHECKING:
     from pacha_git.trust.keypair import KeyPair
@@ -30,16 +25,8 @@ EVENT_NAMESPACE: Final = "pacha-event"
 _LABEL: Final = "SSH SIGNATURE"
 _MAGIC: Final = b"SSHSIG"
 _VERSION: Final = 1
-_HASHES: Final = {b"sha512": hashlib.sha512, b"sha256": hashlib.sha256}
-_SIGNING_HASH: Final = b"sha512"
+_HASH: Final = b"sha512"
 _MAX_TEXT: Final = 65536
-_RSA_SIGNING: Final = "rsa-sha2-512"
-_RSA_HASHES: Final = {_RSA_SIGNING: hashes.SHA512, "rsa-sha2-256": hashes.SHA256}
-_CURVES: Final = {
-    "ecdsa-sha2-nistp256": (ec.SECP256R1, hashes.SHA256),
-    "ecdsa-sha2-nistp384": (ec.SECP384R1, hashes.SHA384),
-    "ecdsa-sha2-nistp521": (ec.SECP521R1, hashes.SHA512),
-}
 
 
 def sign(pair: KeyPair, message: bytes, namespace: str) -> str:
@@ -54,12 +41,17 @@ def sign(pair: KeyPair, message: bytes, namespace: str) -> str:
         The armored SSHSIG, as ``ssh-keygen -Y sign`` writes it, with its final LF.
 
     Raises:
-        InvalidInput: the namespace is empty.
+        InvalidInput: the namespace is empty, or the key is no Ed25519 key.
     """
     if not namespace:
         raise InvalidInput("a signature needs a namespace")
-    purpose = string(namespace.encode()) + string(b"") + string(_SIGNING_HASH)
-    algorithm, raw = _sign_raw(pair, _MAGIC + purpose + string(hashlib.sha512(message).digest()))
+    if not isinstance(pair.private, Ed25519PrivateKey):
+        raise InvalidInput(
+            f"a signature takes an Ed25519 key, and this one is {pair.public.type}",
+            hint="make one with: git pacha key generate",
+        )
+    purpose = string(namespace.encode()) + string(b"") + string(_HASH)
+    algorithm, raw = pair.public.type, pair.private.sign(_MAGIC + purpose + string(hashlib.sha512(message).digest()))
     head = _MAGIC + _VERSION.to_bytes(4, "big") + string(pair.public.blob)
     return armor(_LABEL, head + purpose + string(string(algorithm.encode()) + string(raw)))
 
@@ -90,12 +82,10 @@ def verify(armored: str, message: bytes, namespace: str) -> PublicKey:
 
 @dataclass(frozen=True, slots=True)
 class _Signature:
-    """What an SSHSIG says: ``algorithm`` is that of the key's own signature, ``raw`` its bytes."""
+    """What an SSHSIG says; ``raw`` are the bytes of the key's own signature."""
 
     key: PublicKey
     namespace: bytes
-    hash_name: bytes
-    algorithm: str
     raw: bytes
 
 
@@ -114,9 +104,12 @@ def _parse(armored: str) -> _Signature:
     if reserved:
         # OpenSSH skips it and leaves it out of what is signed: anybody could put anything there.
         raise Malformed("its reserved field is not empty")
-    if hash_name not in _HASHES:
-        raise Malformed(f"it uses the hash {hash_name[:30]!r}")
-    return _Signature(key, namespace, hash_name, algorithm, raw)
+    # Format 1 has one algorithm: a reader that is written from its text has no other.
+    if hash_name != _HASH:
+        raise Malformed(f"it uses the hash {hash_name[:30]!r}, and only sha512 counts")
+    if key.type != ED25519 or algorithm != ED25519:
+        raise Malformed(f"it is made with {key.type} ({algorithm[:60]!r}), and only Ed25519 counts")
+    return _Signature(key, namespace, raw)
 
 
 def _check(signature: _Signature, message: bytes, namespace: str) -> None:
@@ -125,45 +118,12 @@ def _check(signature: _Signature, message: bytes, namespace: str) -> None:
             f"the signature is for {signature.namespace[:60].decode('utf-8', 'replace')!r}, not for {namespace!r}",
             hint="a signature counts only for the purpose it was made for",
         )
-    digest = _HASHES[signature.hash_name](message).digest()
-    purpose = string(signature.namespace) + string(b"") + string(signature.hash_name)
+    purpose = string(signature.namespace) + string(b"") + string(_HASH)
+    signed = _MAGIC + purpose + string(hashlib.sha512(message).digest())
     try:
-        _verify_raw(signature, _MAGIC + purpose + string(digest))
-    except (InvalidSignature, ValueError, UnsupportedAlgorithm):
+        Ed25519PublicKey.from_public_bytes(signature.key.fields[0]).verify(signature.raw, signed)
+    except (InvalidSignature, ValueError):
         raise VerificationFailed(
             f"the signature by {signature.key.fingerprint} does not hold for these bytes",
             hint="what was signed, or the signature, was altered",
         ) from None
-
-
-def _sign_raw(pair: KeyPair, data: bytes) -> tuple[str, bytes]:
-    """Sign with whatever key it is: SSH's name of the algorithm, and the signature in SSH's encoding."""
-    private = pair.private
-    if isinstance(private, Ed25519PrivateKey):
-        return pair.public.type, private.sign(data)
-    if isinstance(private, RSAPrivateKey):
-        return _RSA_SIGNING, private.sign(data, PKCS1v15(), _RSA_HASHES[_RSA_SIGNING]())
-    _, curve_hash = _CURVES[pair.public.type]
-    r, s = decode_dss_signature(private.sign(data, ec.ECDSA(curve_hash())))
-    return pair.public.type, mpint(r) + mpint(s)
-
-
-def _verify_raw(signature: _Signature, data: bytes) -> None:
-    """Check the key's own signature; raises what ``cryptography`` raises."""
-    key, algorithm, raw = signature.key, signature.algorithm, signature.raw
-    if key.type == RSA:
-        if algorithm not in _RSA_HASHES:
-            raise Malformed(f"RSA signatures of type {algorithm[:60]!r} are too weak to count")
-        exponent, modulus = (positive_mpint(part) for part in key.fields)
-        RSAPublicNumbers(exponent, modulus).public_key().verify(raw, data, PKCS1v15(), _RSA_HASHES[algorithm]())
-    elif algorithm != key.type:
-        raise Malformed(f"a signature of type {algorithm[:60]!r} can't come from an {key.type} key")
-    elif key.type == ED25519:
-        Ed25519PublicKey.from_public_bytes(key.fields[0]).verify(raw, data)
-    else:
-        curve, curve_hash = _CURVES[key.type]
-        reader = Reader(raw)
-        r, s = positive_mpint(reader.string()), positive_mpint(reader.string())
-        reader.end()
-        public = ec.EllipticCurvePublicKey.from_encoded_point(curve(), key.fields[1])
-        public.verify(encode_dss_signature(r, s), data, ec.ECDSA(curve_hash()))

@@ -43,7 +43,7 @@ def test_sign_and_verify(filled: Run, tmp_path: Path) -> None:
     assert verified.code == 0
     results = verified.json["results"]
     assert [set(result) for result in results] == [
-        {"kind", "name", "version", "ok", "signer", "payload_ok", "problems"}
+        {"kind", "name", "version", "ok", "signer", "payload_ok", "problems", "warnings"}
     ] * 2
     assert {result["signer"] for result in results} == {"ada@example.org"}
     text = filled("verify", "m@1.1.0").out

@@ -83,7 +83,8 @@ def test_what_programs_rely_on(owner: type, name: str, takes: str) -> None:
 @pytest.mark.parametrize("owner", CLASSES)
 def test_the_table_names_every_method(owner: str) -> None:
     cls = CLASSES[owner]
-    public = {name for name in vars(cls) if not name.startswith("_")}
+    parts = [cls, *(base for base in cls.__bases__ if base.__name__.endswith("Methods"))]
+    public = {name for part in parts for name in vars(part) if not name.startswith("_")}
     made = inspect.getsource(cls.__init__) if "__init__" in vars(cls) else ""
     attributes = set(re.findall(r"self\.([a-z]\w*) = ", made))
     assert set(listed()[owner]) == public | attributes

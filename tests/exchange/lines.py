@@ -20,11 +20,19 @@ REGISTRY_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 AT = "2026-01-02T03:04:05Z"
 
 
-def line(path: Path, ref: str, type_: str, *, target: Mapping[str, Any] | None = None, **fields: Any) -> bytes:
+def line(
+    path: Path,
+    ref: str,
+    type_: str,
+    *,
+    target: Mapping[str, Any] | None = None,
+    after: Sequence[str] = (),
+    **fields: Any,
+) -> bytes:
     """A line about the version under a record ref; ``target`` replaces keys of what it says of it."""
     repo = GitRepository(path)
     about = records.read(repo, Oid(repo.ref(ref) or "")).target
-    said = compose(Statement(type_, fields), Around(REGISTRY_ID, about, (), AT, IDENTITY))
+    said = compose(Statement(type_, fields), Around(REGISTRY_ID, about, after, AT, IDENTITY))
     return encode_event({**said.body, "target": {**about.model_dump(), **(target or {})}})
 
 

@@ -139,7 +139,7 @@ def test_a_recipe_that_no_reader_can_print(ours: Registry, hub: Path, tmp_path: 
     text = "x = 0x" + "F" * 6000 + "\n"
     bad = Path(tmp_path / "bad.toml")
     bad.write_text('name = "bad"\nversion = "1.0.0"\n' + text)
-    assert theirs.validate_recipe(str(bad))[0].message.endswith("an integer beyond 64 bits")
+    assert theirs.recipes.validate(str(bad))[0].message.endswith("an integer beyond 64 bits")
 
 
 # Notes ----------------------------------------------------------------------------------------------------------------

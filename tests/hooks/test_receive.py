@@ -342,6 +342,6 @@ def test_files_of_the_settings_that_a_later_release_may_have_stay(here: Registry
     later = lines.blob(here.path, b"policy of tomorrow")
     lines.commit(here.path, "refs/pacha/registry", lines.tree(here.path, {"registry.toml": toml, "policy": later}), tip)
     opened = Registry.open(here.path)
-    opened.trust_key((keys.generate("ada").path or "") + ".pub", "ada@example.org")
+    opened.trust_key((keys.generate_key("ada").path or "") + ".pub", "ada@example.org")
     assert git(here.path, "rev-parse", "refs/pacha/registry:policy") == later
     assert "ada@example.org" in git(here.path, "cat-file", "-p", "refs/pacha/registry:allowed_signers")

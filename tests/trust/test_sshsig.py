@@ -1,21 +1,16 @@
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pacha_git.errors import InvalidInput, VerificationFailed
 from pacha_git.trust.keypair import KeyPair, generate, load_private, private_openssh
-from pacha_git.trust.publickey import PublicKey
 from pacha_git.trust.sshsig import EVENT_NAMESPACE, GIT_NAMESPACE, sign, verify
-from pacha_git.trust.wire import Reader, armor, dearmor, mpint, string
+from pacha_git.trust.wire import Reader, armor, dearmor, string
 from tests.trust.mutations import damaged
 from tests.trust.sshkeygen import SshKeygen
 
@@ -64,21 +59,22 @@ def test_ours_is_theirs_letter_for_letter(ssh_keygen: SshKeygen) -> None:
     assert theirs == SIGNATURE
 
 
-@pytest.mark.parametrize("options", [(), ("-O", "hashalg=sha256"), ("-O", "hashalg=sha512")])
-def test_we_accept_theirs(
-    options: tuple[str, ...], foreign_key: Path, foreign_pair: KeyPair, ssh_keygen: SshKeygen
+def test_only_the_algorithms_of_the_format_count(
+    foreign_key: Path, foreign_pair: KeyPair, ssh_keygen: SshKeygen
 ) -> None:
-    signature = ssh_keygen.sign(foreign_key, MESSAGE, "git", *options)
-    assert verify(signature, MESSAGE, "git") == foreign_pair.public
-    with pytest.raises(VerificationFailed, match="does not hold"):
-        verify(signature, MESSAGE + b"x", "git")
-
-
-def test_every_type_of_key_signs(foreign_pair: KeyPair, ssh_keygen: SshKeygen) -> None:
-    for message in (b"", MESSAGE, *(bytes([n]) * n for n in range(20))):
-        signature = sign(foreign_pair, message, EVENT_NAMESPACE)
-        assert verify(signature, message, EVENT_NAMESPACE) == foreign_pair.public
-    assert ssh_keygen.accepts(signers_of(foreign_pair), signature, message, principal="ada", namespace=EVENT_NAMESPACE)
+    ours = foreign_pair.public.type == "ssh-ed25519"
+    for options in ((), ("-O", "hashalg=sha512"), ("-O", "hashalg=sha256")):
+        signature = ssh_keygen.sign(foreign_key, MESSAGE, "git", *options)
+        if ours and options[1:] != ("hashalg=sha256",):
+            assert verify(signature, MESSAGE, "git") == foreign_pair.public
+            with pytest.raises(VerificationFailed, match="does not hold"):
+                verify(signature, MESSAGE + b"x", "git")
+            continue
+        with pytest.raises(VerificationFailed, match=r"only (Ed25519|sha512) counts"):
+            verify(signature, MESSAGE, "git")
+    if not ours:
+        with pytest.raises(InvalidInput, match="takes an Ed25519 key"):
+            sign(foreign_pair, MESSAGE, EVENT_NAMESPACE)
 
 
 def test_ssh_keygen_finds_the_principal_of_ours(ssh_keygen: SshKeygen) -> None:
@@ -136,22 +132,12 @@ def test_damage_below_the_armor_is_refused(blob: bytes) -> None:
         verify(armor(LABEL, blob), MESSAGE, GIT_NAMESPACE)
 
 
-def test_every_byte_counts(foreign_blob: bytes) -> None:
-    for at, byte in enumerate(foreign_blob):
-        flipped = foreign_blob[:at] + bytes([byte ^ 1 << at % 8]) + foreign_blob[at + 1 :]
+def test_every_byte_counts() -> None:
+    blob = dearmor(LABEL, SIGNATURE)
+    for at, byte in enumerate(blob):
+        flipped = blob[:at] + bytes([byte ^ 1 << at % 8]) + blob[at + 1 :]
         with pytest.raises(VerificationFailed):
             verify(armor(LABEL, flipped), MESSAGE, GIT_NAMESPACE)
-
-
-@pytest.fixture(scope="session")
-def foreign_blob(foreign_pair: KeyPair) -> bytes:
-    return dearmor(LABEL, sign(foreign_pair, MESSAGE, GIT_NAMESPACE))
-
-
-@given(data=st.data())
-def test_damage_to_foreign_signatures_is_refused(foreign_blob: bytes, data: st.DataObject) -> None:
-    with pytest.raises(VerificationFailed):
-        verify(armor(LABEL, data.draw(damaged(foreign_blob))), MESSAGE, GIT_NAMESPACE)
 
 
 @given(st.text(max_size=300), st.binary(max_size=300))
@@ -189,8 +175,8 @@ def assemble(
     return armor(LABEL, b"SSHSIG" + version.to_bytes(4, "big") + b"".join(map(string, parts)))
 
 
-def test_the_parts_put_together_right_hold(foreign_pair: KeyPair) -> None:
-    assert verify(assemble(foreign_pair), MESSAGE, GIT_NAMESPACE) == foreign_pair.public
+def test_the_parts_put_together_right_hold() -> None:
+    assert verify(assemble(PAIR), MESSAGE, GIT_NAMESPACE) == PAIR.public
 
 
 @pytest.mark.parametrize(
@@ -200,7 +186,7 @@ def test_the_parts_put_together_right_hold(foreign_pair: KeyPair) -> None:
         (lambda pair: assemble(pair, version=0), "version 1"),
         (lambda pair: assemble(pair, reserved=b"anything"), "reserved"),
         (lambda pair: assemble(pair, hash_name=b"md5"), "md5"),
-        (lambda pair: assemble(pair, hash_name=b"sha256"), "does not hold"),
+        (lambda pair: assemble(pair, hash_name=b"sha256"), "only sha512 counts"),
         (lambda pair: assemble(pair, algorithm="ssh-rsa"), "ssh-rsa"),
         (lambda pair: assemble(pair, algorithm="ssh-dss"), "ssh-dss"),
         (lambda pair: assemble(pair, more=b"x"), "follows its end"),
@@ -209,28 +195,9 @@ def test_the_parts_put_together_right_hold(foreign_pair: KeyPair) -> None:
         (lambda pair: assemble(pair, raw=bytes(2000)), "does not hold|shortest|follows its end"),
     ],
 )
-def test_parts_that_do_not_belong(make: Callable[[KeyPair], str], said: str, foreign_pair: KeyPair) -> None:
+def test_parts_that_do_not_belong(make: Callable[[KeyPair], str], said: str) -> None:
     with pytest.raises(VerificationFailed, match=said):
-        verify(make(foreign_pair), MESSAGE, GIT_NAMESPACE)
-
-
-def test_rsa_with_sha1_is_refused_even_if_it_holds() -> None:
-    private = generate_private_key(public_exponent=65537, key_size=2048)
-    public = PublicKey.of_blob(string(b"ssh-rsa") + mpint(65537) + mpint(private.public_key().public_numbers().n))
-    pair = KeyPair(private, public)
-    signed = b"SSHSIG" + b"".join(map(string, [b"git", b"", b"sha512", hashlib.sha512(MESSAGE).digest()]))
-    sha512, sha1 = (private.sign(signed, PKCS1v15(), algorithm) for algorithm in (hashes.SHA512(), hashes.SHA1()))
-    assert verify(assemble(pair, algorithm="rsa-sha2-512", raw=sha512), MESSAGE, GIT_NAMESPACE) == public
-    with pytest.raises(VerificationFailed, match="too weak"):
-        verify(assemble(pair, algorithm="ssh-rsa", raw=sha1), MESSAGE, GIT_NAMESPACE)
-
-
-def test_a_point_off_the_curve_is_refused() -> None:
-    blob = string(b"ecdsa-sha2-nistp256") + string(b"nistp256") + string(b"\x04" + bytes(64))
-    signature = string(b"ecdsa-sha2-nistp256") + string(mpint(1) + mpint(1))
-    parts = b"".join(map(string, [blob, b"git", b"", b"sha512", signature]))
-    with pytest.raises(VerificationFailed, match="does not hold"):
-        verify(armor(LABEL, b"SSHSIG\0\0\0\x01" + parts), MESSAGE, GIT_NAMESPACE)
+        verify(make(PAIR), MESSAGE, GIT_NAMESPACE)
 
 
 def test_a_signature_of_any_length_is_not_read() -> None:

@@ -78,6 +78,8 @@ def _show(ctx: Context, found: DocumentDetail) -> None:
         said = f"{problem.key}: " if problem.key else ""
         output.notice(ctx, output.one_line(f"Warning: line {place}: {said}{problem.message}"))
     output.show(ctx, found.to_json(), lambda: _rendered(found).rstrip("\n"))
+    whose = f"signed by {found.signed_by}" if found.signed_by else f"unsigned, by {found.by}"
+    output.notice(ctx, output.one_line(f"This {found.key}: {whose}."))
     if found.missing:
         output.notice(ctx, f"It says nothing yet on {', '.join(found.missing)}.")
 

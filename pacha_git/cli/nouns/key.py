@@ -68,6 +68,20 @@ def trust(
     output.tell(ctx, info.to_json(), f"{info.fingerprint} is trusted as {principal}.")
 
 
+def untrust(
+    ctx: Context,
+    principal: Annotated[str, Argument(metavar="NAME", help="Whose keys, as in ada@example.org.")],
+) -> None:
+    """Take back that somebody's keys are trusted.
+
+    What they signed is signed by nobody trusted from now on. Adopting settings does not bring a key back in silence.
+    """
+    gone = registry(ctx).untrust_key(principal)
+    said = "\n".join(f"{key.fingerprint} is trusted no longer." for key in gone)
+    output.tell(ctx, [key.to_json() for key in gone], said or f"{principal} is nobody's name here any more.")
+
+
 verb(app, "generate", generate)
 verb(app, "list", list_)
 verb(app, "trust", trust)
+verb(app, "untrust", untrust)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 from click import Context
@@ -12,6 +13,7 @@ from pacha_git.cli.program.grammar import noun, verb
 from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.sheets import values
+from pacha_git.cli.showing.trust import say_trust
 from pacha_git.cli.showing.units import size
 
 
@@ -32,11 +34,15 @@ def adopt(
     ours: Annotated[bool, Option("--ours", help="Where both changed the same, keep ours.")] = False,
     theirs: Annotated[bool, Option("--theirs", help="Where both changed the same, take theirs.")] = False,
 ) -> None:
-    """Take over the settings of a remote, as last fetched."""
+    """Take over the settings of a remote, as last fetched.
+
+    Whose signatures begin or cease to count is said first. A key that was taken off here stays off, unless --theirs.
+    """
     if ours and theirs:
         raise InvalidInput("--ours and --theirs at once", hint="choose one")
     opened = registry(ctx)
-    opened.adopt_settings(remote, prefer="ours" if ours else "theirs" if theirs else None)
+    told = partial(say_trust, ctx)
+    opened.adopt_settings(remote, prefer="ours" if ours else "theirs" if theirs else None, tell=told)
     output.tell(ctx, opened.settings(), f"The settings of {remote} are ours now.")
 
 

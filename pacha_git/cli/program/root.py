@@ -44,6 +44,7 @@ COMMANDS: Final[dict[str, dict[str, str]]] = {
     "Trust": {
         "key": "nouns.key:app",
         "removal": "nouns.removal:app",
+        "attestation": "nouns.attestation:app",
         "sign": "verbs.sign:sign",
         "verify": "verbs.sign:verify",
     },

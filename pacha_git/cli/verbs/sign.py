@@ -57,7 +57,8 @@ def _line(result: Verification) -> str:
     signer = f"signed by {result.signer}" if result.signer else "signed by nobody trusted" if rejected else "unsigned"
     payload = {True: "every byte checked", False: "bytes altered", None: "bytes not here, record alone checked"}
     line = f"{'ok ' if result.ok else 'BAD'}  {spec_of(result)}: {signer}, {payload[result.payload_ok]}"
-    return "\n".join(map(output.one_line, [line, *(f"       {problem}" for problem in result.problems)]))
+    said = [*result.problems, *(f"warning: {warning}" for warning in result.warnings)]
+    return "\n".join(map(output.one_line, [line, *(f"       {each}" for each in said)]))
 
 
 def _advice(bad: Sequence[Verification]) -> str:

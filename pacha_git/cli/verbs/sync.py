@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 from click import Context
@@ -15,6 +16,7 @@ from pacha_git.cli.showing import output
 from pacha_git.cli.showing.progress import progress
 from pacha_git.cli.showing.refs import ref_in_words, refs_in_words
 from pacha_git.cli.showing.tables import sheet, strong, table
+from pacha_git.cli.showing.trust import say_trust
 from pacha_git.cli.showing.units import counted, place, size
 
 if TYPE_CHECKING:
@@ -34,16 +36,27 @@ def clone(
         str | None, Argument(metavar="PATH", help="Where; by default the registry that other commands would use.")
     ] = None,
     payload: flags.Payload = None,
+    trust: Annotated[
+        list[str] | None,
+        Option("--trust", metavar="FINGERPRINT", help="A key that it may trust, and no others; may be repeated."),
+    ] = None,
 ) -> None:
     """Copy a registry from elsewhere.
 
-    All its records and events come along; payloads only with --payload all.
+    All its records and events come along; payloads only with --payload all. Whom it trusts is said first.
     """
     from pacha_git import Registry
 
     target = flags.path(path) if path is not None else registry_path(ctx)
     with progress(ctx) as report:
-        made = Registry.clone(url, target, payload=flags.payload_choice(payload) or "none", progress=report)
+        made = Registry.clone(
+            url,
+            target,
+            payload=flags.payload_choice(payload) or "none",
+            trust=trust or (),
+            tell=partial(say_trust, ctx),
+            progress=report,
+        )
     stats = made.stats()
     said = f"Cloned {counted(stats.versions, 'version')} into {place(made.path)}"
     output.tell(ctx, {"path": str(made.path), "versions": stats.versions}, said)

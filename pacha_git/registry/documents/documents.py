@@ -16,6 +16,7 @@ from pacha_git.format.documents.problem import place
 from pacha_git.format.event import Statement
 from pacha_git.format.kinds import KINDS
 from pacha_git.ledger import statements
+from pacha_git.registry.reading.view import words_of
 from pacha_git.registry.versions.attest import attest
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
@@ -38,11 +39,13 @@ def read_document(context: Context, spec: str, *, kind: Kind, version: str | Non
         NotFound: no such version.
     """
     found, commit = resolve(context, spec, kind=kind, version=version)
-    text, source = newest_document(context.repo, records.read(context.repo, commit))
+    stored = records.read(context.repo, commit)
+    text, source = newest_document(context.repo, stored)
     key = KINDS[kind].json_document_key
     if text is None:
         return DocumentDetail(kind, found.name, str(found.version), key, None, None)
     document = check_document(kind, text.encode("utf-8", "replace"))
+    word = words_of(context, stored).get(key)
     return DocumentDetail(
         kind=kind,
         name=found.name,
@@ -53,6 +56,8 @@ def read_document(context: Context, spec: str, *, kind: Kind, version: str | Non
         metadata=document.json_metadata,
         missing=document.missing,
         problems=tuple(DocumentProblem(p.line, p.column, p.key, p.message) for p in document.problems),
+        by=word.by if word is not None else None,
+        signed_by=word.signed_by if word is not None else None,
     )
 
 

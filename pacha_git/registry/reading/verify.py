@@ -5,15 +5,19 @@ It knows what must hold for one version; what must hold for a registry as a whol
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pacha_git.errors import InvalidInput, PachaError, VerificationFailed
 from pacha_git.format.event import Event, signed_part
 from pacha_git.format.settings import REQUIRE_SIGNATURES
 from pacha_git.git.partial import LeftOut
 from pacha_git.gitobjects.oid import Oid
+from pacha_git.ledger.statements import ADDING_TYPES
 from pacha_git.progress import Progress
+from pacha_git.registry.reading.view import endorses
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import Verification
@@ -26,6 +30,9 @@ from pacha_git.store.payload.check_many import sound_files
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.targets import target_problem
 from pacha_git.vocabulary.ids import VersionId
+
+if TYPE_CHECKING:
+    from pacha_git.trust.verdict import SignedBy
 
 
 def verify(
@@ -70,17 +77,21 @@ def verify_one(
     problems: list[str] = []
     signer: str | None = None
     payload_ok: bool | None = None
+    warnings: list[str] = []
     try:
         stored = records.read_checked(context.repo, commit, version.ref)
     except PachaError as error:
         problems.append(error.message)
     else:
         problems += _lineage_problems(context, stored)
-        signer = _signer(context, stored, problems)
+        words = _Words(context, stored, problems)
+        signer = _signer(context, stored, words)
+        warnings = words.warnings
         payload_ok = _payload(context, stored, problems, progress, sound)
     return Verification(
-        version.kind.value, version.name, str(version.version), not problems, signer, payload_ok, tuple(problems)
-    )
+        version.kind.value, version.name, str(version.version), not problems, signer, payload_ok, tuple(problems),
+        tuple(warnings),
+    )  # fmt: skip
 
 
 def _lineage_problems(context: Context, stored: records.StoredRecord) -> list[str]:
@@ -94,41 +105,86 @@ def _lineage_problems(context: Context, stored: records.StoredRecord) -> list[st
     return problems
 
 
-def _signer(context: Context, stored: records.StoredRecord, problems: list[str]) -> str | None:
-    """Who signed the record, else who endorsed it; bad signatures are problems."""
-    version = stored.id
-    signers: list[str] = []
-    if stored.signature is not None:
-        signers += _checked(
-            context, stored.signature, stored.unsigned, COMMIT_NAMESPACE, stored.record.created_at, "record", problems
-        )
-    attested = read_attestations(context.repo, version.kind, version.name).about(stored.commit)
-    events: list[Event] = [*attested.endorsements, *attested.tombstones]
-    ledger = read_ledger(context.repo, version.kind, version.name)
-    events += [entry.event for entry in ledger.history if entry.commit == stored.commit]
-    for event in events:
+@dataclass(slots=True)
+class _Words:
+    """What was found of the signatures of one version: ``problems`` fail it, ``warnings`` are worth knowing."""
+
+    context: Context
+    stored: records.StoredRecord
+    problems: list[str]
+    warnings: list[str] = field(default_factory=list)
+
+    def record(self) -> list[str]:
+        """The principal who signed the record, if a trusted one did."""
+        stored = self.stored
+        if stored.signature is None:
+            return []
+        by = self._by(stored.signature, stored.unsigned, COMMIT_NAMESPACE, stored.record.created_at, "record")
+        if by is not None and by.principal is None:
+            self.problems.append(f"the record is signed by {by.fingerprint}, whom this registry does not trust")
+        return [by.principal] if by is not None and by.principal is not None else []
+
+    def endorsements(self, events: Sequence[Event]) -> list[str]:
+        """The trusted principals who vouch for this very record; anybody else who does is a warning."""
+        found: list[str] = []
+        for event in events:
+            by = self._event(event, "endorsement")
+            if by is None:
+                continue
+            if not endorses(event, self.stored):
+                self.warnings.append(f"the endorsement {event.id} is of another record, version or scope")
+            elif by.principal is None:
+                self.warnings.append(f"{by.fingerprint}, whom this registry does not trust, vouches for it")
+            else:
+                found.append(by.principal)
+        return found
+
+    def in_force(self, said: Mapping[str, Event], *, trusted: bool) -> None:
+        """Check the signature on each word that is in force; over a trusted record, a stranger's word is a problem."""
+        for word, event in said.items():
+            by = self._event(event, word)
+            if by is not None and by.principal is None:
+                place = self.problems if trusted else self.warnings
+                whose = f"{by.fingerprint}, whom this registry does not trust"
+                place.append(f"the {word} is signed by {whose}; {_how_to_end(word, event)}")
+
+    def _event(self, event: Event, what: str) -> SignedBy | None:
         if event.sig is None:
-            continue
-        found = _checked(context, event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at, event.type, problems)
-        if event.type == "endorse":
-            signers += found
+            return None
+        return self._by(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at, what, _how_to_end(what, event))
+
+    def _by(self, signature: str, message: bytes, namespace: str, at: str, what: str, end: str = "") -> SignedBy | None:
+        try:
+            return self.context.signing.signed_by(signature, message, namespace, at)
+        except (VerificationFailed, InvalidInput) as error:
+            self.problems.append(f"the signature of the {what} is bad: {error.message}" + (f"; {end}" if end else ""))
+            return None
+
+
+def _how_to_end(word: str, event: Event) -> str:
+    if event.type in ADDING_TYPES:
+        return f"git pacha attestation refuse {event.id} sets it aside here"
+    return f"writing the {word} again ends it"
+
+
+def _signer(context: Context, stored: records.StoredRecord, words: _Words) -> str | None:
+    """Who signed the record, else who endorsed it; every word in force is looked at."""
+    version = stored.id
+    attestations = read_attestations(context.repo, version.kind, version.name)
+    attested = attestations.about(stored.commit)
+    refused = context.removals.standing().is_refused
+    signers = words.record()
+    trusted = bool(signers)
+    signers += words.endorsements([event for event in attested.endorsements if not refused(event)])
+    ledger = read_ledger(context.repo, version.kind, version.name)
+    words.in_force({**attested.words, **ledger.words_of(stored.commit)}, trusted=trusted)
+    adding = {f"evaluation {event.id}": event for event in attested.evaluations if not refused(event)}
+    removals = context.removals.of(version.kind, version.name, attestations)
+    adding |= {f"tombstone {event.id}": event for event in removals.counting.get(stored.commit, ())}
+    words.in_force(adding, trusted=trusted)
     if not signers and context.settings.settings.rule(REQUIRE_SIGNATURES):
-        problems.append("it is not signed, and the policy of this registry wants it to be")
+        words.problems.append("it is not signed, and the policy of this registry wants it to be")
     return signers[0] if signers else None
-
-
-def _checked(
-    context: Context, signature: str, message: bytes, namespace: str, at: str, what: str, problems: list[str]
-) -> list[str]:
-    try:
-        by = context.signing.signed_by(signature, message, namespace, at)
-    except (VerificationFailed, InvalidInput) as error:
-        problems.append(f"the signature of the {what} is bad: {error.message}")
-        return []
-    if by.principal is None:
-        problems.append(f"the {what} is signed by {by.fingerprint}, whom this registry does not trust")
-        return []
-    return [by.principal]
 
 
 def _payload(

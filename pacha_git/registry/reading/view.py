@@ -147,6 +147,13 @@ def _claims(context: Context, stored: StoredRecord, attested: Attestations) -> t
     return tuple(removal_of(removals, event) for event in removals.claims.get(stored.commit, ()))
 
 
+def words_of(context: Context, stored: StoredRecord) -> dict[str, SaidBy]:
+    """As ``words``, by reading what is said of a version."""
+    version = stored.id
+    ledger = read_ledger(context.repo, version.kind, version.name)
+    return words(context, stored, ledger, read_attestations(context.repo, version.kind, version.name))
+
+
 def words(context: Context, stored: StoredRecord, ledger: Ledger, attested: Attestations) -> dict[str, SaidBy]:
     """Of each word that is in force who said it, and whose good signature it bears.
 

@@ -15,7 +15,7 @@ from pacha_git.session.results import KeyInfo
 from pacha_git.session.signing import DEFAULT_KEY, default_key_path, keys_folder
 from pacha_git.store.settings import write_settings
 from pacha_git.system.environment import expanded
-from pacha_git.trust.publickey import PublicKey, parse_public
+from pacha_git.trust.publickey import ED25519, PublicKey, parse_public
 from pacha_git.vocabulary.names import Name
 
 if TYPE_CHECKING:
@@ -143,6 +143,8 @@ def trust_key(context: Context, text_or_path: str, principal: str) -> KeyInfo:
         NotFound, InvalidInput: as ``read_public``; or a principal that can't be.
     """
     key = read_public(text_or_path)
+    if key.type != ED25519:
+        raise InvalidInput(f"{key.fingerprint} is {key.type}, and only Ed25519 counts", hint="git pacha key generate")
     acting = acting_now()
     with context.deciding(f"trust {principal}") as changes:
         stored = context.settings
@@ -160,3 +162,29 @@ def trust_key(context: Context, text_or_path: str, principal: str) -> KeyInfo:
                 message=f"trust {key.fingerprint} as {principal}\n",
             )
     return KeyInfo(name=principal, fingerprint=key.fingerprint, principal=principal, trusted=True)
+
+
+def untrust_key(context: Context, principal: str) -> list[KeyInfo]:
+    """Take back that keys are trusted as somebody's.
+
+    Raises:
+        NotFound: nobody is trusted by that name.
+    """
+    acting = acting_now()
+    with context.deciding(f"untrust {principal}") as changes:
+        stored = context.settings
+        signers = stored.signers.remove(principal)
+        left = {entry.key.fingerprint for entry in signers.entries}
+        gone = [e for e in stored.signers.entries if principal in e.names and e.key.fingerprint not in left]
+        write_settings(
+            changes,
+            stored.toml,
+            signers.encode(),
+            parents=[stored.commit],
+            old=stored.commit,
+            identity=acting.identity,
+            seconds=acting.seconds,
+            others=stored.others,
+            message=f"untrust {principal}\n",
+        )
+    return [KeyInfo(name=principal, fingerprint=entry.key.fingerprint, principal=principal) for entry in gone]

@@ -64,6 +64,7 @@ def _write(context: Context, name: str) -> None:
             old=stored.commit,
             identity=acting.identity,
             seconds=acting.seconds,
+            others=stored.others,
             message=f"write files as {name} cuts them\n",
         )
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pacha_git.errors import InvalidInput
+from pacha_git.errors import InvalidInput, NotFound
 from pacha_git.format.event import Event, Statement
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger import statements
+from pacha_git.ledger.removals import REFUSED
 from pacha_git.registry.reading.view import info
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import VersionInfo
 from pacha_git.store import records
-from pacha_git.store.events import ATTESTATIONS, Author, append, read_attestations
-from pacha_git.vocabulary.ids import VersionId
+from pacha_git.store.events import ATTESTATIONS, Author, append, attestations_at, read_attestations
+from pacha_git.vocabulary.ids import NOTES_ROOT, VersionId, parse_notes_ref
 from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
@@ -84,6 +85,29 @@ def attest(
         found, commit = resolve(context, spec, kind=kind, version=version, exact=exact)
         say(context, changes, found, commit, said, author, reason)
     return info(context, records.read(context.repo, commit))
+
+
+def refuse(context: Context, event_id: str) -> Event:
+    """Set aside here an attestation that adds up, an endorsement or an evaluation; others are not told.
+
+    Raises:
+        NotFound: there is none with this id.
+        InvalidInput: it is a word of which the newest holds, or a removal.
+    """
+    for ref, tip in context.repo.refs_below(NOTES_ROOT).items():
+        parsed = parse_notes_ref(ref) if ref.endswith(f"/{ATTESTATIONS}") else None
+        found = attestations_at(context.repo, tip, parsed[0], parsed[1]).effective if parsed is not None else ()
+        for _, event in found:
+            if event.id == event_id:
+                if event.type not in ("endorse", "evaluate"):
+                    raise InvalidInput(f"{event_id} is a {event.type}", hint=_INSTEAD.get(event.type, _AGAIN))
+                context.removals.note(REFUSED, [event.hash])
+                return event
+    raise NotFound(f"no attestation {event_id} here", hint="git pacha verify SPEC names those that are bad")
+
+
+_AGAIN = "writing the word again ends it"
+_INSTEAD = {"tombstone": "git pacha removal refuse SPEC", "revoke": "git pacha removal accept SPEC"}
 
 
 def say(

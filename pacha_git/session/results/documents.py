@@ -36,6 +36,8 @@ class DocumentDetail:
         metadata: Its front matter, as JSON holds it.
         missing: Sections that it should have.
         problems: What is wrong with it.
+        by: Who wrote it, as that person says.
+        signed_by: Whose good signature it bears; None if it bears none.
     """
 
     kind: Kind
@@ -47,6 +49,8 @@ class DocumentDetail:
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
     missing: tuple[str, ...] = ()
     problems: tuple[DocumentProblem, ...] = ()
+    by: str | None = None
+    signed_by: str | None = None
 
     def to_json(self) -> Json:
         """All fields; the text under its key."""

@@ -9,7 +9,10 @@ from pacha_git.session.results.plain import Json, plain
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What ``verify`` found about one version; ``payload_ok`` None: the bytes are not here."""
+    """What ``verify`` found about one version; ``payload_ok`` None: the bytes are not here.
+
+    ``warnings`` fail nothing.
+    """
 
     kind: str
     name: str
@@ -18,6 +21,7 @@ class Verification:
     signer: str | None
     payload_ok: bool | None
     problems: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
         """The contract's keys."""
