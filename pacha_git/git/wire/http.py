@@ -1,35 +1,45 @@
 """Git's smart HTTP for one bare repository: three addresses, each answered by a stock ``git http-backend``.
 
-It knows requests, who may make them, and what a child is told of them. Sockets and limits on clients are httpserver's;
-it has never heard of a model.
+It knows requests, who may make them, and what a child is told of them. Sockets and slow clients are http_server's; it
+has never heard of a model. No error tells that a client has left: whoever answers has to watch for it, as
+``_fed_and_watched`` does, or git would go on for ever.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hmac
 import ipaddress
 import re
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import tempfile
+import zlib
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import parse_qs
 
-from pacha_git.system.process import Child, started
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from pacha_git.system.piped import piped
+from pacha_git.system.process import within_memory
 
 READ: Final = "git-upload-pack"
 WRITE: Final = "git-receive-pack"
 # A request to read is a list of ids; a push has bytes, and one that is larger can be sent in parts.
 READ_LIMIT: Final = 64 << 20
 WRITE_LIMIT: Final = 4 << 30
+AT_ONCE: Final = 8
 _LONGEST_SECONDS: Final = 12 * 3600.0
+_MOST_MEMORY: Final = 8 << 30
 _BLOCK: Final = 1 << 18
 _HEAD_LIMIT: Final = 1 << 16
+_IN_MEMORY: Final = 1 << 20
 _PROTOCOL: Final = re.compile(r"[a-z0-9=:]{1,100}\Z")
 _REALM: Final = 'Basic realm="pacha registry: any name, the token as password", charset="UTF-8"'
 _GREETING: Final = "A registry of pacha-git.\n\n    git pacha clone {url}\n"
@@ -40,15 +50,6 @@ _CONFIG: Final = (
     "core.packedGitWindowSize=16m", "core.packedGitLimit=128m",
     f"receive.maxInputSize={WRITE_LIMIT}", f"http.maxRequestBuffer={READ_LIMIT}",
 )  # fmt: skip
-
-Environ = Mapping[str, Any]
-
-
-class StartResponse(Protocol):
-    """As in PEP 3333."""
-
-    def __call__(self, status: str, headers: list[tuple[str, str]], /) -> object:
-        """Begin the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,148 +94,139 @@ def _token_in(authorization: str) -> bytes:
 class _Refusal(Exception):
     """A request that no git is asked about."""
 
-    def __init__(self, status: str, text: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(self, status: str, text: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status)
         self.status = status
         self.text = text
-        self.headers = headers
+        self.headers = dict(headers or {})
 
 
 class Backend:
-    """A WSGI application that serves one repository.
+    """An ASGI application that serves one repository.
 
     Args:
         path: Its folder.
         access: Who may do what.
         report: Is told of each request, in one line that has no secret in it.
+
+    Attributes:
+        scratch: Where large requests wait on disk: beside the registry, which has room for them.
     """
 
     def __init__(self, path: Path, access: Access, report: Callable[[str], None] = lambda line: None) -> None:
         self._path = path.absolute()
         self._access = access
         self._report = report
-        self._lock = threading.Lock()
-        self._running: dict[Child, tuple[float, Callable[[], bool]]] = {}
+        self.scratch = self._path
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._running: set[Process] = set()
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        request = Request(scope, receive)
         try:
-            service = self._admit(environ)
+            self._check_size(request)
+            service = self._admit(request)
+            answer = _Answer(send)
+            await self._serve(request, service, answer)
+            self._say(request, answer.status, answer.sent)
         except _Refusal as refusal:
-            self._say(environ, refusal.status)
-            body = refusal.text.encode()
-            headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))]
-            start_response(refusal.status, [*headers, *refusal.headers, *_NEVER_CACHED])
-            return [body]
-        return self._answer(environ, service, start_response)
+            self._say(request, refusal.status)
+            code = int(refusal.status.split(" ", 1)[0])
+            headers = {**_NEVER_CACHED, **refusal.headers, **({} if code == 200 else {"Connection": "close"})}
+            await PlainTextResponse(refusal.text, code, headers)(scope, receive, send)
+        except ClientDisconnect:
+            self._say(request, "gone")
 
     @property
     def busy(self) -> int:
         """How many children run."""
         return len(self._running)
 
-    def sweep(self) -> None:
-        """End what runs for a client that is gone, or far too long."""
-        with self._lock:
-            running = dict(self._running)
-        for child, (since, is_gone) in running.items():
-            if is_gone() or time.monotonic() - since > _LONGEST_SECONDS:
-                child.terminate()
-
-    def close(self) -> None:
-        """End all that runs."""
-        with self._lock:
-            for child in self._running:
-                child.terminate()
-
     # Who and what -----------------------------------------------------------------------------------------------------
 
-    def _admit(self, environ: Environ) -> str:
+    def _admit(self, request: Request) -> str:
         """The service that is asked for; nothing of the path goes any further.
 
         Raises:
             _Refusal: with what to answer instead.
         """
-        host = str(environ.get("HTTP_HOST", ""))
+        host = request.headers.get("host", "")
         if self._access.local and not _is_here(host):
             raise _Refusal("421 Misdirected Request", "this server answers to an address or localhost only\n")
-        asked = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "") or "/"
+        asked = request.method, request.scope["path"] or "/"
         if asked in (("GET", "/"), ("HEAD", "/")):
             raise _Refusal("200 OK", _GREETING.format(url=f"http://{host}/" if host else "URL"))
-        service = self._service(environ, *asked)
-        authorization = str(environ.get("HTTP_AUTHORIZATION", ""))
+        service = _service(request, *asked)
+        authorization = request.headers.get("authorization", "")
         if service == WRITE and not self._access.writable:
             raise _Refusal("403 Forbidden", "this registry is served read-only\n")
         if (service == WRITE or self._access.private) and not self._access.has_token(authorization):
             wrong = "that is not the token\n" if authorization else "the token of this server is needed\n"
-            raise _Refusal("401 Unauthorized", wrong, (("WWW-Authenticate", _REALM),))
+            raise _Refusal("401 Unauthorized", wrong, {"WWW-Authenticate": _REALM})
         return service
 
-    def _service(self, environ: Environ, method: str, path: str) -> str:
-        if (method, path) == ("GET", "/info/refs"):
-            wanted = parse_qs(str(environ.get("QUERY_STRING", ""))).get("service", [])
-            if wanted in ([READ], [WRITE]):
-                return wanted[0]
-            raise _Refusal("403 Forbidden", "Git's dumb protocol is not spoken here\n")
-        for service in (READ, WRITE):
-            if path == f"/{service}":
-                if method != "POST":
-                    raise _Refusal("405 Method Not Allowed", "POST it\n", (("Allow", "POST"),))
-                if environ.get("CONTENT_TYPE") != f"application/x-{service}-request":
-                    raise _Refusal("415 Unsupported Media Type", "that is no request of Git's\n")
-                return service
-        raise _Refusal("404 Not Found", "there is nothing here; the registry is at /\n")
+    def _most(self, request: Request) -> int:
+        """How many bytes a request may have, as it came and unpacked."""
+        may_push = self._access.may_write(request.headers.get("authorization", ""))
+        return WRITE_LIMIT if may_push and request.scope["path"] == f"/{WRITE}" else READ_LIMIT
 
-    def _say(self, environ: Environ, status: str, sent: int = 0) -> None:
-        path = str(environ.get("PATH_INFO", ""))[:200]
+    def _check_size(self, request: Request) -> None:
+        said = request.headers.get("content-length", "0")
+        if not said.isdigit() or int(said) > self._most(request):
+            raise _too_large()
+
+    def _say(self, request: Request, status: str, sent: int = 0) -> None:
         size = f" {sent} bytes" if sent else ""
-        self._report(f"{environ.get('REMOTE_ADDR', '')} {environ['REQUEST_METHOD']} {path} {status}{size}")
+        host = request.client.host if request.client is not None else ""
+        self._report(f"{host} {request.method} {request.scope['path'][:200]} {status}{size}")
 
     # Asking git -------------------------------------------------------------------------------------------------------
 
-    def _answer(self, environ: Environ, service: str, start_response: StartResponse) -> Iterator[bytes]:
+    async def _serve(self, request: Request, service: str, answer: _Answer) -> None:
+        """Have git answer; what is read whole first holds no child up, and a push goes to git as it comes."""
+        body = _unpacked(request, self._most(request))
+        if service == WRITE:
+            async with self._slots:
+                await self._ask(request, service, body, answer)
+            return
+        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(self.scratch)) as waiting:
+            async for block in body:
+                waiting.write(block)
+            waiting.seek(0)
+            async with self._slots:
+                await self._ask(request, service, _blocks(waiting), answer)
+
+    async def _ask(self, request: Request, service: str, body: AsyncIterator[bytes], answer: _Answer) -> None:
         argv = ["git", *(word for setting in _CONFIG for word in ("-c", setting))]
         argv += ["-c", f"http.receivepack={'true' if service == WRITE else 'false'}", "http-backend"]
-        is_gone = environ.get("waitress.client_disconnected", lambda: False)
-        sent = 0
-        with started(argv, env=self._cgi(environ, service), apart=True) as child, self._counted(child, is_gone):
-            _background(_feed, environ["wsgi.input"], child.stdin)
-            _background(_drain, child.stderr)
-            assert child.stdout is not None
-            status, headers = _head(child.stdout)
-            start_response(status, headers)
-            while block := child.stdout.read1(_BLOCK):  # type: ignore[attr-defined]
-                sent += len(block)
-                yield block
-        self._say(environ, status, sent)
+        async with piped(within_memory(argv, _MOST_MEMORY), env=self._cgi(request, service)) as child:
+            self._running.add(child)
+            copied = asyncio.create_task(answer.copy(child))
+            watched = asyncio.create_task(_fed_and_watched(request, body, child))
+            try:
+                await asyncio.wait({copied, watched}, timeout=_LONGEST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+                await _settled(copied, watched, answer)
+            finally:
+                for task in (copied, watched):
+                    task.cancel()
+                await asyncio.gather(copied, watched, return_exceptions=True)
+                self._running.discard(child)
 
-    @contextmanager
-    def _counted(self, child: Child, is_gone: Callable[[], bool]) -> Iterator[None]:
-        with self._lock:
-            self._running[child] = time.monotonic(), is_gone
-        try:
-            yield
-        finally:
-            with self._lock:
-                del self._running[child]
-
-    def _cgi(self, environ: Environ, service: str) -> dict[str, str]:
+    def _cgi(self, request: Request, service: str) -> dict[str, str]:
         """What the child is told: the path is our own, and no header but those that Git's protocol has."""
-        path = str(environ["PATH_INFO"])
+        path = request.scope["path"]
         told = {
             "PATH_TRANSLATED": f"{self._path}{path}",
             "PATH_INFO": path,
             "GIT_HTTP_EXPORT_ALL": "1",
-            "REQUEST_METHOD": str(environ["REQUEST_METHOD"]),
+            "REQUEST_METHOD": request.method,
             "QUERY_STRING": f"service={service}" if path == "/info/refs" else "",
-            "REMOTE_ADDR": str(environ.get("REMOTE_ADDR", "")),
-            "CONTENT_TYPE": str(environ.get("CONTENT_TYPE", "")),
-            "CONTENT_LENGTH": str(environ.get("CONTENT_LENGTH", "")),
+            "REMOTE_ADDR": request.client.host if request.client is not None else "",
+            "CONTENT_TYPE": request.headers.get("content-type", ""),
             "GIT_PROJECT_ROOT": "",
         }
-        if environ.get("HTTP_CONTENT_ENCODING") in ("gzip", "x-gzip"):
-            told["HTTP_CONTENT_ENCODING"] = "gzip"
-        protocol = str(environ.get("HTTP_GIT_PROTOCOL", ""))
+        protocol = request.headers.get("git-protocol", "")
         if _PROTOCOL.match(protocol):
             told["GIT_PROTOCOL"] = protocol
         if service == WRITE:
@@ -242,7 +234,113 @@ class Backend:
         return told
 
 
-_NEVER_CACHED: Final = (("Cache-Control", "no-cache, max-age=0, must-revalidate"),)
+_NEVER_CACHED: Final = {"Cache-Control": "no-cache, max-age=0, must-revalidate"}
+
+
+class _Answer:
+    """What goes to a client: its status and how many bytes so far."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = ""
+        self.sent = 0
+
+    async def copy(self, child: Process) -> None:
+        """Hand on a CGI answer, head and body, as it comes; a client that is slow to take it holds git up."""
+        assert child.stdout is not None
+        status, headers = await _head(child.stdout)
+        self.status = status
+        code = int(status.split(" ", 1)[0])
+        await self._send({"type": "http.response.start", "status": code, "headers": headers})
+        while block := await child.stdout.read(_BLOCK):
+            self.sent += len(block)
+            await self._send({"type": "http.response.body", "body": block, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b""})
+
+
+async def _settled(copied: asyncio.Task[None], watched: asyncio.Task[None], answer: _Answer) -> None:
+    """Say how an exchange ended: answered, or the client gone, or its request too large."""
+    if copied.done():
+        copied.result()
+        return
+    if watched.done():
+        error = watched.exception()
+        if isinstance(error, _Refusal) and answer.status:
+            raise ClientDisconnect  # what was begun can't become a refusal any more
+        watched.result()
+    raise ClientDisconnect
+
+
+async def _fed_and_watched(request: Request, body: AsyncIterator[bytes], child: Process) -> None:
+    """Hand on a request beside reading the answer; then see the client leave: returns when it has."""
+    assert child.stdin is not None
+    try:
+        async for block in body:
+            child.stdin.write(block)
+            await child.stdin.drain()
+        child.stdin.close()
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # it ended before it had read all, and its answer says why
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _unpacked(request: Request, most: int) -> AsyncIterator[bytes]:
+    """The bytes of a request, unpacked by us: what is small as it came may have no end.
+
+    Raises:
+        _Refusal: it is packed in a way that Git does not use, broken, or larger than it may be.
+        ClientDisconnect: the client left before it was all here.
+    """
+    packed = request.headers.get("content-encoding", "identity").lower()
+    if packed not in ("identity", "gzip", "x-gzip"):
+        raise _Refusal("415 Unsupported Media Type", "a request comes plain or as gzip\n")
+    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16) if packed != "identity" else None
+    left = most
+    async for block in request.stream():
+        for piece in _pieces(block, inflater):
+            left -= len(piece)
+            if left < 0:
+                raise _too_large()
+            yield piece
+
+
+def _pieces(block: bytes, inflater: Any) -> Iterator[bytes]:
+    if inflater is None:
+        yield block
+        return
+    try:
+        while block:
+            piece = inflater.decompress(block, _BLOCK)
+            block = inflater.unconsumed_tail
+            yield piece
+    except zlib.error:
+        raise _Refusal("400 Bad Request", "that is no gzip\n") from None
+
+
+async def _blocks(file: Any) -> AsyncIterator[bytes]:
+    while block := file.read(_BLOCK):
+        yield block
+
+
+def _service(request: Request, method: str, path: str) -> str:
+    if (method, path) == ("GET", "/info/refs"):
+        wanted = parse_qs(request.scope["query_string"].decode("latin-1")).get("service", [])
+        if wanted in ([READ], [WRITE]):
+            return str(wanted[0])
+        raise _Refusal("403 Forbidden", "Git's dumb protocol is not spoken here\n")
+    for service in (READ, WRITE):
+        if path == f"/{service}":
+            if method != "POST":
+                raise _Refusal("405 Method Not Allowed", "POST it\n", {"Allow": "POST"})
+            if request.headers.get("content-type") != f"application/x-{service}-request":
+                raise _Refusal("415 Unsupported Media Type", "that is no request of Git's\n")
+            return service
+    raise _Refusal("404 Not Found", "there is nothing here; the registry is at /\n")
+
+
+def _too_large() -> _Refusal:
+    return _Refusal("413 Content Too Large", "the request is larger than it may be\n")
 
 
 def _is_here(host: str) -> bool:
@@ -257,39 +355,16 @@ def _is_here(host: str) -> bool:
     return True
 
 
-def _head(pipe: IO[bytes]) -> tuple[str, list[tuple[str, str]]]:
+async def _head(pipe: asyncio.StreamReader) -> tuple[str, list[tuple[bytes, bytes]]]:
     """Read the head of a CGI answer: status and headers."""
-    status, headers, left = "200 OK", list[tuple[str, str]](), _HEAD_LIMIT
-    while left > 0 and (line := pipe.readline(left)).strip():
+    status, headers, left = "200 OK", list[tuple[bytes, bytes]](), _HEAD_LIMIT
+    while left > 0 and (line := await pipe.readline()).strip():
         left -= len(line)
-        name, _, value = line.decode("latin-1").strip().partition(":")
-        if name.lower() == "status":
-            status = value.strip()
+        name, _, value = line.strip().partition(b":")
+        if name.lower() == b"status":
+            status = value.strip().decode("latin-1")
         else:
-            headers.append((name, value.strip()))
-    if not headers:
-        return "500 Internal Server Error", [("Content-Type", "text/plain; charset=utf-8")]
+            headers.append((name.lower(), value.strip()))
+    if not headers or not status[:3].isdigit():
+        return "500 Internal Server Error", [(b"content-type", b"text/plain; charset=utf-8")]
     return status, headers
-
-
-def _background(target: Callable[..., None], *arguments: Any) -> None:
-    threading.Thread(target=target, args=arguments, daemon=True).start()
-
-
-def _feed(body: IO[bytes], pipe: IO[bytes]) -> None:
-    """Hand on the request beside reading the answer: git tells of its progress before it has read all."""
-    try:
-        while block := body.read(_BLOCK):
-            pipe.write(block)
-        pipe.close()
-    except (BrokenPipeError, ValueError):
-        pass  # it ended, or was ended, before it had read all
-
-
-def _drain(pipe: IO[bytes]) -> None:
-    """Let the child's complaints go: they are for a server's log, and may name paths of this machine."""
-    try:
-        while pipe.read(_BLOCK):
-            pass
-    except ValueError:
-        pass  # it was ended

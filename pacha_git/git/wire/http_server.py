@@ -1,32 +1,29 @@
-"""Serves a WSGI application of Git's smart HTTP on a socket, with limits on what clients may take.
+"""Serves Git's smart HTTP on a socket by uvicorn, with limits on what clients may take.
 
-It knows sockets, time and bytes; who may do what is decided by http. Requests are kept on disk, not in memory.
+It knows sockets, time and connections; who may do what is decided by http. uvicorn itself drops no client that never
+finishes its request and takes any number of connections: that is added here, on its h11 protocol.
 """
 
 from __future__ import annotations
 
-import copy
+import asyncio
 import logging
 import socket
-import tempfile
+import sys
 import time
-from contextlib import suppress
-from functools import partial
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
-from waitress import wasyncore
-from waitress.adjustments import Adjustments
-from waitress.buffers import FileBasedBuffer
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
-from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
+import h11
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pacha_git.errors import PachaError
-from pacha_git.git.wire.http import READ_LIMIT, WRITE, WRITE_LIMIT, Access, Backend
+from pacha_git.git.wire.http import WRITE, Access, Backend
 
-_THREADS: Final = 8
 _CONNECTIONS: Final = 64
 _HEADER_SECONDS: Final = 30.0
 _READ_SECONDS: Final = 300.0
@@ -34,56 +31,9 @@ _WRITE_SECONDS: Final = 12 * 3600.0
 _IDLE_SECONDS: Final = 120.0
 # A client that asked for much may be slow to take it, and git slow to find it.
 _STALLED_SECONDS: Final = 900.0
-_CLEANUP_SECONDS: Final = 5
-_POLL_SECONDS: Final = 0.5
 _GRACE_SECONDS: Final = 10
-_BACKED_UP: Final = 4 << 20
-
-
-class _RequestParser(HTTPRequestParser):
-    """Reads a request; only who may push may send much."""
-
-    path: str
-
-    def __init__(self, access: Access, scratch: Path, adj: Any) -> None:
-        super().__init__(adj)
-        self._access = access
-        self._scratch = scratch
-
-    def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
-        if self.path == f"/{WRITE}" and self._access.may_write(self.headers.get("AUTHORIZATION", "")):
-            self.adj = copy.copy(self.adj)
-            self.adj.max_request_body_size = WRITE_LIMIT
-            if self.body_rcv is not None:
-                # Beside the registry, which has room for it: the machine's folder for such things may be memory.
-                waiting: Any = tempfile.TemporaryFile(dir=self._scratch)  # noqa: SIM115 — closed with the request
-                self.body_rcv.buf = FileBasedBuffer(waiting)  # type: ignore[assignment]
-
-
-class _Channel(HTTPChannel):
-    """A connection that knows since when its request is on the way."""
-
-    begun = 0.0
-
-    def received(self, data: bytes) -> bool:
-        if self.request is None:
-            self.begun = time.time()
-        return bool(super().received(data))
-
-    def overdue(self, now: float) -> bool:
-        """Whether its client takes too long: for the head of a request, for the next bytes, for taking the answer."""
-        if self.requests:
-            return now - self.last_activity > _STALLED_SECONDS
-        if self.request is not None and now - self.begun > self._patience(self.request):
-            return True
-        return now - self.last_activity > _IDLE_SECONDS
-
-    def _patience(self, request: Any) -> float:
-        """Seconds until a request must be here: of one that may not push, the head and then all of it."""
-        if not request.headers_finished:
-            return _HEADER_SECONDS
-        return _READ_SECONDS if request.adj.max_request_body_size <= READ_LIMIT else _WRITE_SECONDS
+_HEAD_LIMIT: Final = 1 << 16
+_REASONS: Final = {400: "Bad Request", 413: "Content Too Large", 431: "Request Header Fields Too Large"}
 
 
 class Server:
@@ -91,7 +41,7 @@ class Server:
 
     Args:
         backend: What answers.
-        access: Who may send much.
+        access: Who may be slow to send much.
         host: The address to listen on, or a name that stands for one.
         port: The port; 0 for any that is free.
         scratch: Where large requests wait on disk.
@@ -104,87 +54,129 @@ class Server:
     """
 
     def __init__(self, backend: Backend, access: Access, host: str, port: int, scratch: Path) -> None:
-        logging.getLogger("waitress").setLevel(logging.CRITICAL)
-        self._backend = backend
-        self._map: dict[int, Any] = {}
-        self._stopping: float | None = None
+        backend.scratch = scratch
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         try:
-            adjustments = _adjustments(host, port)
-            self._workers = ThreadedTaskDispatcher()
-            self._server = _Listener(
-                backend, partial(_RequestParser, access, scratch), adjustments, self._map, self._workers
-            )
-        except (OSError, ValueError, OverflowError) as error:
-            wasyncore.close_all(self._map)
+            self._socket = _listening(host, port)
+        except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise PachaError(
                 f"can't listen on {host} port {port}: {reason}", hint="--port 0 takes any free port"
             ) from None
-        self._workers.set_thread_count(_THREADS)
-        self.address: tuple[str, int] = (self._server.effective_host, int(self._server.effective_port))
+        name = self._socket.getsockname()
+        self.address: tuple[str, int] = (str(name[0]), int(name[1]))
+        self._server = _Uvicorn(
+            uvicorn.Config(
+                Starlette(routes=[Mount("/", app=backend)]),
+                http=type("Connection", (_Connection,), {"access": access}),
+                ws="none", lifespan="off", interface="asgi3", loop="asyncio", log_config=None, access_log=False,
+                proxy_headers=False, server_header=False, headers=[("Server", "pacha-git")],
+                timeout_keep_alive=int(_IDLE_SECONDS), timeout_graceful_shutdown=_GRACE_SECONDS,
+                h11_max_incomplete_event_size=_HEAD_LIMIT,
+            )
+        )  # fmt: skip
 
     def run(self) -> None:
         """Serve until ``stop``; then let requests under way end, but not for long."""
         try:
-            while self._is_wanted():
-                wasyncore.loop(timeout=_POLL_SECONDS, use_poll=True, map=self._map, count=1)
+            asyncio.run(self._server.serve(sockets=[self._socket]))
         finally:
-            self._backend.close()
-            self._workers.shutdown(timeout=_GRACE_SECONDS // 2)
-            wasyncore.close_all(self._map)
+            self._socket.close()
 
     def stop(self) -> None:
         """Take no more requests; may be called by a signal handler, or another thread. A second call doesn't wait."""
-        self._stopping = time.monotonic() if self._stopping is None else float("-inf")
-        with suppress(OSError):  # it has ended already
-            self._server.pull_trigger()
-
-    def _is_wanted(self) -> bool:
-        if self._stopping is None:
-            return True
-        self._server.accepting = False
-        return self._server.is_busy() and time.monotonic() - self._stopping < _GRACE_SECONDS
+        self._server.force_exit = self._server.should_exit
+        self._server.should_exit = True
 
 
-class _Listener(TcpWSGIServer):
-    """Waitress, with an eye on clients that only pretend to be there."""
-
-    effective_host: str
-    effective_port: str
-    active_channels: dict[int, _Channel]  # type: ignore[assignment]
-
-    def __init__(
-        self, backend: Backend, parser: Any, adj: Adjustments, map: dict[int, Any], workers: ThreadedTaskDispatcher
-    ) -> None:
-        self._backend = backend
-        super().__init__(backend, map, dispatcher=workers, adj=adj, sockinfo=adj.listen[0])  # type: ignore[arg-type]
-        self.channel_class = type("Channel", (_Channel,), {"parser_class": staticmethod(parser)})
-
-    def is_busy(self) -> bool:
-        """Whether a request is being answered."""
-        return any(channel.requests or channel.total_outbufs_len for channel in self.active_channels.values())
-
-    def maintenance(self, now: float) -> None:
-        for channel in self.active_channels.values():
-            if channel.overdue(now):
-                channel.will_close = True
-        self._backend.sweep()
+def _listening(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_CONNECTIONS)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
 
 
-def _adjustments(host: str, port: int) -> Adjustments:
-    family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    literal = f"[{address[0]}]" if family == socket.AF_INET6 else address[0]
-    return Adjustments(
-        listen=f"{literal}:{port}",
-        threads=_THREADS,
-        connection_limit=_CONNECTIONS,
-        max_request_body_size=READ_LIMIT,
-        max_request_header_size=1 << 16,
-        recv_bytes=1 << 18,
-        outbuf_high_watermark=_BACKED_UP,
-        outbuf_overflow=4 * _BACKED_UP,
-        cleanup_interval=_CLEANUP_SECONDS,
-        channel_request_lookahead=1,
-        clear_untrusted_proxy_headers=True,
-        ident="pacha-git",
-    )
+class _Uvicorn(uvicorn.Server):
+    """Uvicorn, with an eye on clients that only pretend to be there; signals are our caller's."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        return nullcontext()
+
+    async def on_tick(self, counter: int) -> bool:
+        now = time.monotonic()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, _Connection) and connection.overdue(now):
+                connection.transport.abort()
+        return await super().on_tick(counter)
+
+
+class _Connection(H11Protocol):
+    """A connection that knows since when its request is on the way, and since when its client takes nothing."""
+
+    access: Access
+    begun = 0.0
+    active = 0.0
+    stalled: float | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.begun = self.active = time.monotonic()
+        if len(self.connections) > _CONNECTIONS:
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self.active = time.monotonic()
+        if self._is_between() and not self.conn.trailing_data[0]:
+            self.begun = self.active
+        super().data_received(data)
+
+    def pause_writing(self) -> None:
+        self.stalled = time.monotonic()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self.stalled = None
+        self.active = time.monotonic()
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, or has a head without end, with the status that h11 has for it."""
+        code = getattr(sys.exc_info()[1], "error_status_hint", 400)
+        reason = _REASONS.get(code, "")
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Connection", "close")]
+        for event in (
+            h11.Response(status_code=code, headers=headers, reason=reason.encode()), h11.Data(f"{reason}\n".encode()),
+            h11.EndOfMessage(),
+        ):  # fmt: skip
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def overdue(self, now: float) -> bool:
+        """Whether its client takes too long: for the head of a request, for the next bytes, for taking the answer."""
+        if self.stalled is not None:
+            return now - self.stalled > _STALLED_SECONDS
+        if self._is_between():
+            if self.conn.trailing_data[0] or self.cycle is None:
+                return now - self.begun > _HEADER_SECONDS
+            return now - self.active > _IDLE_SECONDS
+        if self.conn.their_state is not h11.SEND_BODY or self.flow.read_paused:
+            return False  # git is at it
+        return now - self.begun > self._patience() or now - self.active > _IDLE_SECONDS
+
+    def _is_between(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _patience(self) -> float:
+        """Seconds until a request must be here."""
+        headers: dict[bytes, Any] = dict(self.headers or ())
+        said = headers.get(b"authorization", b"").decode("latin-1")
+        pushes = self.scope["path"] == f"/{WRITE}" and self.access.may_write(said)
+        return _WRITE_SECONDS if pushes else _READ_SECONDS

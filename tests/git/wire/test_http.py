@@ -5,20 +5,22 @@ from __future__ import annotations
 import base64
 import gzip
 import os
+import resource
+import shutil
 import socket
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from pacha_git.errors import PachaError
-from pacha_git.git.wire import http_server
+from pacha_git.git.wire import http, http_server
 from pacha_git.git.wire.http import Access, Backend
 from pacha_git.git.wire.http_server import Server
 
@@ -251,7 +253,6 @@ def test_a_client_that_only_pretends_to_be_there_is_dropped(
     repository: Path, monkeypatch: pytest.MonkeyPatch, body: bool
 ) -> None:
     monkeypatch.setattr(http_server, "_READ_SECONDS" if body else "_HEADER_SECONDS", 0.5)
-    monkeypatch.setattr(http_server, "_CLEANUP_SECONDS", 0)
     head = b"POST /git-upload-pack HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n" + (b"\r\n" if body else b"")
     with running(repository) as served, socket.create_connection(("127.0.0.1", served.port)) as client:
         begun = time.monotonic()
@@ -304,6 +305,100 @@ def test_a_request_under_way_may_end_and_no_other_begins(repository: Path, tmp_p
         assert got > 24 << 20
         with pytest.raises(OSError, match="refused"):
             socket.create_connection(("127.0.0.1", served.port))
+
+
+FOREVER = """\
+#!/bin/sh
+case "$*" in *http-backend*) ;; *) exec %s "$@";; esac
+printf 'Content-Type: text/plain\\r\\n\\r\\n'
+yes "of a line that never ends" &
+echo "$$ $!" > %s
+wait
+"""
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2][:3]
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("how", ["leaves", "takes nothing", "stop"])
+def test_a_git_without_end_ends_with_its_client(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    stock = shutil.which("git")
+    script, said = tmp_path / "bin/git", tmp_path / "pids"
+    script.parent.mkdir()
+    script.write_text(FOREVER % (stock, said))
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+    if how == "takes nothing":
+        monkeypatch.setattr(http_server, "_STALLED_SECONDS", 0.5)
+    with running(repository) as served:
+        with socket.create_connection(("127.0.0.1", served.port)) as client:
+            client.sendall(b"GET /info/refs?service=git-upload-pack HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            got = 0
+            while got < 1 << 20:
+                got += len(client.recv(1 << 16))
+            pids = [int(word) for word in said.read_text().split()]
+            assert all(map(_alive, pids))
+            begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            if how == "stop":
+                served.server.stop()
+                served.server.stop()
+            until = time.monotonic() + 20
+            while how != "leaves" and any(map(_alive, pids)) and time.monotonic() < until:
+                time.sleep(0.05)
+        until = time.monotonic() + 20
+        while any(map(_alive, pids)) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not any(map(_alive, pids))
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - begun < 64 << 10
+
+
+def test_a_small_request_that_unpacks_to_a_large_one(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "READ_LIMIT", 1 << 20)
+    bomb = gzip.compress(b"0032want %s\n" % (b"1" * 40) * 100_000)
+    assert len(bomb) < 1 << 18
+    kind = {"Content_Type": "application/x-git-upload-pack-request"}
+    with running(repository) as served:
+        assert served.ask("POST", "/git-upload-pack", bomb, Content_Encoding="gzip", **kind)[0] == 413
+        assert served.ask("POST", "/git-upload-pack", b"no gzip", Content_Encoding="gzip", **kind)[0] == 400
+        assert served.ask("POST", "/git-upload-pack", b"0000", Content_Encoding="br", **kind)[0] == 415
+        assert served.backend.busy == 0
+
+
+def _is_dropped(client: socket.socket) -> bool:
+    try:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        return client.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def test_more_connections_than_there_may_be(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "_CONNECTIONS", 3)
+    with running(repository) as served:
+        held = [socket.create_connection(("127.0.0.1", served.port)) for _ in range(3)]
+        time.sleep(0.3)
+        with socket.create_connection(("127.0.0.1", served.port)) as more:
+            assert _is_dropped(more)
+        for each in held:
+            each.close()
+        time.sleep(0.3)
+        assert served.ask("GET", "/")[0] == 200
+
+
+def test_an_idle_connection_is_dropped(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "_IDLE_SECONDS", 0.5)
+    with running(repository) as served, socket.create_connection(("127.0.0.1", served.port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        client.settimeout(10)
+        with suppress(ConnectionError):
+            while client.recv(1 << 16):
+                pass
 
 
 def test_an_address_that_is_taken(repository: Path) -> None:
