@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +20,7 @@ from pacha_git.git.weak import weakly
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.identity import Acting, acting_now
 from pacha_git.session.signing import Signing
-from pacha_git.store.events import Author
+from pacha_git.store.events import Author, read_attestations
 from pacha_git.store.records import StoredRecord
 from pacha_git.store.settings import StoredSettings, read_settings
 from pacha_git.vocabulary.ids import PAYLOAD_ROOT, VersionId
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pacha_git.store.payload.store import PayloadStore
     from pacha_git.store.removals import RemovalList
     from pacha_git.trust.signers import Signers
+    from pacha_git.vocabulary.kinds import Kind
 
 Project = Callable[[StoredRecord], dict[str, Any]]
 """What the catalogue keeps of a record beside the record itself."""
@@ -160,7 +161,7 @@ class Context:
         """The searchable projection."""
         from pacha_git.store.catalogue.versions import Catalogue
 
-        return Catalogue(self.repo, self.database, self._project, self.removals)
+        return Catalogue(self.repo, self.database, self._project, weakly(self._removals))
 
     @cached_property
     def removals(self) -> RemovalList:
@@ -177,7 +178,17 @@ class Context:
 
     def is_removed(self, version: VersionId | None, commit: Oid) -> bool:
         """Whether the payload of a version is removed here; that of a run (None) never is."""
-        return version is not None and commit in self.removals.of(version.kind, version.name).removed
+        return version is not None and commit in self.removed(version.kind, version.name)
+
+    def removed(self, kind: Kind, name: str) -> Collection[Oid]:
+        """The record commits of a name whose payload is removed here."""
+        attested = read_attestations(self.repo, kind, name)
+        if not any(about.tombstones for about in attested.of.values()):
+            return ()  # most names: the list of removals is not even loaded
+        return self.removals.of(kind, name, attested).removed
+
+    def _removals(self) -> RemovalList:
+        return self.removals
 
     @cached_property
     def signing(self) -> Signing:

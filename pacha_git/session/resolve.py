@@ -127,7 +127,7 @@ def _select(context: Context, spec: Spec, selector: Selector, versions: Mapping[
 
 def without_removed(context: Context, kind: Kind, name: str, versions: Mapping[Version, Oid]) -> dict[Version, Oid]:
     """The versions whose payload was not removed."""
-    removed = context.removals.of(kind, name).removed
+    removed = context.removed(kind, name)
     return {version: commit for version, commit in versions.items() if commit not in removed}
 
 

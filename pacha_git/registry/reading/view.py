@@ -17,10 +17,8 @@ from pacha_git.format.record import Edge
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.attestations import Attestations
 from pacha_git.ledger.events import Ledger
-from pacha_git.ledger.removals import Removals
 from pacha_git.ledger.statements import RECORD_SCOPE
 from pacha_git.registry.reading.inspected import formats_of, more_of
-from pacha_git.session.claims import removal_of
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import address_of
 from pacha_git.session.results import Json, VersionDetail, VersionInfo
@@ -128,22 +126,24 @@ def of_record(cls: type[V], context: Context, stored: StoredRecord, ledger: Ledg
     )
 
 
-def _removals(context: Context, stored: StoredRecord, attested: Attestations) -> Removals:
-    return context.removals.of(stored.id.kind, stored.id.name, attested)
-
-
 def _removed(context: Context, stored: StoredRecord, attested: Attestations) -> Removal | None:
     """The removal that holds, if one does."""
     if not attested.about(stored.commit).tombstones:
         return None
-    removals = _removals(context, stored, attested)
+    from pacha_git.session.claims import removal_of  # few versions were ever removed
+
+    removals = context.removals.of(stored.id.kind, stored.id.name, attested)
     counting = removals.counting.get(stored.commit)
     return removal_of(removals, counting[-1]) if counting else None
 
 
 def _claims(context: Context, stored: StoredRecord, attested: Attestations) -> tuple[Removal, ...]:
     """The removals that are only claimed."""
-    removals = _removals(context, stored, attested)
+    if not attested.about(stored.commit).tombstones:
+        return ()
+    from pacha_git.session.claims import removal_of
+
+    removals = context.removals.of(stored.id.kind, stored.id.name, attested)
     return tuple(removal_of(removals, event) for event in removals.claims.get(stored.commit, ()))
 
 

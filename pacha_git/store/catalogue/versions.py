@@ -13,11 +13,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pacha_git.errors import InvalidInput, PachaError, VerificationFailed
-from pacha_git.format.event import Event, signed_part
+from pacha_git.format.event import signed_part
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.attestations import Attested
-from pacha_git.ledger.removals import Removals
 from pacha_git.ledger.statements import RECORD_SCOPE
 from pacha_git.query.fields import version_key
 from pacha_git.store import records
@@ -25,13 +24,14 @@ from pacha_git.store.catalogue import runs as runs_catalogue
 from pacha_git.store.catalogue.database import Database, is_damage
 from pacha_git.store.catalogue.rows import HERE, NO_FOLD, Row, SignerNote, rows
 from pacha_git.store.events import ATTESTATIONS, crossing, read_attestations, read_ledger
-from pacha_git.store.removals import RemovalList
 from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, VersionId, notes_ref, parse_notes_ref, parse_record_ref
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.versions import Version
 
 if TYPE_CHECKING:
+    from pacha_git.ledger.removals import Removals
     from pacha_git.store.catalogue.search import Hit, Query
+    from pacha_git.store.removals import RemovalList
 
 T = TypeVar("T")
 _FEW: Final = 500
@@ -53,7 +53,7 @@ class Catalogue:
         repo: GitRepository,
         database: Database,
         project: Callable[[records.StoredRecord], dict[str, Any]],
-        removals: RemovalList,
+        removals: Callable[[], RemovalList],
     ) -> None:
         self._repo = repo
         self._database = database
@@ -180,7 +180,7 @@ class Catalogue:
     def _stands(self, connection: sqlite3.Connection) -> bool:
         """Whether what decides on removals is as it was when a tombstone was last judged; true where there is none."""
         judged = _meta(connection, _JUDGED)
-        return judged is None or judged == self._removals.stamp()
+        return judged is None or judged == self._removals().stamp()
 
     def _take_removals(self, connection: sqlite3.Connection) -> None:
         """Judge every tombstone anew: the list, the signers or the setting changed."""
@@ -268,7 +268,7 @@ class Catalogue:
             return
         fold = self._fold(kind, name)
         if fold.get("tombstones"):
-            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_JUDGED, self._removals.stamp()))
+            connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_JUDGED, self._removals().stamp()))
         here = [row for row in found if row[2] not in fold["removed"]] or found
         released = (ref for ref, version, _ in here if not Version.parse(version).is_prerelease)
         latest = next(released, here[0][0])
@@ -281,7 +281,8 @@ class Catalogue:
         try:
             ledger = read_ledger(self._repo, kind, name)
             attested = read_attestations(self._repo, kind, name)
-            removals = self._removals.of(kind, name, attested)
+            has_tombstones = any(about.tombstones for about in attested.of.values())
+            counting = self._removals().of(kind, name, attested) if has_tombstones else None
         except PachaError:
             return dict(NO_FOLD)
         return {
@@ -289,8 +290,8 @@ class Catalogue:
             "aliases": dict(ledger.aliases),
             "tags": {commit: about.tags for commit, about in attested.of.items() if about.tags},
             "descriptions": {c: about.description for c, about in attested.of.items() if about.description is not None},
-            "removed": {commit: _removal(removals, events[-1]) for commit, events in removals.counting.items()},
-            "tombstones": any(about.tombstones for about in attested.of.values()),
+            "removed": {} if counting is None else _removed(counting),
+            "tombstones": has_tombstones,
             "endorsed": {
                 commit: keys for commit, about in attested.of.items() if (keys := self._endorsers(commit, about))
             },
@@ -315,9 +316,15 @@ class Catalogue:
         return found
 
 
-def _removal(removals: Removals, event: Event) -> dict[str, Any]:
-    signature = removals.signatures[event.hash].shown
-    return {"by": event.by, "at": event.at, "reason": event.reason, "signed_by": signature}
+def _removed(removals: Removals) -> dict[Oid, dict[str, Any]]:
+    """Who removed each version that is removed, when, why, and whose good signature says so."""
+    last = {commit: events[-1] for commit, events in removals.counting.items()}
+    return {
+        commit: {
+            "by": event.by, "at": event.at, "reason": event.reason, "signed_by": removals.signatures[event.hash].shown,
+        }
+        for commit, event in last.items()
+    }  # fmt: skip
 
 
 def _meta(connection: sqlite3.Connection, key: str) -> str | None:

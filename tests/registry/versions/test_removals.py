@@ -52,7 +52,7 @@ def test_what_another_remote_says_is_a_claim(ours: Registry, hub: Path, tmp_path
     assert [each.version for each in ours.models.list()] == ["1.0.0"]
     [claim] = ours.claims()
     assert (claim.spec, claim.reason, claim.signed_by) == ("model:m@1.0.0", "cleanup", None)
-    assert ours.models.get("m").claims[0]["reason"] == "cleanup"
+    assert ours.models.get("m").claims[0].reason == "cleanup"
     [told] = ours.models.history("m")
     assert (told.type, told.status, told.reason) == ("tombstone", "claim", "cleanup")
 
@@ -78,7 +78,7 @@ def test_accepting_a_claim_removes(ours: Registry, hub: Path, tmp_path: Path) ->
     claimed(ours, tmp_path)
     ours.pull("other")
     shown = ours.accept_removal("m@1.0.0")
-    assert (shown.payload, shown.removed and shown.removed["reason"]) == ("removed", "cleanup")
+    assert (shown.payload, shown.removed and shown.removed.reason) == ("removed", "cleanup")
     assert not has_bytes(ours.path)
     assert (ours.models.list(), ours.claims()) == ([], [])
     ours.push("origin")
@@ -155,7 +155,7 @@ def test_a_trusted_signature_removes_wherever_it_comes_from(ours: Registry, tmp_
     ours.pull("other")
     shown = ours.models.get("m@1.0.0")
     assert shown.payload == "removed"
-    assert (shown.removed or {})["signed_by"] == "ada@example.org"
+    assert (shown.removed and shown.removed.signed_by) == "ada@example.org"
     # Only the key that signed it takes it back.
     git(home, "config", "--global", "pacha.sign.key", Path(_key("bob")).stem)
     with pytest.raises(PachaError, match="only that key can take it back"):
