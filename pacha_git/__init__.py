@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pacha_git.registry.upkeep.keys import generate_key, own_keys
     from pacha_git.registry.upkeep.serve import Serving
     from pacha_git.registry.versions.recipes import validate_recipe_file
+    from pacha_git.session.caller import Actor, Clock
     from pacha_git.session.results.decisions import Claim, Difference, HistoryEntry, StageChange
     from pacha_git.session.results.documents import DocumentDetail, DocumentProblem
     from pacha_git.session.results.graphs import LineageEdge, LineageGraph, LineageNode
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
         VersionDetail,
         VersionInfo,
     )
-    from pacha_git.session.signing import ask_passphrases_with
+    from pacha_git.session.signing import Keys, PersonalKeys
     from pacha_git.store.runs.series import Series
     from pacha_git.trust.change import TrustChange, TrustedKey
     from pacha_git.vocabulary.address import Address
@@ -96,6 +97,7 @@ _HOME: Final = {
     "registry.upkeep.keys": "generate_key own_keys",
     "registry.upkeep.serve": "Serving",
     "registry.versions.recipes": "validate_recipe_file",
+    "session.caller": "Actor Clock",
     "session.results.decisions": "Claim Difference HistoryEntry StageChange",
     "session.results.documents": "DocumentDetail DocumentProblem",
     "session.results.graphs": "LineageEdge LineageGraph LineageNode",
@@ -106,7 +108,7 @@ _HOME: Final = {
         "CacheCleared CacheEntry Evicted Finding FsckReport GcReport KeyInfo RecipeProblem Stats Verification"
     ),
     "session.results.versions": "EdgeInfo FileInfo NameInfo Registered Removal SaidBy VersionDetail VersionInfo",
-    "session.signing": "ask_passphrases_with",
+    "session.signing": "Keys PersonalKeys",
     "store.runs.series": "Series",
     "vocabulary.address": "Address",
     "vocabulary.choices": "Direction Goal parse_end_status parse_run_status",
@@ -123,6 +125,7 @@ __all__ = [
     "REGISTRY_REF",
     "RELATIONS",
     "VERSIONED_KINDS",
+    "Actor",
     "Address",
     "Alias",
     "Ambiguous",
@@ -131,6 +134,7 @@ __all__ = [
     "CacheCleared",
     "CacheEntry",
     "Claim",
+    "Clock",
     "Collection",
     "Conflict",
     "Corrupt",
@@ -154,6 +158,7 @@ __all__ = [
     "Imported",
     "InvalidInput",
     "KeyInfo",
+    "Keys",
     "Kind",
     "LineageEdge",
     "LineageGraph",
@@ -165,6 +170,7 @@ __all__ = [
     "NameInfo",
     "NotFound",
     "PachaError",
+    "PersonalKeys",
     "Progress",
     "RecipeProblem",
     "Recipes",
@@ -196,7 +202,6 @@ __all__ = [
     "VersionId",
     "VersionInfo",
     "__version__",
-    "ask_passphrases_with",
     "generate_key",
     "own_keys",
     "parse_end_status",

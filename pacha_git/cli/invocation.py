@@ -53,10 +53,11 @@ def registry_path(ctx: Context) -> Path | None:
 
 def registry(ctx: Context, *, healed: bool = False) -> Registry:
     """Open the registry that is meant; ``healed``: after a repair, if it is too damaged to be opened."""
-    from pacha_git import Registry, ask_passphrases_with
+    from pacha_git import PersonalKeys, Registry
 
-    ask_passphrases_with(_ask_passphrase if sys.stdin.isatty() else None)
-    opened = (Registry.open_healed if healed else Registry.open)(registry_path(ctx))
+    keys = PersonalKeys(_ask_passphrase if sys.stdin.isatty() else None)
+    path = registry_path(ctx)
+    opened = Registry.open_healed(path, keys=keys) if healed else Registry.open(path, keys=keys)
     invocation(ctx).notices += opened.notices
     return opened
 

@@ -22,7 +22,6 @@ from pacha_git.git.wire import transport
 from pacha_git.gitobjects.commits import split_commit
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
-from pacha_git.session.identity import acting_now
 from pacha_git.store.settings import StoredSettings, settings_at, write_settings
 from pacha_git.system.environment import expanded
 from pacha_git.system.secrets import mask_urls
@@ -181,7 +180,7 @@ def adopt_settings(context: Context, remote: str, prefer: str | None, tell: Tell
     there = context.repo.ref(tracking(chosen(context, remote), REGISTRY_REF))
     if there is None:
         raise NotFound(f"no settings of {remote} are known", hint=f"git pacha fetch {remote}")
-    acting = acting_now()
+    acting = context.acting()
     with context.deciding("settings adopt") as changes:
         ours, theirs = context.settings, settings_at(context.repo, there)
         history = _history(context, ours.commit)

@@ -6,11 +6,10 @@ It knows the order that keeps readers safe. Looking, checking, choosing, sending
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pacha_git.errors import Conflict, NotFound, RemoteError, VerificationFailed
 from pacha_git.exchange import bundle_file, remotes, unchanged
@@ -26,12 +25,12 @@ from pacha_git.git.repo import GitRepository
 from pacha_git.git.wire import transport
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
+from pacha_git.session.caller import Caller
 from pacha_git.session.claims import claim_warnings
 from pacha_git.session.context import Context
 from pacha_git.session.items import Item, differing, read_item, refs_here
 from pacha_git.session.results import RefResult, Transfer
 from pacha_git.store.readme import write_readme
-from pacha_git.store.records import StoredRecord
 from pacha_git.store.removals import begin_removals
 from pacha_git.store.settings import settings_at, write_root
 from pacha_git.system.secrets import mask_urls
@@ -157,7 +156,7 @@ def clone(
     *,
     payload: str,
     progress: Progress | None,
-    project: Callable[[StoredRecord], dict[str, Any]],
+    caller: Caller,
     newcomer: Newcomer = ANYBODY,
 ) -> None:
     """Make a registry from a remote one; see ``Registry.clone``.
@@ -171,7 +170,7 @@ def clone(
         )
     existed = path.exists()
     try:
-        context = _clone_into(url, path, newcomer, progress=progress, project=project)
+        context = _clone_into(url, path, newcomer, progress=progress, caller=caller)
         unsound = None if context is None else _pulled(context, wish, progress)
     except BaseException as error:
         shutil.rmtree(path, ignore_errors=True)
@@ -200,18 +199,18 @@ def _clone_into(
     newcomer: Newcomer,
     *,
     progress: Progress | None,
-    project: Callable[[StoredRecord], dict[str, Any]],
+    caller: Caller,
 ) -> Context | None:
     """Make the registry that a clone is to be; what of it is still to be pulled is the caller's."""
     repo = GitRepository.create(path)
     begin_removals(repo)
     if Path(url).is_file():
         bundle_file.adopt_registry(repo, Path(url), newcomer)
-        bundle_file.import_(Context(path, project), Path(url), progress, is_origin=True)
+        bundle_file.import_(Context(path, caller), Path(url), progress, is_origin=True)
         return None
     transport.add_remote(repo, "origin", remotes.located(url))
     _adopt_registry(repo, url, newcomer)
-    context = Context(path, project)
+    context = Context(path, caller)
     context.repo.refs.is_new = True
     return context
 

@@ -15,8 +15,10 @@ from pacha_git.registry.collections import COLLECTIONS, Collection, Datasets, Fa
 from pacha_git.registry.reading.view import project
 from pacha_git.registry.trust_methods import TrustMethods
 from pacha_git.session import locate
+from pacha_git.session.caller import Actor, Clock, caller
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
+from pacha_git.session.signing import Keys
 from pacha_git.vocabulary.ids import VersionId
 from pacha_git.vocabulary.kinds import Kind
 
@@ -45,13 +47,16 @@ class Registry(TrustMethods, Face):
     def __init__(self, context: Context, *, created: bool = False) -> None:
         self._context = context
         self.created = created
+        self.models = Models(context)
+        self.datasets = Datasets(context)
+        self.recipes = Recipes(context)
         self.notices = context.notices
 
     def __repr__(self) -> str:
         return f"Registry({str(self.path)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).open, (self.path.absolute(),)
+        return type(self), (self._context,)
 
     def __enter__(self) -> Registry:
         return self
@@ -70,24 +75,39 @@ class Registry(TrustMethods, Face):
         Raises:
             PachaError: the folder can't be made, or has other things in it.
         """
-        folder = locate.wanted_path(_path(path))
+        folder = locate.wanted_path(path)
         created = verbs.init.init(folder, shared=shared)
-        return cls(Context(folder, project), created=created)
+        return cls(Context(folder, caller(project)), created=created)
 
     @classmethod
-    def open(cls, path: AnyPath | None = None) -> Registry:
+    def open(
+        cls,
+        path: AnyPath | None = None,
+        *,
+        actor: str | Actor | None = None,
+        clock: Clock | None = None,
+        keys: Keys | None = None,
+    ) -> Registry:
         """Open a registry: ``path``, else where the contract says.
+
+        Args:
+            path: Its folder.
+            actor: Who acts, ``Name <email>``, or what says so each time; None: whom Git knows.
+            clock: What says the time, in seconds since 1970; None: this machine's.
+            keys: What signs; None: the keys of the person at the keyboard.
 
         Raises:
             NotFound: there is none, or the folder is no registry.
             PachaError: it is of a newer format, or uses SHA-256 or reftable.
         """
-        return cls(Context(locate.existing_path(_path(path)), project))
+        return cls(Context(locate.existing_path(path), caller(project, actor=actor, clock=clock, keys=keys)))
 
     @classmethod
-    def open_healed(cls, path: AnyPath | None = None, progress: Progress | None = None) -> Registry:
+    def open_healed(
+        cls, path: AnyPath | None = None, *, keys: Keys | None = None, progress: Progress | None = None
+    ) -> Registry:
         """Open a registry; one that is too damaged for that is repaired first, from its remotes too."""
-        return cls(verbs.heal.open_healed(locate.existing_path(_path(path)), project, progress))
+        return cls(verbs.heal.open_healed(locate.existing_path(path), caller(project, keys=keys), progress))
 
     @classmethod
     def clone(
@@ -116,32 +136,17 @@ class Registry(TrustMethods, Face):
             Conflict: there is a registry at ``path`` already.
             RemoteError: the remote can't be reached or is no registry.
         """
-        folder = locate.wanted_path(_path(path))
+        folder = locate.wanted_path(path)
         from pacha_git.trust.change import Newcomer
 
         newcomer = Newcomer(tuple(trust), tell)
-        verbs.sync.clone(url, folder, payload=payload, progress=progress, project=project, newcomer=newcomer)
-        return cls(Context(folder, project), created=True)
+        verbs.sync.clone(url, folder, payload=payload, progress=progress, caller=caller(project), newcomer=newcomer)
+        return cls(Context(folder, caller(project)), created=True)
 
     @property
     def path(self) -> Path:
         """Its folder."""
         return self._context.path
-
-    @cached_property
-    def models(self) -> Models:
-        """Its models."""
-        return Models(self._context)
-
-    @cached_property
-    def datasets(self) -> Datasets:
-        """Its datasets."""
-        return Datasets(self._context)
-
-    @cached_property
-    def recipes(self) -> Recipes:
-        """Its recipes."""
-        return Recipes(self._context)
 
     @cached_property
     def runs(self) -> Runs:
@@ -309,7 +314,7 @@ class Registry(TrustMethods, Face):
             NotFound: no remote has the bytes.
         """
         wish = verbs.selection.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads, tuple(without))
-        return verbs.heal.pull(self._context, remote, wish, progress, project)
+        return verbs.heal.pull(self._context, remote, wish, progress, self._context.caller)
 
     def push(
         self,
@@ -389,7 +394,7 @@ class Registry(TrustMethods, Face):
 
     def fsck(self, *, fast: bool = False, progress: Progress | None = None) -> results.FsckReport:
         """Check everything against the format; ``fast`` reads no payload."""
-        return verbs.fsck.fsck(self.path, project, fast=fast, progress=progress)
+        return verbs.fsck.fsck(self.path, self._context.caller, fast=fast, progress=progress)
 
     def reindex(self, *, progress: Progress | None = None) -> int:
         """Build the side index anew; returns how many chunks it has."""
@@ -427,18 +432,18 @@ class Registry(TrustMethods, Face):
         cls, path: AnyPath | None = None, *, fast: bool = False, progress: Progress | None = None
     ) -> results.FsckReport:
         """As ``fsck``, of a registry that may be too damaged to be opened."""
-        return verbs.fsck.fsck(locate.existing_path(_path(path)), project, fast=fast, progress=progress)
+        return verbs.fsck.fsck(locate.existing_path(path), caller(project), fast=fast, progress=progress)
 
     @classmethod
     def examine(
         cls, path: AnyPath | None = None, *, repair: bool = False, progress: Progress | None = None
     ) -> list[results.Finding]:
         """As ``doctor``, of a registry that may be too damaged to be opened."""
-        return verbs.doctor.doctor(locate.existing_path(_path(path)), project, repair=repair, progress=progress)
+        return verbs.doctor.doctor(locate.existing_path(path), caller(project), repair=repair, progress=progress)
 
     def doctor(self, *, repair: bool = False, progress: Progress | None = None) -> list[results.Finding]:
         """Look for what is unhealthy about the folder, and mend what can be mended without a loss."""
-        return verbs.doctor.doctor(self.path, project, repair=repair, progress=progress)
+        return verbs.doctor.doctor(self.path, self._context.caller, repair=repair, progress=progress)
 
     def stats(self) -> results.Stats:
         """How much is here."""
@@ -447,7 +452,3 @@ class Registry(TrustMethods, Face):
 
 def _kind(kind: Kind | KindWord | None) -> Kind | None:
     return None if kind is None else Kind.parse(kind)
-
-
-def _path(path: AnyPath | None) -> Path | None:
-    return None if path is None else Path(path)

@@ -18,10 +18,10 @@ from pacha_git.git.refs.rules import NameRules
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.weak import weakly
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.session.identity import Acting, acting_now
+from pacha_git.session.caller import Caller
+from pacha_git.session.identity import Acting
 from pacha_git.session.signing import Signing
 from pacha_git.store.events import Author, read_attestations
-from pacha_git.store.records import StoredRecord
 from pacha_git.store.settings import StoredSettings, read_settings
 from pacha_git.vocabulary.ids import PAYLOAD_ROOT, VersionId
 from pacha_git.vocabulary.names import gist
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from pacha_git.trust.signers import Signers
     from pacha_git.vocabulary.kinds import Kind
 
-Project = Callable[[StoredRecord], dict[str, Any]]
-"""What the catalogue keeps of a record beside the record itself."""
-
 UPKEEP_FAILED: Final = "pacha/upkeep.failed"
 DECIDE_LOCK: Final = "pacha/decide.lock"
 
@@ -49,10 +46,11 @@ class Context:
 
     Attributes:
         path: Its folder.
+        caller: Who works on it.
 
     Args:
         path: Its folder.
-        project: What the catalogue keeps of a record beside the record itself.
+        caller: Who works on it.
         damaged: Whether to open it though refs or settings can't be read; who asks for those settings is told.
 
     Raises:
@@ -60,9 +58,9 @@ class Context:
         PachaError: it is of a newer format, uses SHA-256 or reftable, or is somebody else's.
     """
 
-    def __init__(self, path: Path, project: Project, *, damaged: bool = False) -> None:
+    def __init__(self, path: Path, caller: Caller, *, damaged: bool = False) -> None:
         self.path = path
-        self._project = project
+        self.caller = caller
         self.repo = GitRepository(path, NameRules(alike=gist, first=PAYLOAD_ROOT), going_on=damaged)
         check_owner(path)
         self.repo.settle = weakly(self._settle)
@@ -72,7 +70,7 @@ class Context:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process opens it anew: locks, connections and what is about to change are this one's.
-        return Context, (self.path.absolute(), self._project)
+        return Context, (self.path.absolute(), self.caller)
 
     def close(self) -> None:
         """Let go of every file and process; whatever is asked of it from now on is refused."""
@@ -161,7 +159,7 @@ class Context:
         """The searchable projection."""
         from pacha_git.store.catalogue.versions import Catalogue
 
-        return Catalogue(self.repo, self.database, self._project, weakly(self._removals))
+        return Catalogue(self.repo, self.database, self.caller.project, weakly(self._removals))
 
     @cached_property
     def removals(self) -> RemovalList:
@@ -193,14 +191,22 @@ class Context:
     @cached_property
     def signing(self) -> Signing:
         """Signs and verifies by this registry's settings."""
-        return Signing(weakly(self._signers))
+        return Signing(self.caller.keys, weakly(self._signers))
 
     def _signers(self) -> Signers:
         return self.settings.signers
 
+    def acting(self) -> Acting:
+        """Who acts, at this moment.
+
+        Raises:
+            PachaError: Git knows nobody.
+        """
+        return self.caller.now()
+
     def author(self, sign: bool | None, acting: Acting | None = None) -> Author:
         """Who makes an event now, with a key if ``sign`` (None: as ``sign.default`` says)."""
-        acting = acting or acting_now()
+        acting = acting or self.acting()
         signer = self.signing.signer(sign, "pacha-event")
         return Author(self.registry_id, acting.identity, acting.seconds, acting.at, signer)
 

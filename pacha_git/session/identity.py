@@ -1,12 +1,8 @@
-"""Who is acting, and when: the Git identity of the person, and the clock.
-
-It knows where Git keeps the two lines; what is done with them it refuses to know.
-"""
+"""Who is acting, and when; and the name and email by which Git knows the person at the keyboard."""
 
 from __future__ import annotations
 
 import os
-import time
 from typing import NamedTuple
 
 from pacha_git.errors import InvalidInput, PachaError
@@ -24,15 +20,6 @@ class Acting(NamedTuple):
     def at(self) -> str:
         """The time as ``YYYY-MM-DDTHH:MM:SSZ``."""
         return time_text(self.seconds)
-
-
-def acting_now() -> Acting:
-    """The person at the keyboard, by the clock of this machine.
-
-    Raises:
-        PachaError: Git knows no name or email.
-    """
-    return Acting(git_identity(), int(time.time()))
 
 
 def git_identity() -> str:

@@ -6,6 +6,7 @@ It knows the order of the contract, and opens nothing.
 from __future__ import annotations
 
 import os
+from os import PathLike
 from pathlib import Path
 from typing import Final
 
@@ -23,17 +24,17 @@ def default_path() -> Path:
     return home_folder() / ".pacha" / "registry.git"
 
 
-def wanted_path(said: Path | None = None) -> Path:
+def wanted_path(said: str | PathLike[str] | None = None) -> Path:
     """Where the registry is, or would be made, in the order of the contract."""
     if said is not None:
-        return expanded(said).absolute()
+        return expanded(os.fspath(said)).absolute()
     from_environment = os.environ.get(ENVIRONMENT)
     if from_environment:
         return expanded(from_environment).absolute()
     return _from_config() or _stood_in() or default_path()
 
 
-def existing_path(said: Path | None = None) -> Path:
+def existing_path(said: str | PathLike[str] | None = None) -> Path:
     """Where the registry is.
 
     Raises:

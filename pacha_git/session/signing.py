@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pacha_git.errors import InvalidInput, NotFound, PachaError, VerificationFailed
 from pacha_git.session import gitconfig
@@ -25,41 +25,68 @@ EVENT_NAMESPACE: Final = "pacha-event"
 DEFAULT_KEY: Final = "id_ed25519"
 _SIGN_DEFAULT: Final = "pacha.sign.default"
 _SIGN_KEY: Final = "pacha.sign.key"
-_ask_passphrase: Callable[[Path], str] | None = None
 
 
-def keys_folder() -> Path:
-    """Where ``key generate`` puts keys."""
-    return home_folder() / ".pacha" / "keys"
+class Keys(Protocol):
+    """The keys that somebody signs with."""
+
+    def folder(self) -> Path:
+        """Where new ones are put."""
+
+    def chosen(self) -> Path | None:
+        """The one that signs; None if there is none."""
+
+    def load(self, path: Path) -> KeyPair:
+        """Read a private one."""
+
+    def sign_always(self) -> bool:
+        """Whether to sign where nothing else was said."""
 
 
-def default_key_path() -> Path | None:
-    """The key that signs: ``pacha.sign.key`` of the Git configuration, else the default one if it is there."""
-    said = gitconfig.value(_SIGN_KEY)
-    if said:
-        path = expanded(said)
-        return path if path.is_absolute() or path.exists() else keys_folder() / said
-    path = keys_folder() / DEFAULT_KEY
-    return path if path.exists() else None
+class PersonalKeys:
+    """The keys of the person at the keyboard, in their home; ``pacha.sign.…`` of the Git configuration chooses.
 
-
-def load_key(path: Path) -> KeyPair:
-    """Read a private key; whoever may ask for a passphrase is asked for that of an encrypted one.
-
-    Raises:
-        NotFound: no such file.
-        PachaError: it can't be read, others can read it too, or it is another's.
-        InvalidInput: it is no key, or its passphrase is wrong or missing.
+    Args:
+        ask: Is called for the passphrase of an encrypted key; None: such a key is refused.
     """
-    from pacha_git.trust.keypair import PassphraseWanted, load_private
 
-    data = _read_private(path)
-    try:
-        return load_private(data)
-    except PassphraseWanted:
-        if _ask_passphrase is None:
-            raise
-        return load_private(data, _ask_passphrase(path))
+    def __init__(self, ask: Callable[[Path], str] | None = None) -> None:
+        self._ask = ask
+
+    def folder(self) -> Path:
+        """Where ``key generate`` puts keys."""
+        return home_folder() / ".pacha" / "keys"
+
+    def chosen(self) -> Path | None:
+        """The key that signs: ``pacha.sign.key`` of the Git configuration, else the default one if it is there."""
+        said = gitconfig.value(_SIGN_KEY)
+        if said:
+            path = expanded(said)
+            return path if path.is_absolute() or path.exists() else self.folder() / said
+        path = self.folder() / DEFAULT_KEY
+        return path if path.exists() else None
+
+    def sign_always(self) -> bool:
+        """Whether ``pacha.sign.default`` says so."""
+        return gitconfig.truth(_SIGN_DEFAULT)
+
+    def load(self, path: Path) -> KeyPair:
+        """Read a private key; whoever may be asked gives the passphrase of an encrypted one.
+
+        Raises:
+            NotFound: no such file.
+            PachaError: it can't be read, others can read it too, or it is another's.
+            InvalidInput: it is no key, or its passphrase is wrong or missing.
+        """
+        from pacha_git.trust.keypair import PassphraseWanted, load_private
+
+        data = _read_private(path)
+        try:
+            return load_private(data)
+        except PassphraseWanted:
+            if self._ask is None:
+                raise
+            return load_private(data, self._ask(path))
 
 
 def _read_private(path: Path) -> bytes:
@@ -73,16 +100,11 @@ def _read_private(path: Path) -> bytes:
         raise PachaError(f"can't read the key {path}: {error.strerror}") from None
 
 
-def ask_passphrases_with(ask: Callable[[Path], str] | None) -> None:
-    """Let ``ask`` be called for the passphrase of an encrypted key; None: such a key is refused."""
-    global _ask_passphrase  # one person, one terminal: a registry has no say in it
-    _ask_passphrase = ask
-
-
 class Signing:
-    """Signs, and verifies by those who are trusted."""
+    """Signs with somebody's keys, and verifies by those who are trusted."""
 
-    def __init__(self, signers: Callable[[], Signers]) -> None:
+    def __init__(self, keys: Keys, signers: Callable[[], Signers]) -> None:
+        self._keys = keys
         self._signers = signers
 
     def signer(self, sign: bool | None, namespace: str) -> Callable[[bytes], str] | None:
@@ -96,13 +118,13 @@ class Signing:
             PachaError: it is to be signed, and there is no key.
         """
         if sign is None:
-            sign = gitconfig.truth(_SIGN_DEFAULT)
+            sign = self._keys.sign_always()
         if not sign:
             return None
-        path = default_key_path()
+        path = self._keys.chosen()
         if path is None:
             raise PachaError("there is no key to sign with", hint="make one with: git pacha key generate")
-        pair = load_key(path)
+        pair = self._keys.load(path)
 
         def sign_bytes(message: bytes) -> str:
             from pacha_git.trust import sshsig

@@ -21,7 +21,6 @@ from pacha_git.git.refs.refs import RefMoved
 from pacha_git.progress import Progress
 from pacha_git.registry.runs import credentials
 from pacha_git.session.context import Context
-from pacha_git.session.identity import acting_now
 from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.session.whereabouts import note_made
 from pacha_git.store.payload.sources import FoundFile, source_file
@@ -96,7 +95,7 @@ def _seal(
     *,
     use_known: bool,
 ) -> run_commits.StoredRun:
-    acting = acting_now()
+    acting = context.acting()
     sign = context.signing.signer(None, COMMIT_NAMESPACE)
     with journal.closing(folder), changing(context.repo, f"finish run {run_id}") as changes:
         before = run_commits.read_run(context.repo, run_id)

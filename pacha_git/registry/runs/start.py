@@ -29,7 +29,6 @@ from pacha_git.registry.runs.compare import recipe_at
 from pacha_git.registry.runs.live import Run, attach, check_tags
 from pacha_git.registry.runs.seal import journal_folder
 from pacha_git.session.context import Context
-from pacha_git.session.identity import acting_now
 from pacha_git.session.resolve import resolve
 from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.store import records
@@ -106,7 +105,7 @@ def _values(
     environment: Mapping[str, Any],
     code: Path,
 ) -> dict[str, Any]:
-    acting = acting_now()
+    acting = context.acting()
     return {
         "id": new_event_id(),
         "status": "running",

@@ -26,7 +26,6 @@ from pacha_git.progress import Progress
 from pacha_git.registry.runs import credentials
 from pacha_git.registry.runs.seal import store_files
 from pacha_git.session.context import Context
-from pacha_git.session.identity import acting_now
 from pacha_git.session.results.plain import Json
 from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.store.payload import sources
@@ -205,7 +204,7 @@ def _write(
             "id": run.run_id,
             "status": run.status,
             "at": finished,
-            "by": acting_now().identity,
+            "by": context.acting().identity,
             "started_at": instant(run.started_ms),
             "finished_at": finished,
             "params": Address.of_digest(blake3.blake3(params).digest()),

@@ -23,7 +23,8 @@ from pacha_git.registry.upkeep.checks.promises import shared_promises, whole
 from pacha_git.registry.upkeep.old_credentials import old_credentials
 from pacha_git.registry.upkeep.reindex import reindex
 from pacha_git.registry.upkeep.repair import Repair
-from pacha_git.session.context import Context, Project
+from pacha_git.session.caller import Caller
+from pacha_git.session.context import Context
 from pacha_git.session.results import Finding
 from pacha_git.store.upkeep import failures
 
@@ -32,12 +33,12 @@ _NAMED: Final = 5
 _SIDE_DAYS: Final = 14.0
 
 
-def doctor(path: Path, project: Project, *, repair: bool = False, progress: Progress | None = None) -> list[Finding]:
+def doctor(path: Path, caller: Caller, *, repair: bool = False, progress: Progress | None = None) -> list[Finding]:
     """Look at a registry's folder, which need not be one that can be opened, and mend what can be without a loss.
 
     Args:
         path: The folder.
-        project: As ``Context`` takes it.
+        caller: Who works on it.
         repair: Judge every object and ref, and bring back from the remotes what is damaged or gone.
         progress: Is told how far a repair is.
 
@@ -51,13 +52,13 @@ def doctor(path: Path, project: Project, *, repair: bool = False, progress: Prog
     mending = Repair(path, thorough=repair, progress=progress)
     mending.mend_here()
     if repair:
-        mending.bring_back(project)
-    return [*first, *mending.findings, *_of_registry(path, project)]
+        mending.bring_back(caller)
+    return [*first, *mending.findings, *_of_registry(path, caller)]
 
 
-def _of_registry(path: Path, project: Project) -> list[Finding]:
+def _of_registry(path: Path, caller: Caller) -> list[Finding]:
     try:
-        context = Context(path, project)
+        context = Context(path, caller)
     except PachaError as error:
         hint = error.hint if isinstance(error, LeftOut) else "git pacha doctor --repair"
         return [Finding("registry", "problem", error.message, hint)]

@@ -23,7 +23,8 @@ from pacha_git.progress import Progress
 from pacha_git.registry.runs.seal import JOURNALS
 from pacha_git.registry.upkeep.fsck_ends import loose_ends
 from pacha_git.registry.upkeep.fsck_runs import check_run, check_run_payload
-from pacha_git.session.context import Context, Project
+from pacha_git.session.caller import Caller
+from pacha_git.session.context import Context
 from pacha_git.session.items import is_item
 from pacha_git.session.remarks import remarks_on, spelled_twice
 from pacha_git.session.results import FsckReport
@@ -82,12 +83,12 @@ class _Check:
         self.problems.append(f"{what}: {problem}")
 
 
-def fsck(path: Path, project: Project, *, fast: bool = False, progress: Progress | None = None) -> FsckReport:
+def fsck(path: Path, caller: Caller, *, fast: bool = False, progress: Progress | None = None) -> FsckReport:
     """Check everything, and go on past whatever is damaged.
 
     Args:
         path: The registry's folder.
-        project: As ``Context`` takes it.
+        caller: Who works on it.
         fast: Read no chunk of any payload, and leave Git's own objects unchecked.
         progress: Is told how far it is.
 
@@ -100,7 +101,7 @@ def fsck(path: Path, project: Project, *, fast: bool = False, progress: Progress
     problems = [f"{file}: {problem}" for file, problem in broken]
     if any(file != "config" or not (path / file).is_file() for file, _ in broken):
         return FsckReport(len(broken), tuple(problems))
-    check = _Check(Context(path, project, damaged=True))
+    check = _Check(Context(path, caller, damaged=True))
     check.problems += problems
     before = pack_marks(check.repo)
     _check_all(check, fast, progress)

@@ -13,13 +13,14 @@ from pacha_git.exchange.selection import TransferRequest, choose
 from pacha_git.git.holes import Holes
 from pacha_git.progress import Progress
 from pacha_git.registry.upkeep.repair import Repair
-from pacha_git.session.context import Context, Project
+from pacha_git.session.caller import Caller
+from pacha_git.session.context import Context
 from pacha_git.session.items import read_item
 from pacha_git.session.results import Finding, Transfer
 
 
 def pull(
-    context: Context, remote: str | None, wish: TransferRequest, progress: Progress | None, project: Project
+    context: Context, remote: str | None, wish: TransferRequest, progress: Progress | None, caller: Caller
 ) -> Transfer:
     """Pull as ``sync.pull`` does; if something here is damaged, repair it and pull again.
 
@@ -32,13 +33,13 @@ def pull(
         _see_whole(context, wish)
         return done
     except Corrupt:
-        left = repaired(context.path, project, progress)
+        left = repaired(context.path, caller, progress)
         if left:
             raise Corrupt(left[0].message, hint=left[0].hint or REPAIR) from None
-    return sync.pull(Context(context.path, project), remote, wish, progress)
+    return sync.pull(Context(context.path, caller), remote, wish, progress)
 
 
-def repaired(path: Path, project: Project, progress: Progress | None) -> list[Finding]:
+def repaired(path: Path, caller: Caller, progress: Progress | None) -> list[Finding]:
     """Repair a registry from what is here and from its remotes; returns what is left.
 
     Raises:
@@ -46,7 +47,7 @@ def repaired(path: Path, project: Project, progress: Progress | None) -> list[Fi
     """
     mending = Repair(path, thorough=True, progress=progress)
     mending.mend_here()
-    mending.bring_back(project)
+    mending.bring_back(caller)
     return [finding for finding in mending.findings if finding.state == "problem"]
 
 
@@ -62,17 +63,17 @@ def _see_whole(context: Context, wish: TransferRequest) -> None:
             raise Corrupt(f"{item.payload_ref}: objects of it are gone", hint=REPAIR)
 
 
-def open_healed(path: Path, project: Project, progress: Progress | None = None) -> Context:
+def open_healed(path: Path, caller: Caller, progress: Progress | None = None) -> Context:
     """Open a registry, after a repair if it can't be opened otherwise.
 
     Raises:
         PachaError: nor can it be then.
     """
     try:
-        return Context(path, project)
+        return Context(path, caller)
     except PachaError as error:
         try:
-            repaired(path, project, progress)
+            repaired(path, caller, progress)
         except PachaError:
             raise error from None
-    return Context(path, project)
+    return Context(path, caller)

@@ -6,13 +6,14 @@ It knows files and settings; the bytes of keys are trust's.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError
-from pacha_git.session.identity import acting_now, git_identity
+from pacha_git.session.identity import git_identity
 from pacha_git.session.results import KeyInfo
-from pacha_git.session.signing import DEFAULT_KEY, default_key_path, keys_folder
+from pacha_git.session.signing import DEFAULT_KEY, Keys, PersonalKeys
 from pacha_git.store.settings import write_settings
 from pacha_git.system.environment import expanded
 from pacha_git.trust.publickey import ED25519, PublicKey, parse_public
@@ -35,7 +36,7 @@ def generate_key(name: str | None = None) -> KeyInfo:
     word = Name.parse(name) if name else DEFAULT_KEY
     if "/" in word:
         raise InvalidInput(f"bad key name {word!r}: it is one word")
-    path = keys_folder() / word
+    path = PersonalKeys().folder() / word
     comment = _comment()
     pair = keypair.generate()
     try:
@@ -69,16 +70,17 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
 
 def own_keys() -> list[KeyInfo]:
     """The keys of this person, wherever they are trusted."""
-    return list_keys(None)
+    return _listed(PersonalKeys(), {})
 
 
-def list_keys(context: Context | None) -> list[KeyInfo]:
-    """The keys of this person, then the signers that the registry trusts and whose key is not among them."""
-    own = {key.fingerprint: key for key in _own_keys()}
-    trusted: dict[str, str] = {}
-    if context is not None:
-        for signer in context.settings.signers.entries:
-            trusted[signer.key.fingerprint] = signer.principals
+def list_keys(context: Context) -> list[KeyInfo]:
+    """The keys of whoever acts, then the signers that the registry trusts and whose key is not among them."""
+    trusted = {signer.key.fingerprint: signer.principals for signer in context.settings.signers.entries}
+    return _listed(context.caller.keys, trusted)
+
+
+def _listed(keys: Keys, trusted: Mapping[str, str]) -> list[KeyInfo]:
+    own = {key.fingerprint: key for key in _own_keys(keys)}
     found = [
         KeyInfo(
             name=key.name, fingerprint=key.fingerprint, path=key.path, private=key.private,
@@ -94,11 +96,11 @@ def list_keys(context: Context | None) -> list[KeyInfo]:
     return found + others
 
 
-def _own_keys() -> list[KeyInfo]:
+def _own_keys(keys: Keys) -> list[KeyInfo]:
     """Those in the keys folder, and the one that signs; of each its private half, its public half, or both are here."""
-    folder = keys_folder()
+    folder = keys.folder()
     paths = {path.with_suffix("") if path.suffix == ".pub" else path for path in folder.glob("[!.]*")}
-    chosen = default_key_path()
+    chosen = keys.chosen()
     if chosen is not None and chosen.exists():
         paths.add(chosen)
     found = [(path, _public_half(path)) for path in sorted(paths)]
@@ -145,7 +147,7 @@ def trust_key(context: Context, text_or_path: str, principal: str) -> KeyInfo:
     key = read_public(text_or_path)
     if key.type != ED25519:
         raise InvalidInput(f"{key.fingerprint} is {key.type}, and only Ed25519 counts", hint="git pacha key generate")
-    acting = acting_now()
+    acting = context.acting()
     with context.deciding(f"trust {principal}") as changes:
         stored = context.settings
         signers = stored.signers.add(principal, key)
@@ -170,7 +172,7 @@ def untrust_key(context: Context, principal: str) -> list[KeyInfo]:
     Raises:
         NotFound: nobody is trusted by that name.
     """
-    acting = acting_now()
+    acting = context.acting()
     with context.deciding(f"untrust {principal}") as changes:
         stored = context.settings
         signers = stored.signers.remove(principal)

@@ -15,7 +15,6 @@ from pacha_git.chunking.layout import LAYOUTS, NEWEST, layout_named
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.registry.reading.content import payload_of
 from pacha_git.session.context import Context
-from pacha_git.session.identity import acting_now
 from pacha_git.store import records
 from pacha_git.store.payload.reader import PayloadFile
 from pacha_git.store.settings import write_settings
@@ -45,7 +44,7 @@ def change_layout(context: Context, name: str | None, *, dry_run: bool) -> dict[
 
 
 def _write(context: Context, name: str) -> None:
-    acting = acting_now()
+    acting = context.acting()
     with context.deciding(f"layout {name}") as changes:
         stored = context.settings
         document = tomlkit.parse(stored.toml.decode("utf-8"))

@@ -30,7 +30,8 @@ from pacha_git.progress import Progress
 from pacha_git.registry.upkeep.init import begin
 from pacha_git.registry.upkeep.mend_refs import RefMender
 from pacha_git.registry.upkeep.refill import bring_refs, refill
-from pacha_git.session.context import Context, Project
+from pacha_git.session.caller import Caller
+from pacha_git.session.context import Context
 from pacha_git.session.items import ITEM_ROOTS, read_item
 from pacha_git.session.results import Finding
 from pacha_git.store.payload.check import check_payload
@@ -102,7 +103,7 @@ class Repair:
 
     # With the remotes ------------------------------------------------------------------------------------------------
 
-    def bring_back(self, project: Project) -> None:
+    def bring_back(self, caller: Caller) -> None:
         """Bring back from the remotes what is not here any more, then say what nobody has.
 
         Raises:
@@ -114,7 +115,7 @@ class Repair:
         lacking = self._lacking(repo)
         for source in self._sources(repo):
             try:
-                self._ask(repo, source, lacking, project)
+                self._ask(repo, source, lacking, caller)
             except RemoteError as error:
                 self._unreached.append(error.message)
             lacking = self._lacking(repo)
@@ -138,7 +139,7 @@ class Repair:
         holes = Holes(repo)
         return {ref: oid for ref, oid in self._tips(repo).items() if not holes.is_whole(oid)}
 
-    def _ask(self, repo: GitRepository, source: str, lacking: dict[str, Oid], project: Project) -> None:
+    def _ask(self, repo: GitRepository, source: str, lacking: dict[str, Oid], caller: Caller) -> None:
         assert self._refs is not None
         came = refill(repo, source, self._tips(repo).values(), self._told) if lacking else 0
         if came:
@@ -148,16 +149,16 @@ class Repair:
             self._refs.wanted.pop(ref, None)
             self.findings.append(Finding("refs", "fixed", f"{ref}: it stands again as at {source}"))
         if self._refs.wide or self._refs.thin or came:
-            self._pull(source, project)
+            self._pull(source, caller)
 
     def _told(self, missing: int) -> None:
         if self._progress is not None:
             self._progress("repair", 0, missing, "objects")
 
-    def _pull(self, source: str, project: Project) -> None:
+    def _pull(self, source: str, caller: Caller) -> None:
         """Take over the records that were lost without a trace, and the payloads whose refs were."""
         assert self._refs is not None
-        context = Context(self._path, project)
+        context = Context(self._path, caller)
         if self._refs.wide and source in transport.remotes(context.repo):
             found = sync.pull(context, source, TransferRequest(payload="none"))
             for each in found.refs:

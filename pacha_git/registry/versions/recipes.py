@@ -16,7 +16,6 @@ from pacha_git.registry.versions.credentials import credentials_in, told
 from pacha_git.registry.versions.edges import EdgeRequest
 from pacha_git.registry.versions.register import create, registered
 from pacha_git.session.context import Context
-from pacha_git.session.identity import acting_now
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import RecipeProblem, Registered
 from pacha_git.store import records
@@ -44,7 +43,7 @@ def register_recipe(context: Context, path: Path, *, sign: bool | None = None, s
     version = VersionId(Kind.RECIPE, recipe.name, recipe.version)
     check_free(context.repo, version)
     leaks = told(credentials_in((), {DOCUMENT: data}), strict=strict)
-    acting = acting_now()
+    acting = context.acting()
     values: dict[str, Any] = {
         "format": FORMAT,
         "kind": version.kind.value,

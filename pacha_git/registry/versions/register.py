@@ -25,7 +25,7 @@ from pacha_git.registry.versions.credentials import credentials_in, told
 from pacha_git.registry.versions.edges import EdgeRequest, edges_of, wishes
 from pacha_git.registry.versions.inspect import inspect_files
 from pacha_git.session.context import DECIDE_LOCK, Context
-from pacha_git.session.identity import Acting, acting_now
+from pacha_git.session.identity import Acting
 from pacha_git.session.items import read_item
 from pacha_git.session.results import Registered
 from pacha_git.session.signing import COMMIT_NAMESPACE
@@ -80,7 +80,7 @@ def register(context: Context, wanted: NewVersion, progress: Progress | None = N
     if _lacks_bytes(context, version):
         return _bring_back(context, wanted, version, progress)
     check_free(context.repo, version)
-    acting = acting_now()
+    acting = context.acting()
     documents = read_documents(wanted.kind, wanted.document)
     found = _found(wanted)
     asked = wishes(wanted.lineage, wanted.data, wanted.recipe, wanted.run)

@@ -19,7 +19,6 @@ from pacha_git.registry.versions.attest import say
 from pacha_git.registry.versions.remove import drop_payload
 from pacha_git.session.claims import removal_of, version_at
 from pacha_git.session.context import Context
-from pacha_git.session.identity import acting_now
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import Claim, VersionInfo, plain
 from pacha_git.store import records
@@ -131,7 +130,7 @@ def _forget(context: Context, changes: Changes, ref: str, commit: Oid, events: l
     tip = context.repo.ref(ref)
     gone = {event.line for event in events}
     left = [line for line in parse_note(read_note(context.repo, tip, commit)) if line not in gone]
-    acting = acting_now()
+    acting = context.acting()
     new = write_notes(
         context.repo, changes, tip, {commit: encode_note(left)}, identity=acting.identity, seconds=acting.seconds,
         message=message,

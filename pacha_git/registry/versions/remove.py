@@ -13,7 +13,6 @@ from pacha_git.ledger.statements import tombstone
 from pacha_git.registry.reading.view import info
 from pacha_git.registry.versions.attest import say
 from pacha_git.session.context import Context
-from pacha_git.session.identity import acting_now
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import VersionInfo
 from pacha_git.store import records
@@ -116,7 +115,7 @@ def _drop_notes(context: Context, changes: Changes, version: VersionId, commit: 
     if len(annotated) == 1:
         changes.move(ref, None, tip)
         return
-    acting = acting_now()
+    acting = context.acting()
     message = f"undo {version}\n"
     new = write_notes(
         context.repo, changes, tip, {commit: b""}, identity=acting.identity, seconds=acting.seconds, message=message

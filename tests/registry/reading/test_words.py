@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from pacha_git import InvalidInput, NotFound, Registry
+from pacha_git import InvalidInput, NotFound, PersonalKeys, Registry
 from pacha_git.git.repo import GitRepository
 from pacha_git.registry.upkeep import keys
-from pacha_git.session.signing import keys_folder, load_key
 from pacha_git.store.events import read_attestations, read_ledger
 from pacha_git.trust import sshsig
 from pacha_git.vocabulary.kinds import Kind
@@ -40,7 +39,7 @@ def signed(registry_path: Path, tmp_path: Path, home: Path) -> Registry:
 
 
 def by(name: str) -> Sign:
-    pair = load_key(keys_folder() / name)
+    pair = PersonalKeys().load(PersonalKeys().folder() / name)
     return lambda message: sshsig.sign(pair, message, sshsig.EVENT_NAMESPACE)
 
 
@@ -171,11 +170,11 @@ def test_a_policy_that_is_no_truth_is_an_error(signed: Registry, rule: str, valu
 
 
 def test_who_becomes_trusted_is_shown_first(signed: Registry, tmp_path: Path) -> None:
-    ada = keys.read_public(str(keys_folder() / "ada.pub")).fingerprint
+    ada = keys.read_public(str(PersonalKeys().folder() / "ada.pub")).fingerprint
     done = run_inside("clone", signed.path, tmp_path / "a.git")
     assert f"Trusted from now on: ada@example.org ({ada})" in done.err
     assert run_inside("clone", signed.path, tmp_path / "b.git", "--trust", ada).code == 0
-    for wrong in ("SHA256:somebody", keys.read_public(str(keys_folder() / "mallory.pub")).fingerprint):
+    for wrong in ("SHA256:somebody", keys.read_public(str(PersonalKeys().folder() / "mallory.pub")).fingerprint):
         assert run_inside("clone", signed.path, tmp_path / "c.git", "--trust", wrong).code == 5
         assert not (tmp_path / "c.git").exists()
     other = Registry.init(tmp_path / "other.git")
@@ -190,14 +189,14 @@ def test_a_key_that_was_taken_off_does_not_come_back_in_silence(signed: Registry
     assert run_inside("--registry", copy.path, "key", "untrust", "ada@example.org").code == 0
     assert run_inside("--registry", copy.path, "key", "untrust", "ada@example.org").code == 3
     assert copy.models.get("m").signed_by != "ada@example.org"
-    signed.trust_key(str(keys_folder() / "mallory.pub"), "mallory@example.org")
+    signed.trust_key(str(PersonalKeys().folder() / "mallory.pub"), "mallory@example.org")
     copy.fetch()
     adopted = run_inside("--registry", copy.path, "settings", "adopt", "origin")
     assert "Trusted from now on: mallory@example.org" in adopted.err
     trusted = {key.principal for key in Registry.keys(copy) if key.trusted}
     assert trusted == {"mallory@example.org"}
     apart = Registry.init(tmp_path / "apart.git")  # no common settings: a merge of lines would bring it back
-    apart.trust_key(str(keys_folder() / "ada.pub"), "ada@example.org")
+    apart.trust_key(str(PersonalKeys().folder() / "ada.pub"), "ada@example.org")
     apart.untrust_key("ada@example.org")
     apart.add_remote("hub", str(signed.path))
     apart.fetch("hub")
