@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from pacha_git.chunking import frames, members, pages
 from pacha_git.chunking.layout import FIRST, Layout
 from pacha_git.chunking.tensors import Head, tensor_cuts
 
+_START: Final = 512
 MOST_PARTS: Final = 131_072
 MOST_SMALL_IN_A_ROW: Final = 4_096
 
@@ -30,7 +30,7 @@ def file_cuts(head: Head, size: int, layout: Layout = FIRST) -> list[int]:
     Returns:
         Offsets in the file, ascending, without 0 and ``size``; none if the file is of no known format.
     """
-    parts = _parts_of(head(0, members.TAR_BLOCK)) if layout.cuts_at_parts else None
+    parts = _parts_of(head(0, _START)) if layout.cuts_at_parts else None
     return tensor_cuts(head, size, layout) if parts is None else _edges(parts(head, size), size, layout)
 
 
@@ -41,6 +41,8 @@ def has_parts(start: bytes) -> bool:
 
 def _parts_of(start: bytes) -> Parts | None:
     """How the parts of a file are found; None if tensors are all that may be in it."""
+    from pacha_git.chunking import frames, members, pages  # few files are so large that they are cut
+
     if start.startswith(b"PK\x03\x04"):
         return members.zip_parts
     if start.startswith(b"PAR1"):

@@ -11,8 +11,9 @@ from typing import Final
 
 from pacha_git.inspectors.containers.tars import is_tar, small_members
 from pacha_git.inspectors.data import parquet
-from pacha_git.inspectors.source import Damaged, Source
-from pacha_git.inspectors.streams import LimitReached, SourceStream, unpacked_from, wrapper_of
+from pacha_git.inspectors.marks import PARQUET, wrapper_of
+from pacha_git.inspectors.source import Damaged, LimitReached, Source
+from pacha_git.inspectors.streams import SourceStream, unpacked_from
 
 LEAST: Final = 1 << 20
 """Bytes of a file from which on it is worth a word."""
@@ -44,7 +45,7 @@ def advice(source: Source) -> Advice | None:
         wrapper = wrapper_of(start)
         if wrapper is not None:
             return _of_wrapped(source, wrapper)
-        if start.startswith(parquet.MAGIC):
+        if start.startswith(PARQUET):
             return _of_parquet(source)
         return _of_tar(source) if is_tar(source) else None
     except (Damaged, LimitReached):

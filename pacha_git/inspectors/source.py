@@ -24,6 +24,10 @@ class Unseen(Damaged):
     """The file goes on for longer than is looked at, which says nothing against it; the message is what is told."""
 
 
+class LimitReached(Exception):
+    """As much was unpacked as is looked at; that says nothing of what lies behind."""
+
+
 class Source:
     """A file by its size and a way to read it.
 

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
-from pacha_git.inspectors.source import Damaged, Source
+from pacha_git.inspectors.source import Damaged, LimitReached, Source
 
 MOST_UNPACKED: Final = 16 << 20
 _MOST_UNPACKED_SLOWLY: Final = 6 << 20
@@ -65,10 +65,6 @@ class SourceStream:
         self._position += count
 
 
-class LimitReached(Exception):
-    """As much was unpacked as is looked at; that says nothing of what lies behind."""
-
-
 class UnpackedStream:
     """What a compressed stream holds, up to a bound.
 
@@ -114,25 +110,6 @@ class UnpackedStream:
         piece = next(self._pieces, b"")
         self._left -= len(piece)
         return piece
-
-
-def wrapper_of(start: bytes) -> str | None:
-    """By which compressor a file was written, by its first bytes."""
-    for mark, name in _MARKS:
-        if start.startswith(mark):
-            return name
-    if len(start) >= 2 and start[0] & 0x0F == 8 and start[0] <= 0x78 and int.from_bytes(start[:2], "big") % 31 == 0:
-        return "zlib" if not start[1] & 0x20 else None
-    # The old container of LZMA has no mark: properties, a power of two as size of its dictionary, the size or -1.
-    if len(start) >= 13 and start[0] == 0x5D and start[1:3] == b"\0\0" and start[5:13] in (b"\xff" * 8,):
-        return "lzma"
-    return None
-
-
-_MARKS: Final = (
-    (b"\x1f\x8b\x08", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x04\x22\x4d\x18", "lz4"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-)  # fmt: skip
 
 
 def unpacked(source: Source, wrapper: str, start: int = 0) -> UnpackedStream | None:

@@ -11,11 +11,10 @@ from typing import Any, Final
 
 from pacha_git.inspectors.containers.zips import Member, data_of, open_member, read_directory, read_member
 from pacha_git.inspectors.facts import Facts, Tensor
-from pacha_git.inspectors.pickled.files import NAMES, begins_pickle
+from pacha_git.inspectors.marks import PICKLE_NAMES, begins_pickle
 from pacha_git.inspectors.pickled.machine import Machine
 from pacha_git.inspectors.pickled.tensors import Tensors
-from pacha_git.inspectors.source import Damaged, Source
-from pacha_git.inspectors.streams import LimitReached
+from pacha_git.inspectors.source import Damaged, LimitReached, Source
 from pacha_git.inspectors.weights.npy import read_head
 
 _MOST_ARRAYS: Final = 2_048
@@ -27,7 +26,7 @@ _EXPORT_TYPES: Final = {
     9: "complex32", 10: "complex64", 11: "complex128", 12: "bool", 13: "bfloat16", 28: "uint16", 29: "float8_e4m3fn",
     30: "float8_e5m2", 31: "float8_e4m3fnuz", 32: "float8_e5m2fnuz",
 }  # fmt: skip
-_WEIGHTS: Final = (*NAMES, ".pt", ".pth", ".ckpt")
+_WEIGHTS: Final = (*PICKLE_NAMES, ".pt", ".pth", ".ckpt")
 
 
 def read_zip(source: Source) -> Facts | None:

@@ -11,17 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pacha_git.inspectors.facts import Facts
-from pacha_git.inspectors.pickled.files import NAMES, begins_pickle
-from pacha_git.inspectors.source import Damaged, Source
-from pacha_git.inspectors.streams import LimitReached, unpacked
+from pacha_git.inspectors.marks import PICKLE_NAMES, TAR_MARK, begins_pickle, wrapper_of
+from pacha_git.inspectors.source import Damaged, LimitReached, Source
+from pacha_git.inspectors.streams import unpacked
 
-MARK: Final = b"ustar"
 _BLOCK: Final = 512
 _MOST_MEMBERS: Final = 20_000
 _MOST_OPENED: Final = 1_000
 _LARGEST_PAX: Final = 1 << 20
 _REGULAR: Final = b"\0007"
-_WEIGHTS: Final = (*NAMES, ".pt", ".pth", ".ckpt")
+_WEIGHTS: Final = (*PICKLE_NAMES, ".pt", ".pth", ".ckpt")
 _MOST_TOLD: Final = 16
 _PIECE: Final = 1 << 18
 _MOST_TRIED: Final = 500
@@ -40,7 +39,9 @@ class _Archived:
 def is_tar(source: Source) -> bool:
     """Whether it begins with a header of a tar file."""
     head = source.some(0, _BLOCK)
-    return len(head) == _BLOCK and (head[257:262] == MARK or head[100:108].strip(b" 0123457\0") == b"") and _sums(head)
+    return (
+        len(head) == _BLOCK and (head[257:262] == TAR_MARK or head[100:108].strip(b" 0123457\0") == b"") and _sums(head)
+    )
 
 
 def _sums(head: bytes) -> bool:
@@ -98,12 +99,13 @@ def _walk(source: Source, found: _Archived) -> bool:
     return False
 
 
-def read_packed_tar(source: Source, wrapper: str) -> Facts | None:
+def read_packed_tar(source: Source) -> Facts | None:
     """Look for pickles in a compressed tar, as far as it is unpacked; None if it is no tar, or has none there.
 
     Raises:
         Damaged, LimitReached: it can't be unpacked.
     """
+    wrapper = wrapper_of(source.some(0, 64)) or "?"
     stream = unpacked(source, wrapper)
     if stream is None or not is_tar(_bytes_source(head := stream.read(_BLOCK))):
         return None

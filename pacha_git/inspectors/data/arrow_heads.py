@@ -13,7 +13,6 @@ from pacha_git.inspectors.facts import Facts
 from pacha_git.inspectors.source import Cursor, Damaged, Source
 
 FILE_MAGIC: Final = b"ARROW1\0\0"
-FEATHER_1_MAGIC: Final = b"FEA1"
 CONTINUED: Final = b"\xff\xff\xff\xff"
 _LARGEST_HEAD: Final = 16 << 20
 _MOST_BATCHES: Final = 20_000
@@ -25,14 +24,6 @@ _PLAIN: Final = {
     17: "map", 19: "large_binary", 20: "large_string", 21: "large_list", 22: "run_end_encoded", 23: "binary_view",
     24: "string_view", 25: "list_view", 26: "large_list_view",
 }  # fmt: skip
-
-
-def may_be_stream(start: bytes) -> bool:
-    """Whether a file begins with a message of an Arrow stream: its mark, a length, then a root within it."""
-    if len(start) < 12 or not start.startswith(CONTINUED):
-        return False
-    size, root = struct.unpack_from("<iI", start, 4)
-    return bool(16 <= size <= _LARGEST_HEAD and size % 8 == 0 and 4 <= root < size)
 
 
 def read_arrow(source: Source) -> Facts | None:
@@ -60,6 +51,11 @@ def read_arrow(source: Source) -> Facts | None:
             batches += 1
         cursor.skip(body)
     return _facts("stream", columns, rows, batches) if columns is not None else None
+
+
+def read_feather_1(_: Source) -> Facts:
+    """Tell a file of Feather's first version, which nobody writes any more."""
+    return Facts("arrow", metadata={"layout": "feather 1"})
 
 
 def _read_file(source: Source) -> Facts:

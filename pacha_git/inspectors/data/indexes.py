@@ -15,9 +15,9 @@ from pacha_git.inspectors.source import Damaged, Source
 _LARGEST: Final = 16 << 20
 
 
-def is_index(name: str) -> bool:
+def is_index(source: Source) -> bool:
     """Whether a file is named like one of these."""
-    return _reader_of(name) is not None
+    return _reader_of(source.name) is not None
 
 
 def read_index(source: Source) -> Facts | None:

@@ -14,9 +14,6 @@ from typing import Any, Final
 from pacha_git.inspectors.facts import Facts
 from pacha_git.inspectors.source import Cursor, Damaged, Source
 
-AVRO_MAGIC: Final = b"Obj\x01"
-SQLITE_MAGIC: Final = b"SQLite format 3\0"
-DUCKDB_MARK: Final = b"DUCK"
 _MOST_BLOCKS: Final = 100_000
 _LARGEST_SCHEMA: Final = 4 << 20
 _MOST_RECORDS: Final = 50_000
@@ -99,17 +96,13 @@ def _crc32c_table() -> list[int]:
 _CRC_TABLE: Final = _crc32c_table()
 
 
-def _masked_crc(data: bytes) -> int:
+def masked_crc(data: bytes) -> int:
+    """The check sum that TFRecord has beside lengths and records: CRC-32C, rotated and moved."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = crc >> 8 ^ _CRC_TABLE[(crc ^ byte) & 0xFF]
     crc ^= 0xFFFFFFFF
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def may_be_tfrecord(start: bytes) -> bool:
-    """Whether a file begins with the length of a record and the check sum of that length."""
-    return len(start) >= 12 and struct.unpack_from("<I", start, 8)[0] == _masked_crc(start[:8])
 
 
 def read_tfrecord(source: Source) -> Facts:
@@ -122,7 +115,7 @@ def read_tfrecord(source: Source) -> Facts:
     count = 0
     while cursor.position < cursor.end and count < _MOST_RECORDS:
         length, check = cursor.unpack("<QI")
-        if count < 16 and check != _masked_crc(length.to_bytes(8, "little")):
+        if count < 16 and check != masked_crc(length.to_bytes(8, "little")):
             raise Damaged(f"record {count} has a wrong check sum")
         cursor.skip(length + 4)
         count += 1
@@ -148,11 +141,6 @@ def read_sqlite(source: Source) -> Facts:
     return Facts("sqlite", None, said)
 
 
-def is_duckdb(source: Source) -> bool:
-    """Whether a file has DuckDB's mark behind the check sum of its first block."""
-    return source.size >= 12_288 and source.some(8, 4) == DUCKDB_MARK
-
-
 def read_duckdb(source: Source) -> Facts:
     """Read the head of a database of DuckDB: its storage version, and which release wrote it."""
     head = source.at(12, 8)
@@ -161,11 +149,6 @@ def read_duckdb(source: Source) -> Facts:
     if library.isprintable() and library:
         said["library_version"] = library
     return Facts("duckdb", None, said)
-
-
-def is_executorch(start: bytes) -> bool:
-    """Whether a file is a program of ExecuTorch: a flat buffer with its mark at offset 4."""
-    return len(start) >= 8 and start[4:6] == b"ET" and start[6:8].isdigit()
 
 
 def read_executorch(source: Source) -> Facts:

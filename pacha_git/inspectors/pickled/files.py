@@ -10,14 +10,12 @@ from math import prod
 from typing import Any, Final
 
 from pacha_git.inspectors.facts import Facts
+from pacha_git.inspectors.marks import PICKLE_NAMES, TORCH_NAMES, begins_pickle, may_be_old_pickle, wrapper_of
 from pacha_git.inspectors.pickled.machine import Call, Followed, Machine, Named
 from pacha_git.inspectors.pickled.tensors import Tensors
-from pacha_git.inspectors.source import Damaged, Source
-from pacha_git.inspectors.streams import LimitReached, SourceStream, Stream, unpacked, wrapper_of
+from pacha_git.inspectors.source import Damaged, LimitReached, Source
+from pacha_git.inspectors.streams import SourceStream, Stream, unpacked
 
-NAMES: Final = (".pkl", ".pickle", ".joblib", ".dill", ".cloudpickle")
-TORCH_NAMES: Final = (".pt", ".pth", ".ckpt", ".bin", ".model", ".pt2", ".tar", ".nemo")
-"""Names of files that are loaded as pickles, in a zip or not."""
 _WRAPPED_NAMES: Final = (".gz", ".z", ".bz2", ".xz", ".lzma", ".lz4", ".zst")
 _OLD_JOBLIB: Final = b"ZF0x"
 # The first thing that torch.save wrote before it wrote zip files: a number, as a pickle of its own.
@@ -38,7 +36,7 @@ class _Walked:
 def is_pickle(source: Source) -> bool:
     """Whether it begins as pickles do since protocol 2, is named as one, or is an older one named like weights."""
     start = source.some(0, 16)
-    if begins_pickle(start) or source.name.endswith(NAMES) or start.startswith(_OLD_JOBLIB):
+    if begins_pickle(start) or source.name.endswith(PICKLE_NAMES) or start.startswith(_OLD_JOBLIB):
         return True
     # Protocols 0 and 1 begin like any text; what loads such a file by its name reads them all the same.
     if source.name.endswith(TORCH_NAMES):
@@ -51,16 +49,6 @@ def is_pickle(source: Source) -> bool:
     return followed.ended == "stop" and bool(followed.imports) and machine.position >= source.size - 1
 
 
-def may_be_old_pickle(start: bytes) -> bool:
-    """Whether a file may be a pickle of protocol 0 or 1, by its first byte: a mark, or an import."""
-    return start[:1] in (b"(", b"c", b"}", b"]")
-
-
-def begins_pickle(start: bytes) -> bool:
-    """Whether the first bytes say a protocol and then what may follow it."""
-    return len(start) >= 3 and start[0] == 0x80 and 2 <= start[1] <= 5
-
-
 def read_pickle(source: Source) -> Facts:
     """Say what a pickle imports, and what PyTorch would find in it.
 
@@ -68,20 +56,20 @@ def read_pickle(source: Source) -> Facts:
         Damaged: it can't be read from its first opcode on.
     """
     start = source.some(0, 64)
-    wrapper = wrapper_of(start)
-    if wrapper is not None or start.startswith(_OLD_JOBLIB):
-        return read_wrapped(source, wrapper or "zlib") or Facts(
-            "pickle", None, {"compression": wrapper or "zlib"}, True
-        )
+    if start.startswith(_OLD_JOBLIB):
+        return Facts("pickle", None, {"compression": "zlib"}, True)
     if _TORCH_NUMBER in start:
         return _read_old_torch(source)
     return _facts(SourceStream(source), source)
 
 
-def read_wrapped(source: Source, wrapper: str) -> Facts | None:
+def read_wrapped(source: Source) -> Facts | None:
     """Say what a pickle in a compressed file imports; None if it holds none."""
+    wrapper = wrapper_of(source.some(0, 64)) or "zlib"
     bare = _bare_name(source.name)
-    named = bare.endswith(NAMES) or (bare.endswith(TORCH_NAMES) and not bare.endswith((".tar", ".model", ".bin")))
+    named = bare.endswith(PICKLE_NAMES) or (
+        bare.endswith(TORCH_NAMES) and not bare.endswith((".tar", ".model", ".bin"))
+    )
     said = {"compression": wrapper}
     stream = unpacked(source, wrapper)
     if stream is None:

@@ -11,8 +11,6 @@ from typing import Any, Final
 from pacha_git.inspectors.facts import Facts
 from pacha_git.inspectors.source import Damaged, Source
 
-UBJ_MAGIC: Final = b"{L\0\0\0\0\0\0\0\x07learner"
-CBM_MAGIC: Final = b"CBM1"
 _LOOKED_AT: Final = 64 << 10
 _JSON_WORD: Final = rb'"%s"\s*:\s*"?([^",}\s]{1,60})'
 
@@ -49,12 +47,6 @@ def _ubj_text(data: bytes, key: str) -> str | None:
     return data[start : start + size].decode("utf-8", "replace") if size <= 200 else None
 
 
-def may_be_json_booster(start: bytes) -> bool:
-    """Whether a file begins as a model that XGBoost or CatBoost wrote as JSON."""
-    words = re.sub(rb"\s+", b"", start[:200])
-    return words.startswith((b'{"learner":{', b'{"features_info":{', b'{"cat_features_hash"', b'{"model_info":{"cat'))
-
-
 def read_json_booster(source: Source) -> Facts:
     """Read what XGBoost or CatBoost wrote as JSON.
 
@@ -75,11 +67,6 @@ def read_json_booster(source: Source) -> Facts:
     if objective:
         said["objective"] = objective[1].decode("utf-8", "replace")
     return Facts("booster", None, said)
-
-
-def may_be_lightgbm(start: bytes) -> bool:
-    """Whether a file begins as a model of LightGBM does."""
-    return start.startswith((b"tree\nversion=v", b"tree\r\nversion=v"))
 
 
 def read_lightgbm(source: Source) -> Facts:

@@ -10,21 +10,22 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from pacha_git.inspectors import sharing
-from pacha_git.inspectors.facts import Facts
-from pacha_git.inspectors.sniff import inspect_source, may_run_code, may_say_something, may_share_more
-from pacha_git.inspectors.source import Source
-from pacha_git.session import gitconfig
+from pacha_git.inspectors.marks import may_run_code, may_say_something, may_share_more
 from pacha_git.session.results import Json
 from pacha_git.store.payload.sources import FoundFile
+
+if TYPE_CHECKING:
+    from pacha_git.inspectors.facts import Facts
+    from pacha_git.inspectors.source import Source
 
 _MOST_READ: Final = 2_000
 _ROOM: Final = 96 << 10
 _MOST_NOTICES: Final = 16
 _MOST_MISSING: Final = 4
 _START: Final = 512
+_LEAST_TOLD: Final = 1 << 20
 _SHARING: Final = "pacha.notices.sharing"
 _MOST_ADVICE: Final = 4
 _T = TypeVar("_T")
@@ -95,7 +96,9 @@ def _candidates(files: Sequence[FoundFile]) -> Iterator[_Candidate]:
 
 
 def _facts_of(file: FoundFile) -> Facts | None:
-    return _read_by(file, lambda source: inspect_source(source))
+    from pacha_git.inspectors.sniff import inspect_source  # most files are of no format, and then none is loaded
+
+    return _read_by(file, inspect_source)
 
 
 def _read_by(file: FoundFile, reader: Callable[[Source], _T | None]) -> _T | None:
@@ -103,6 +106,8 @@ def _read_by(file: FoundFile, reader: Callable[[Source], _T | None]) -> _T | Non
         descriptor = os.open(file.location, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    from pacha_git.inspectors.source import Source
+
     try:
         return reader(Source(lambda offset, length: os.pread(descriptor, length, offset), file.size, file.path))
     except OSError:
@@ -182,11 +187,16 @@ def _notices(found: Sequence[tuple[FoundFile, Facts]]) -> Iterator[str]:
 
 def _sharing_notices(candidates: Sequence[_Candidate]) -> Iterator[str]:
     """Where storing a file otherwise would share more between versions, unless a person does not want to be told."""
+    worth = [each.file for each in candidates if each.file.size >= _LEAST_TOLD and may_share_more(each.start)]
+    if not worth:
+        return
+    from pacha_git.inspectors.sharing import advice
+    from pacha_git.session import gitconfig
+
     if gitconfig.value(_SHARING).lower() in ("false", "no", "off", "0"):
         return
-    worth = [each.file for each in candidates if each.file.size >= sharing.LEAST and may_share_more(each.start)]
     for file in worth[:_MOST_ADVICE]:
-        found = _read_by(file, sharing.advice)
+        found = _read_by(file, advice)
         if found is not None:
             cost = f", about {max(1, found.bytes >> 20)} MiB then" if found.bytes is not None else ""
             yield f"{file.path}: {found.what}; to share more, {found.instead}{cost} ({_SHARING}=false silences this)"

@@ -7,7 +7,6 @@ own last name.
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 from collections import deque
 from collections.abc import Sequence
@@ -128,6 +127,10 @@ class _FolderWalk:
 
     def told(self) -> list[str]:
         """What a person should be told of what was left out."""
+        if not self.litter:
+            return self.notices
+        import shlex  # seldom needed
+
         return self.notices + [
             f"left out {found[0]}{f' and {len(found) - 1} more' if len(found) > 1 else ''}: {kind} "
             f"(--include {shlex.quote(found[0].rpartition('/')[2])} stores it)"
