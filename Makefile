@@ -3,6 +3,9 @@
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(name))))
 JOBS ?= 2
+# Of the trials of `make soak`: which, and for how long each kind; the next sitting goes on where this one ended.
+SEED ?= 1
+MINUTES ?= 120
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -69,8 +72,12 @@ docs: $(INSTALLED) man ## Type the README's session anew, and see that what the 
 man: ## Lint the man page
 	groff -mandoc -Tutf8 -ww -z git-pacha.1
 
-soak: $(INSTALLED) $(WEIGHTS) $(WHEELHOUSE)/.filled ## Everything, and the properties on 2,000 examples each
+soak: $(INSTALLED) $(WEIGHTS) $(WHEELHOUSE)/.filled ## Everything, the properties on 2,000 examples each, thousands of kills, faults, damages and histories
 	PACHA_TEST_PROFILE=soak $(BIN)/pytest -n $(JOBS) --timeout 3600
+	$(BIN)/python -m tests.soak histories --seed $(SEED) --count 100 --minutes $(MINUTES)
+	$(BIN)/python -m tests.soak faults --seed $(SEED) --count 500 --minutes $(MINUTES)
+	$(BIN)/python -m tests.soak damages --seed $(SEED) --count 2000 --minutes $(MINUTES)
+	$(BIN)/python -m tests.soak kills --seed $(SEED) --count 2000 --minutes $(MINUTES)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 
