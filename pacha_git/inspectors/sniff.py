@@ -38,7 +38,7 @@ def inspect_source(source: Source) -> Facts | None:
     if source.size < _LEAST:
         return None
     start = source.some(0, 512)
-    # First of all: the length of a safetensors head may look like the beginning of a pickle.
+    # First of all: a head of 128 bytes makes the first byte of a safetensors file 0x80, as a pickle has it.
     if start[8:9] == b"{" and 2 <= int.from_bytes(start[:8], "little") <= 100_000_000:
         return _read("safetensors", "weights.safetensors:read_safetensors", source)
     for magic, word, where in marks.MAGICS:

@@ -9,6 +9,7 @@ import struct
 import sys
 import tarfile
 import time
+import tracemalloc
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
@@ -430,3 +431,44 @@ def test_weights_that_were_packed_count_as_weights() -> None:
     found = look(safetensors(head, 16), "x.safetensors")
     assert found is not None
     assert found["parameters"] == 16 + 8
+
+
+def peak_of(data: bytes, name: str) -> tuple[dict[str, Any] | None, int]:
+    tracemalloc.start()
+    found = look(data, name)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return found, peak
+
+
+def test_a_large_head_is_read_entry_by_entry() -> None:
+    count = 40_000
+    entries = ",".join(
+        f'"layer.{n}.weight":{{"dtype":"F32","shape":[2,1],"data_offsets":[{8 * n},{8 * n + 8}]}}' for n in range(count)
+    )
+    found, peak = peak_of(safetensors(f"{{{entries}}}".encode(), 8 * count), "x.safetensors")
+    assert found is not None
+    assert (found["parameters"], found["tensors"], "warnings" in found) == (2 * count, count, False)
+    assert peak < 64 << 20
+
+
+def test_heads_that_blow_up_take_bounded_memory() -> None:
+    for head in (b'{"a":[' + b"[]," * 900_000 + b"[]]}", b'{"a":[' + b"[]," * 5_000_000 + b"[]]}"):
+        found, peak = peak_of(safetensors(head, 8), "x.safetensors")
+        assert found is not None
+        assert "parameters" not in found
+        assert peak < 110 << 20  # the file itself is in memory here
+    central = b"PK\x01\x02" + bytes(42) + b"x" * 40
+    body = b"PK\x03\x04" + bytes(26) + central * 150_000
+    end = b"PK\x05\x06" + bytes(4) + struct.pack("<HHLLH", 0xFFFF, 0xFFFF, len(central) * 150_000, 30, 0)
+    found, peak = peak_of(body + end, "x.pt")
+    assert found is not None
+    assert found["runs_code"] is True
+    assert peak < 64 << 20
+
+
+def test_a_long_text_in_a_gguf_is_passed_by() -> None:
+    key = struct.pack("<Q", 1) + b"k" + struct.pack("<IQ", 8, 2 << 20) + b"x" * (2 << 20)
+    found = look(b"GGUF" + struct.pack("<IQQ", 3, 0, 1) + key, "x.gguf")
+    assert found is not None
+    assert (found["metadata"]["k"], "warnings" in found) == ("[a text of 2097152 bytes]", False)

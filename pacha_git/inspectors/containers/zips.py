@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pacha_git.inspectors.source import Damaged, Source
+from pacha_git.inspectors.source import Damaged, Source, Unseen
 from pacha_git.inspectors.streams import SourceStream, Stream, UnpackedStream
 
 MAGIC: Final = b"PK\x03\x04"
 EMPTY_MAGIC: Final = b"PK\x05\x06"
-MOST_ENTRIES: Final = 200_000
-_LARGEST_DIRECTORY: Final = 24 << 20
+MOST_ENTRIES: Final = 120_000
+_LARGEST_DIRECTORY: Final = 14 << 20
 _END: Final = struct.Struct("<4s4H2LH")
 _END64: Final = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64: Final = struct.Struct("<4sLQL")
@@ -76,8 +76,10 @@ def _entries(source: Source, end_at: int, end: bytes) -> list[Member]:
         if fields[0] != b"PK\x06\x06":
             raise Damaged("its zip directory can't be read")
         count, size, offset = fields[7], fields[8], fields[9]
+    if size > source.size or count * _ENTRY.size > size:
+        raise Damaged(f"a zip directory of {count} entries and {size} bytes, which are not there")
     if count > MOST_ENTRIES or size > _LARGEST_DIRECTORY:
-        raise Damaged(f"a zip directory of {count} entries and {size} bytes, too large to look at")
+        raise Unseen(f"its zip directory has {count} entries and {size} bytes")
     # What stands before the zip (an installer, say) moves all offsets.
     before = directory_end - size - offset
     if before < 0:
@@ -150,10 +152,11 @@ def read_member(source: Source, member: Member, most: int) -> bytes:
     """A member as a whole, if it is not larger than ``most``.
 
     Raises:
-        Damaged: it is larger, or can't be read.
+        Unseen: it is larger.
+        Damaged: it can't be read.
     """
     if member.size > most:
-        raise Damaged(f"its entry {member.name[:80]!r} has {member.size} bytes, too many to look at")
+        raise Unseen(f"its entry {member.name[:80]!r} has {member.size} bytes")
     return open_member(source, member).read(member.size)
 
 

@@ -50,9 +50,12 @@ def read_head(stream: Stream) -> tuple[Tensor, bool, bool, int]:
         raise Damaged("no array of NumPy")
     form = "<H" if start[6] == 1 else "<I"
     raw = stream.read(struct.calcsize(form))
-    length = struct.unpack(form, raw)[0] if len(raw) == struct.calcsize(form) else _LONGEST_HEAD + 1
+    length = struct.unpack(form, raw)[0] if len(raw) == struct.calcsize(form) else 0
+    if len(raw) < struct.calcsize(form):
+        raise Damaged("its head is cut short")
     if length > _LONGEST_HEAD:
-        raise Damaged("its head is cut short, or longer than is looked at")
+        # Not even NumPy reads such a head unless it is told to.
+        raise Damaged(f"a head of {length} bytes")
     try:
         head = ast.literal_eval(stream.read(length).decode("utf-8" if start[6] == 3 else "latin-1").strip())
         shape, descr = tuple(head["shape"]), head["descr"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -10,21 +11,21 @@ from typing import Any, Final
 from pacha_git.inspectors.facts import Facts, Tensor
 from pacha_git.inspectors.source import Damaged, Source, Unseen
 
-_LONGEST_HEAD: Final = 16 << 20
+_LONGEST_HEAD: Final = 20 << 20
+_LARGEST_JSON: Final = 3 << 20
+# An entry as libraries write it, with any white space between its tokens.
+_SPACE: Final = rb"[ \t\r\n]{0,8}"
+_ENTRY: Final = re.compile(
+    _SPACE.join(
+        [rb"\{", rb'"dtype"', b":", rb'"([A-Z0-9_]{1,16})"', b",", rb'"shape"', b":", rb"\[([0-9, \t\r\n]{0,400})\]",
+         b",", rb'"data_offsets"', b":", rb"\[", rb"([0-9]{1,16})", b",", rb"([0-9]{1,16})", rb"\]", rb"\}"]
+    )
+)  # fmt: skip
 _BITS: Final = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
     "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32, "I64": 64, "U64": 64, "F64": 64,
     "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
-
-
-def is_safetensors(source: Source) -> bool:
-    """Whether it begins like one: the length of a head, and the brace that opens it.
-
-    A head of 128 bytes makes the first byte 0x80, as in a pickle; the brace tells them apart.
-    """
-    start = source.some(0, 9)
-    return len(start) == 9 and start[8:] == b"{" and 2 <= int.from_bytes(start[:8], "little") <= 100_000_000
 
 
 def read_safetensors(source: Source) -> Facts:
@@ -37,7 +38,9 @@ def read_safetensors(source: Source) -> Facts:
     if 8 + length > source.size:
         raise Damaged(f"cut short: its head ends at {8 + length}, the file at {source.size}")
     if length > _LONGEST_HEAD:
-        raise Unseen(f"a head of {length >> 20} MiB, too large to look at")
+        raise Unseen(f"a head of {length >> 20} MiB")
+    if length > _LARGEST_JSON:
+        return _read_large(source, length)
     head = _json(source.at(8, length))
     metadata: Any = next((value for name, value in head if name == "__metadata__"), {})
     entries = {name: entry for name, entry in head if name != "__metadata__"}
@@ -55,6 +58,24 @@ def read_safetensors(source: Source) -> Facts:
     warnings += _span_problems(sorted(spans), source.size - 8 - length)
     shown = metadata if isinstance(metadata, dict) else {}
     return Facts("safetensors", tuple(tensors), shown, warnings=tuple(warnings))
+
+
+def _read_large(source: Source, length: int) -> Facts:
+    """Read the tensors of a head that would take too much memory as JSON, entry by entry as the library writes them.
+
+    Raises:
+        Unseen: it is written otherwise.
+    """
+    alike: dict[Tensor, Tensor] = {}
+    tensors, spans = [], []
+    for match in _ENTRY.finditer(source.at(8, length)):
+        shape = tuple(map(int, re.findall(rb"[0-9]{1,16}", match[2])))
+        tensor = Tensor(match[1].decode("ascii"), shape)
+        tensors.append(alike.setdefault(tensor, tensor))
+        spans.append((int(match[3]), int(match[4])))
+    if not tensors or _span_problems(sorted(spans), source.size - 8 - length):
+        raise Unseen(f"a head of {length >> 20} MiB")
+    return Facts("safetensors", tuple(tensors))
 
 
 def _json(data: bytes) -> list[tuple[str, Any]]:
