@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import Ended
+from tests.making import put
+
+from .conftest import Ended, on_copy
 
 Run = Callable[..., Ended]
 
@@ -27,20 +30,29 @@ def model(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def filled(at: Run, model: Path, tmp_path: Path) -> Run:
-    """A registry with a dataset, and a model of two versions."""
-    (tmp_path / "data.csv").write_text("a,b\n1,2\n")
-    assert at("data", "register", "transactions", tmp_path / "data.csv", "-v", "1.0.0", "-p", "detection").code == 0
+@pytest.fixture(scope="session")
+def filled_once(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("filled")
+    at = on_copy(empty, folder / "registry.git")
+    data, model = put(folder / "data.csv", b"a,b\n1,2\n"), put(folder / "model.bin")
+    assert at("data", "register", "transactions", data, "-v", "1.0.0", "-p", "detection").code == 0
     first = at("model", "register", "fraud", model, "-v", "1.9.0", "-d", "Fraud model", "--data", "transactions@1.0.0")
     assert first.code == 0, first
-    (tmp_path / "model.bin").write_bytes(b"hello again")
+    model.write_bytes(b"hello again")
     second = at(
         "model", "register", "fraud", model, "-v", "1.10.0", "--from", "fine-tuned-from=fraud@1.9.0,epochs=3",
         "--metric", "auc=0.97", "--metric", "n=3", "--tag", "team=risk",
     )  # fmt: skip
     assert second.code == 0, second
-    return at
+    return folder
+
+
+@pytest.fixture
+def filled(filled_once: Path, model: Path, registry_path: Path, tmp_path: Path) -> Run:
+    """A registry with a dataset, and a model of two versions; beside it the files as they were registered last."""
+    for name in ("data.csv", "model.bin"):
+        shutil.copy(filled_once / name, tmp_path)  # over what `model` wrote
+    return on_copy(filled_once / "registry.git", registry_path)
 
 
 def test_the_quick_start_word_for_word(pacha: Run, home: Path) -> None:
