@@ -16,7 +16,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -44,11 +44,23 @@ class Served:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def settle(self) -> None:
-        """Wait until it is done with what was pushed before a client went away: whoever tries again does so later."""
+        """Wait until it is done with what was pushed before a client went away: whoever tries again does so later.
+
+        A receive-pack stands in the repository, and so does what unpacks for it. The quarantine is no sign: one that
+        dies removes it while the other still writes there, and then it stays.
+        """
         deadline = time.monotonic() + 2 * PATIENCE
-        while any(self.path.glob("objects/tmp_objdir-incoming-*")):
+        while self.is_at_work():
             assert time.monotonic() < deadline, "a push is still under way"
             time.sleep(0.05)
+
+    def is_at_work(self) -> bool:
+        """Whether a program of the server stands in the repository."""
+        for cwd in Path("/proc").glob("[0-9]*/cwd"):
+            with suppress(OSError):  # it ended while we looked, or is another user's
+                if cwd.readlink() == self.path:
+                    return True
+        return False
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -43,3 +45,14 @@ def test_the_password_is_asked_for(http_auth_server: Served, tmp_path: Path) -> 
     complaint = git("ls-remote", without_login, cwd=tmp_path, succeeds=False)
 
     assert "could not read Username" in complaint
+
+
+def test_it_settles_when_a_push_was_left(git_daemon: Served) -> None:
+    parts = urlsplit(git_daemon.url)
+    with socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=10) as connection:
+        request = f"git-receive-pack {parts.path}\0host={parts.hostname}\0".encode()
+        connection.sendall(b"%04x%b" % (len(request) + 4, request))
+        assert connection.recv(4)
+        assert git_daemon.is_at_work()
+    git_daemon.settle()
+    assert not git_daemon.is_at_work()
