@@ -1,8 +1,9 @@
 """Whether a registry that is used for long stays as fast: 10,000 small operations, and what each command takes then.
 
-Names and versions are held at 50 × 20 from the 1,000th operation on: what is registered after that is undone with
+Names and versions are held at 50 times 20 from the 1,000th operation on: what is registered after that is undone with
 ``rm --unpushed``. A copy of that moment is kept, and commands run in turn on it and on the registry as it is: so a busy
-machine slows both. Run as ``python -m benchmarks.long_run [--operations N]``.
+machine slows both. What is compared is processor time, of the programs that a command starts too; waiting for the disk
+is told beside it. Run as ``python -m benchmarks.long_run [--operations N]``.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import resource
 import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from benchmarks.measure import environment
 from pacha_git import Registry
@@ -103,20 +105,37 @@ def _commands(path: Path, file: Path, turn: int) -> Iterator[tuple[str, Callable
     yield "rm --unpushed", lambda: Registry.open(path).models.remove(f"{name}@{version}", unpushed=True)
 
 
-def compare(then: Path, now: Path, file: Path, turns: int) -> dict[str, tuple[float, float]]:
-    """Seconds of each command on both, run in turn: the median of each."""
-    took: dict[str, tuple[list[float], list[float]]] = {}
+class Took(NamedTuple):
+    """Seconds that a command took by the clock, and of all processors."""
+
+    wall: float
+    cpu: float
+
+
+def _cpu() -> float:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def compare(then: Path, now: Path, file: Path, turns: int) -> dict[str, tuple[Took, Took]]:
+    """What each command took on both, run in turn: the median of each."""
+    took: dict[str, tuple[list[Took], list[Took]]] = {}
     for turn in range(turns):
         sides = (then, now) if turn % 2 else (now, then)
         for side in sides:
             for what, do in _commands(side, file, turn):
-                begin = time.perf_counter()
+                begin, used = time.perf_counter(), _cpu()
                 do()
-                took.setdefault(what, ([], []))[side == now].append(time.perf_counter() - begin)
-    return {what: (statistics.median(before), statistics.median(after)) for what, (before, after) in took.items()}
+                spent = Took(time.perf_counter() - begin, _cpu() - used)
+                took.setdefault(what, ([], []))[side == now].append(spent)
+    return {what: (_median(before), _median(after)) for what, (before, after) in took.items()}
 
 
-def _measured(life: Life, then: Path, folder: Path, turns: int) -> dict[str, tuple[float, float]]:
+def _median(took: Sequence[Took]) -> Took:
+    return Took(*map(statistics.median, zip(*took, strict=True)))
+
+
+def _measured(life: Life, then: Path, folder: Path, turns: int) -> dict[str, tuple[Took, Took]]:
     """The same on copies of both, which the measuring may change."""
     copies = [folder / "then.git", folder / "now.git"]
     for source, copy in zip((then, life.path), copies, strict=True):
@@ -155,8 +174,12 @@ def main() -> None:
             done += step
             print(f"{done} operations: {_size(life.path)}", flush=True)
             for what, (before, after) in _measured(life, then, folder, chosen.turns).items():
-                told = "" if after <= MOST * before else f"  more than {MOST}"
-                print(f"  {what:16} {1000 * before:7.1f} → {1000 * after:7.1f} ms  {after / before:5.2f} ×{told}")
+                told = "" if after.cpu <= MOST * before.cpu else f", more than {MOST}"
+                clock = f"clock {1000 * before.wall:.0f} to {1000 * after.wall:.0f}"
+                print(
+                    f"  {what:16} {1000 * before.cpu:7.1f} to {1000 * after.cpu:7.1f} ms of cpu: "
+                    f"{after.cpu / before.cpu:.2f} times{told} ({clock})"
+                )
 
 
 if __name__ == "__main__":

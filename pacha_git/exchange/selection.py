@@ -167,7 +167,7 @@ def _in_stage(context: Context, chosen: dict[str, Oid], stage: Stage) -> dict[st
             continue
         name = (version.kind, version.name)
         if name not in ledgers:
-            ledgers[name] = read_ledger(context.repo, *name)
+            ledgers[name] = read_ledger(context.repo, *name, keeps=False)
         if ledgers[name].stage(commit) is stage:
             kept[ref] = commit
     return kept

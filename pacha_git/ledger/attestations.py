@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pacha_git.format.event import Event
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.graph import Node, build_graph
-from pacha_git.ledger.registers import RegisterClaim, Registers
+from pacha_git.ledger.registers import RegisterClaim, Registers, anything
+from pacha_git.ledger.standing import Held, Standing, extended, held_again, held_in, standing_of
 from pacha_git.ledger.statements import read_tag, read_text, reads_as_addition
 from pacha_git.vocabulary.kinds import Kind
 
@@ -65,7 +66,8 @@ class Attestations:
 
     of: Mapping[Oid, Attested]
     tips: tuple[str, ...]
-    void: tuple[tuple[Oid, Event], ...]
+    standing: Standing
+    void: tuple[tuple[Oid, Event], ...] = ()
     effective: tuple[tuple[Oid, Event], ...] = ()
 
     def about(self, commit: Oid) -> Attested:
@@ -77,15 +79,31 @@ def fold_attestations(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name:
     """Fold the attestations of a name; arguments and errors as in ``fold``."""
     graph = build_graph(notes, kind=kind, name=name)
     registers = Registers(graph, _claim)
-    of: dict[Oid, Attested] = {}
-    for ruling in registers.rulings:
-        # An addition is the only claim to its register, so it is its winner too: all in the order of the graph.
-        if ruling.claim is not None and registers.winners[ruling.claim.register] is ruling:
-            attested = of.setdefault(ruling.node.commit, Attested())
-            _take(attested, ruling.node.event, ruling.claim)
     void = tuple((ruling.node.commit, ruling.node.event) for ruling in registers.rulings if ruling.claim is None)
-    effective = tuple((each.node.commit, each.node.event) for each in registers.rulings if each.claim is not None)
-    return Attestations(of, graph.tips, void, effective)
+    held = held_in(registers)
+    return _attestations(held, standing_of(registers, held, graph.tips), void)
+
+
+def attestations_of(standing: Standing) -> Attestations:
+    """The attestations from what holds.
+
+    Raises:
+        ValueError: it is no such standing.
+    """
+    return _attestations(held_again(standing, _claim), standing, ())
+
+
+def _attestations(held: Iterable[Held], standing: Standing, void: tuple[tuple[Oid, Event], ...]) -> Attestations:
+    of: dict[Oid, Attested] = {}
+    # An addition is the only claim to its register, so it is its winner too: all in the order of the graph.
+    for commit, event, claim, _ in held:
+        _take(of.setdefault(commit, Attested()), event, claim)
+    return Attestations(of, standing.tips, standing, void)
+
+
+def go_on(standing: Standing, events: Iterable[tuple[Oid, Event]]) -> Standing | None:
+    """What holds after further attestations; None if only a fold can say."""
+    return extended(standing, events, _claim, anything)
 
 
 def _claim(node: Node) -> RegisterClaim | None:

@@ -6,7 +6,7 @@ folding the union of two sides gives both sides the same. The rule is docs/forma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,8 +14,9 @@ from typing import Any, Final
 from pacha_git.format.event import Event
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.graph import Node, build_graph
-from pacha_git.ledger.registers import EventStatus, RegisterClaim, Registers, Ruling
+from pacha_git.ledger.registers import EventStatus, Register, RegisterClaim, Registers, Ruling
 from pacha_git.ledger.stages import INITIAL, LEGAL
+from pacha_git.ledger.standing import Held, Standing, extended, held_again, held_in, standing_of
 from pacha_git.ledger.statements import read_alias, read_stage
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.names import Alias
@@ -83,7 +84,7 @@ class Ledger:
         stages: The stage of each record commit that has an effective stage event; the others are in development.
         aliases: What each alias that is set names.
         tips: What the next event's ``after`` must be.
-        history: Every event, each after all that it knew of; where there is a choice, by id.
+        standing: The same as it is kept.
         words: The event that sets the stage of each record commit and each alias: by ``("stage", commit)`` and
             ``("alias", alias)``.
     """
@@ -91,8 +92,14 @@ class Ledger:
     stages: Mapping[Oid, Stage]
     aliases: Mapping[Alias, Oid]
     tips: tuple[str, ...]
-    history: tuple[LedgerEntry, ...]
+    standing: Standing
+    fold_all: Callable[[], tuple[LedgerEntry, ...]] = field(repr=False, compare=False)
     words: Mapping[tuple[str, ...], Event] = field(default_factory=dict)
+
+    @property
+    def history(self) -> tuple[LedgerEntry, ...]:
+        """Every event, each after all that it knew of; where there is a choice, by id."""
+        return self.fold_all()
 
     def words_of(self, commit: Oid) -> dict[str, Event]:
         """The events that set the stage and the aliases of a version: by ``stage`` and ``aliases.NAME``."""
@@ -123,18 +130,39 @@ def fold(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name: str) -> Ledg
     """
     graph = build_graph(notes, kind=kind, name=name)
     registers = Registers(graph, _claim, _allows)
+    history = tuple(_entry(ruling) for ruling in registers.rulings)
+    held = held_in(registers)
+    return _ledger(held, standing_of(registers, held, graph.tips), lambda: history)
+
+
+def ledger_of(standing: Standing, fold_all: Callable[[], tuple[LedgerEntry, ...]]) -> Ledger:
+    """A ledger from what holds; its history is asked for when it is needed.
+
+    Raises:
+        ValueError: it is no such standing.
+    """
+    return _ledger(held_again(standing, _claim), standing, fold_all)
+
+
+def _ledger(held: Iterable[Held], standing: Standing, fold_all: Callable[[], tuple[LedgerEntry, ...]]) -> Ledger:
     stages: dict[Oid, Stage] = {}
     aliases: dict[Alias, Oid] = {}
-    for (what, key), winner in registers.winners.items():
-        if winner.value is None:
-            continue
+    words: dict[Register, Event] = {}
+    for _, event, claim, _ in held:
+        what, key = claim.register
+        words[claim.register] = event
         if what == "stage":
-            stages[Oid(key)] = Stage(winner.value)
-        else:
-            aliases[Alias(key)] = Oid(winner.value)
-    history = tuple(_entry(ruling) for ruling in registers.rulings)
-    words = {register: winner.node.event for register, winner in registers.winners.items()}
-    return Ledger(MappingProxyType(stages), MappingProxyType(aliases), graph.tips, history, MappingProxyType(words))
+            stages[Oid(key)] = Stage(claim.value or "")
+        elif claim.value is not None:
+            aliases[Alias(key)] = Oid(claim.value)
+    return Ledger(
+        MappingProxyType(stages), MappingProxyType(aliases), standing.tips, standing, fold_all, MappingProxyType(words)
+    )
+
+
+def go_on(standing: Standing, events: Iterable[tuple[Oid, Event]]) -> Standing | None:
+    """What holds after further events; None if only a fold can say."""
+    return extended(standing, events, _claim, _allows)
 
 
 def _claim(node: Node) -> RegisterClaim | None:

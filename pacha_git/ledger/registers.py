@@ -53,6 +53,7 @@ class RegisterClaim:
 
 
 Allows: TypeAlias = Callable[[RegisterClaim, str | None], bool]
+ClaimOf: TypeAlias = Callable[[Node], RegisterClaim | None]
 
 
 @dataclass(slots=True, eq=False)
@@ -96,7 +97,8 @@ class _Lane:
 _Lanes: TypeAlias = dict[int, _Lane]
 
 
-def _anything(claim: RegisterClaim, held: str | None) -> bool:
+def anything(claim: RegisterClaim, held: str | None) -> bool:
+    """Allow whatever is claimed."""
     return True
 
 
@@ -116,8 +118,8 @@ class Registers:
     def __init__(
         self,
         graph: Graph,
-        claim_of: Callable[[Node], RegisterClaim | None],
-        allows: Allows = _anything,
+        claim_of: ClaimOf,
+        allows: Allows = anything,
     ) -> None:
         self.rulings: list[Ruling] = []
         self.winners: dict[Register, Ruling] = {}

@@ -5,7 +5,8 @@ It knows refs and lines; which event may be made, and what it says, is decided b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -16,9 +17,12 @@ from pacha_git.format.record import Target
 from pacha_git.git.refs.refs import RefUpdate
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.ledger.attestations import Attestations, Attested, fold_attestations
-from pacha_git.ledger.events import Ledger, fold
+from pacha_git.ledger.attestations import Attestations, Attested, attestations_of, fold_attestations
+from pacha_git.ledger.attestations import go_on as attested_after
+from pacha_git.ledger.events import Ledger, fold, ledger_of
+from pacha_git.ledger.events import go_on as events_after
 from pacha_git.ledger.notes import encode_note, parse_note
+from pacha_git.store import standings
 from pacha_git.store.notes import merge_tips, read_note, read_notes, write_notes
 from pacha_git.store.records import StoredRecord
 from pacha_git.vocabulary.ids import NOTES_ROOT, notes_ref
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
 EVENTS: Final = "_events"
 ATTESTATIONS: Final = "_attestations"
+_MANY: Final = 4
 _NOTE_LIMIT: Final = 256 << 20
 _LINES: Final = 200_000
 
@@ -44,9 +49,18 @@ class Author:
     sign: Callable[[bytes], str] | None = None
 
 
-def read_ledger(repo: GitRepository, kind: Kind, name: str) -> Ledger:
-    """The stages, aliases and history of a name."""
-    return ledger_at(repo, repo.ref(notes_ref(kind, name, EVENTS)), kind, name)
+def read_ledger(repo: GitRepository, kind: Kind, name: str, *, keeps: bool = True) -> Ledger:
+    """The stages, aliases and history of a name; ``keeps`` unless very many names are read, whose files take long."""
+    ref = notes_ref(kind, name, EVENTS)
+    tip = repo.ref(ref)
+    if tip is not None and (kept := standings.recall(repo.path, ref, tip)) is not None:
+        with suppress(ValueError):
+            return ledger_of(kept, lambda: ledger_at(repo, tip, kind, name).history)
+    notes = _lines(repo, tip)
+    found = fold(notes, kind=kind, name=name)
+    if keeps and tip is not None and _are_many(notes):
+        standings.keep(repo.path, ref, tip, found.standing)
+    return found
 
 
 def ledger_at(repo: GitRepository, tip: Oid | None, kind: Kind, name: str) -> Ledger:
@@ -56,17 +70,31 @@ def ledger_at(repo: GitRepository, tip: Oid | None, kind: Kind, name: str) -> Le
 
 def crossing(ledger: Ledger) -> list[str]:
     """Decisions made apart about the same thing, of which one holds."""
-    return [f"{entry.event.type} {entry.event.version}" for entry in ledger.history if entry.crossing]
+    return [said for _, said in ledger.standing.crossing]
 
 
-def read_attestations(repo: GitRepository, kind: Kind, name: str) -> Attestations:
-    """What is attested of the versions of a name."""
-    return attestations_at(repo, repo.ref(notes_ref(kind, name, ATTESTATIONS)), kind, name)
+def read_attestations(repo: GitRepository, kind: Kind, name: str, *, keeps: bool = True) -> Attestations:
+    """What is attested of the versions of a name; ``keeps`` as ``read_ledger``."""
+    ref = notes_ref(kind, name, ATTESTATIONS)
+    tip = repo.ref(ref)
+    if tip is not None and (kept := standings.recall(repo.path, ref, tip)) is not None:
+        with suppress(ValueError):
+            return attestations_of(kept)
+    notes = _lines(repo, tip)
+    found = fold_attestations(notes, kind=kind, name=name)
+    if keeps and tip is not None and _are_many(notes):
+        standings.keep(repo.path, ref, tip, found.standing)
+    return found
 
 
 def attestations_at(repo: GitRepository, tip: Oid | None, kind: Kind, name: str) -> Attestations:
     """What the attestations in a notes commit come to."""
     return fold_attestations(_lines(repo, tip), kind=kind, name=name)
+
+
+def _are_many(notes: Mapping[Oid, list[bytes]]) -> bool:
+    """Whether to fold so many lines each time takes longer than to keep what they come to."""
+    return sum(map(len, notes.values())) >= _MANY
 
 
 def _lines(repo: GitRepository, tip: Oid | None) -> dict[Oid, list[bytes]]:
@@ -118,7 +146,19 @@ def append(
     new = write_notes(repo, changes, tip, changed, identity=author.identity, seconds=author.seconds, message=message)
     changes.move(ref, new, tip)
     changes.resolve_with(NOTES_ROOT, _united(repo))
+    _keep_up(repo, changes, ref, tip, new, [(Oid(event.commit), event) for event in events])
     return events
+
+
+def _keep_up(
+    repo: GitRepository, changes: Changes, ref: str, tip: Oid | None, new: Oid, events: Sequence[tuple[Oid, Event]]
+) -> None:
+    """Let what is kept of a name go on with events, if anything is: to fold all lines anew takes ever longer."""
+    before = standings.recall(repo.path, ref, tip) if tip is not None else None
+    with suppress(ValueError):
+        after = None if before is None else (events_after if ref.endswith(EVENTS) else attested_after)(before, events)
+        if after is not None:
+            changes.afterwards(lambda: standings.keep(repo.path, ref, new, after))
 
 
 def _signed(event: Event, author: Author) -> Event:

@@ -18,6 +18,7 @@ from pacha_git.progress import Progress
 from pacha_git.registry.reading.listing import stored_bytes
 from pacha_git.session.context import Context
 from pacha_git.session.results import GcReport
+from pacha_git.store import standings
 from pacha_git.store.payload.soundness import repacking
 from pacha_git.store.upkeep import forget_failures
 from pacha_git.system import locks
@@ -63,6 +64,7 @@ def _free(context: Context, before: float, lock: int | None, progress: Progress 
     swept = [f"{path.name}: left by a process that died" for path in sweep(repo.objects)]
     swept += [f"{name}: a pull that was never finished" for name in sweep_sides(repo, (time.time() - before) / _DAY)]
     swept += [f"{name}: left by a git that died" for name in leftovers.clear(repo.path, alone=True).removed]
+    standings.forget(repo.path)
     stale = _drop_stale_parts(context, before)
     count = len(_objects(repo))
     repo.refs.pack()

@@ -120,7 +120,7 @@ def _said(connection: sqlite3.Connection, repo: GitRepository, kind: Kind, name:
 def _documents(repo: GitRepository, kind: Kind, name: str) -> dict[str, str]:
     """The newest attested card or datasheet of each version that has one."""
     try:
-        attested = read_attestations(repo, kind, name)
+        attested = read_attestations(repo, kind, name, keeps=False)
     except PachaError:
         return {}  # fsck's business
     texts = {oid: about.card if kind is Kind.MODEL else about.datasheet for oid, about in attested.of.items()}

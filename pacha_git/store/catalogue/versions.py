@@ -279,8 +279,8 @@ class Catalogue:
 
     def _fold(self, kind: Kind, name: str) -> dict[str, Any]:
         try:
-            ledger = read_ledger(self._repo, kind, name)
-            attested = read_attestations(self._repo, kind, name)
+            ledger = read_ledger(self._repo, kind, name, keeps=False)
+            attested = read_attestations(self._repo, kind, name, keeps=False)
             has_tombstones = any(about.tombstones for about in attested.of.values())
             counting = self._removals().of(kind, name, attested) if has_tombstones else None
         except PachaError:
