@@ -12,7 +12,7 @@ from pacha_git.format.event import Event
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.graph import Node, build_graph
 from pacha_git.ledger.registers import RegisterClaim, Registers, anything
-from pacha_git.ledger.standing import Held, Standing, extended, held_again, held_in, standing_of
+from pacha_git.ledger.standing import FoldState, Held, extended, held_again, held_in, standing_of
 from pacha_git.ledger.statements import read_tag, read_text, reads_as_addition
 from pacha_git.vocabulary.kinds import Kind
 
@@ -66,7 +66,7 @@ class Attestations:
 
     of: Mapping[Oid, Attested]
     tips: tuple[str, ...]
-    standing: Standing
+    standing: FoldState
     void: tuple[tuple[Oid, Event], ...] = ()
     effective: tuple[tuple[Oid, Event], ...] = ()
 
@@ -84,7 +84,7 @@ def fold_attestations(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name:
     return _attestations(held, standing_of(registers, held, graph.tips), void)
 
 
-def attestations_of(standing: Standing) -> Attestations:
+def attestations_of(standing: FoldState) -> Attestations:
     """The attestations from what holds.
 
     Raises:
@@ -93,7 +93,7 @@ def attestations_of(standing: Standing) -> Attestations:
     return _attestations(held_again(standing, _claim), standing, ())
 
 
-def _attestations(held: Iterable[Held], standing: Standing, void: tuple[tuple[Oid, Event], ...]) -> Attestations:
+def _attestations(held: Iterable[Held], standing: FoldState, void: tuple[tuple[Oid, Event], ...]) -> Attestations:
     of: dict[Oid, Attested] = {}
     # An addition is the only claim to its register, so it is its winner too: all in the order of the graph.
     for commit, event, claim, _ in held:
@@ -101,7 +101,7 @@ def _attestations(held: Iterable[Held], standing: Standing, void: tuple[tuple[Oi
     return Attestations(of, standing.tips, standing, void)
 
 
-def go_on(standing: Standing, events: Iterable[tuple[Oid, Event]]) -> Standing | None:
+def go_on(standing: FoldState, events: Iterable[tuple[Oid, Event]]) -> FoldState | None:
     """What holds after further attestations; None if only a fold can say."""
     return extended(standing, events, _claim, anything)
 

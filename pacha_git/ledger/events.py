@@ -16,7 +16,7 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.graph import Node, build_graph
 from pacha_git.ledger.registers import EventStatus, Register, RegisterClaim, Registers, Ruling
 from pacha_git.ledger.stages import INITIAL, LEGAL
-from pacha_git.ledger.standing import Held, Standing, extended, held_again, held_in, standing_of
+from pacha_git.ledger.standing import FoldState, Held, extended, held_again, held_in, standing_of
 from pacha_git.ledger.statements import read_alias, read_stage
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.names import Alias
@@ -92,7 +92,7 @@ class Ledger:
     stages: Mapping[Oid, Stage]
     aliases: Mapping[Alias, Oid]
     tips: tuple[str, ...]
-    standing: Standing
+    standing: FoldState
     fold_all: Callable[[], tuple[LedgerEntry, ...]] = field(repr=False, compare=False)
     words: Mapping[tuple[str, ...], Event] = field(default_factory=dict)
 
@@ -135,7 +135,7 @@ def fold(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name: str) -> Ledg
     return _ledger(held, standing_of(registers, held, graph.tips), lambda: history)
 
 
-def ledger_of(standing: Standing, fold_all: Callable[[], tuple[LedgerEntry, ...]]) -> Ledger:
+def ledger_of(standing: FoldState, fold_all: Callable[[], tuple[LedgerEntry, ...]]) -> Ledger:
     """A ledger from what holds; its history is asked for when it is needed.
 
     Raises:
@@ -144,7 +144,7 @@ def ledger_of(standing: Standing, fold_all: Callable[[], tuple[LedgerEntry, ...]
     return _ledger(held_again(standing, _claim), standing, fold_all)
 
 
-def _ledger(held: Iterable[Held], standing: Standing, fold_all: Callable[[], tuple[LedgerEntry, ...]]) -> Ledger:
+def _ledger(held: Iterable[Held], standing: FoldState, fold_all: Callable[[], tuple[LedgerEntry, ...]]) -> Ledger:
     stages: dict[Oid, Stage] = {}
     aliases: dict[Alias, Oid] = {}
     words: dict[Register, Event] = {}
@@ -160,7 +160,7 @@ def _ledger(held: Iterable[Held], standing: Standing, fold_all: Callable[[], tup
     )
 
 
-def go_on(standing: Standing, events: Iterable[tuple[Oid, Event]]) -> Standing | None:
+def go_on(standing: FoldState, events: Iterable[tuple[Oid, Event]]) -> FoldState | None:
     """What holds after further events; None if only a fold can say."""
     return extended(standing, events, _claim, _allows)
 

@@ -28,7 +28,7 @@ class Winner(NamedTuple):
     depth: int
 
 
-class Standing(NamedTuple):
+class FoldState(NamedTuple):
     """What holds of a name.
 
     Attributes:
@@ -61,21 +61,21 @@ def held_in(registers: Registers) -> list[Held]:
     ]
 
 
-def standing_of(registers: Registers, held: Iterable[Held], tips: Sequence[str]) -> Standing:
+def standing_of(registers: Registers, held: Iterable[Held], tips: Sequence[str]) -> FoldState:
     """What a fold comes to."""
     crossing = tuple(
         (ruling.claim.register, f"{ruling.node.event.type} {ruling.node.event.version}")
         for ruling in registers.rulings
         if ruling.crossing and ruling.claim is not None
     )
-    return Standing(tuple(tips), tuple(map(_winner, held)), crossing)
+    return FoldState(tuple(tips), tuple(map(_winner, held)), crossing)
 
 
 def _winner(held: Held) -> Winner:
     return Winner(held.commit, held.event.line.decode("utf-8"), held.depth)
 
 
-def held_again(standing: Standing, claim_of: ClaimOf) -> list[Held]:
+def held_again(standing: FoldState, claim_of: ClaimOf) -> list[Held]:
     """The lines that won, read again.
 
     Raises:
@@ -92,8 +92,8 @@ def held_again(standing: Standing, claim_of: ClaimOf) -> list[Held]:
 
 
 def extended(
-    standing: Standing, events: Iterable[tuple[Oid, Event]], claim_of: ClaimOf, allows: Allows
-) -> Standing | None:
+    standing: FoldState, events: Iterable[tuple[Oid, Event]], claim_of: ClaimOf, allows: Allows
+) -> FoldState | None:
     """What holds after further events, of which each knew of all before it; None if a fold is to say."""
     by_register = {held.claim.register: held for held in held_again(standing, claim_of)}
     tips, crossing = standing.tips, standing.crossing
@@ -107,16 +107,16 @@ def extended(
         by_register[claim.register] = Held(commit, event, claim, 1 + (before.depth if before is not None else 0))
         tips = (event.hash,)
         crossing = tuple(each for each in crossing if each[0] != claim.register)
-    return Standing(tips, tuple(map(_winner, by_register.values())), crossing)
+    return FoldState(tips, tuple(map(_winner, by_register.values())), crossing)
 
 
-def encode_standing(standing: Standing, tip: Oid) -> bytes:
+def encode_standing(standing: FoldState, tip: Oid) -> bytes:
     """The bytes that are kept of it, for the notes commit that it belongs to; they begin with their own hash."""
     data = json.dumps([tip, *standing], separators=(",", ":")).encode("ascii")
     return blake3.blake3(data).hexdigest().encode("ascii") + data
 
 
-def decode_standing(data: bytes, tip: Oid) -> Standing | None:
+def decode_standing(data: bytes, tip: Oid) -> FoldState | None:
     """Read them again; None if they are not whole, or belong to another notes commit."""
     digest, body = data[:_DIGEST], data[_DIGEST:]
     if blake3.blake3(body).hexdigest().encode("ascii") != digest:
@@ -124,7 +124,7 @@ def decode_standing(data: bytes, tip: Oid) -> Standing | None:
     of, tips, winners, crossing = json.loads(body)
     if of != tip:
         return None
-    return Standing(
+    return FoldState(
         tuple(tips),
         tuple(Winner(Oid(commit), line, depth) for commit, line, depth in winners),
         tuple((tuple(register), text) for register, text in crossing),

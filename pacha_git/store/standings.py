@@ -14,13 +14,13 @@ from typing import Final
 import blake3
 
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.ledger.standing import Standing, decode_standing, encode_standing
+from pacha_git.ledger.standing import FoldState, decode_standing, encode_standing
 
 FOLDER: Final = "pacha/standings"
 _DIGITS: Final = 32
 
 
-def recall(path: Path, ref: str, tip: Oid) -> Standing | None:
+def recall(path: Path, ref: str, tip: Oid) -> FoldState | None:
     """What the notes commit of a ref in the registry at ``path`` comes to, if that is kept."""
     try:
         with open(_place(path, ref), "rb") as file:  # noqa: PTH123 — for most names there is none, and each command asks
@@ -29,7 +29,7 @@ def recall(path: Path, ref: str, tip: Oid) -> Standing | None:
         return None
 
 
-def keep(path: Path, ref: str, tip: Oid, standing: Standing) -> None:
+def keep(path: Path, ref: str, tip: Oid, standing: FoldState) -> None:
     """Keep what a notes commit comes to, in the place of what was kept before."""
     with suppress(OSError):
         folder = path / FOLDER

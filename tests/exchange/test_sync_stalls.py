@@ -52,7 +52,12 @@ def pids(tmp_path: Path) -> Iterator[Path]:
             os.kill(int(pid), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("server", ["folder", "git_daemon", "ssh_server", "http_server"])
+SOAK = pytest.mark.soak
+
+
+@pytest.mark.parametrize(
+    "server", ["git_daemon", *(pytest.param(each, marks=SOAK) for each in ("folder", "ssh_server", "http_server"))]
+)
 def test_a_push_to_a_server_that_stands_still_ends(
     tmp_path: Path, server: str, pids: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -77,6 +82,7 @@ def test_a_push_to_a_server_that_stands_still_ends(
     assert "models/m/1.0.0" in names(served.path, "refs/pacha")
 
 
+@SOAK
 def test_a_pull_from_a_server_that_stands_still_ends(tmp_path: Path, git_daemon: Served) -> None:
     here = registry(tmp_path, "here", git_daemon.path)
     put(tmp_path / "weights", noise(300_000))
@@ -99,6 +105,7 @@ def test_a_pull_from_a_server_that_stands_still_ends(tmp_path: Path, git_daemon:
         assert there.pull(payload="all").payloads == 1
 
 
+@SOAK
 def test_the_keep_alive_of_a_server_that_is_busy_is_movement(tmp_path: Path, git_daemon: Served) -> None:
     here = patient(registry(tmp_path, "here"))
     here.add_remote("origin", git_daemon.url)
@@ -110,6 +117,7 @@ def test_the_keep_alive_of_a_server_that_is_busy_is_movement(tmp_path: Path, git
     assert time.monotonic() - begin > 3 * SECONDS
 
 
+@SOAK
 @pytest.mark.parametrize(("does", "stalled"), [("while True: pass", False), ("import time; time.sleep(60)", True)])
 def test_a_git_at_work_here_is_movement(tmp_path: Path, does: str, stalled: bool) -> None:
     repo = bare(tmp_path / "r.git")
