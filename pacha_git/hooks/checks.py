@@ -13,6 +13,8 @@ from pacha_git.errors import NotFound
 from pacha_git.format.documents.kinds import check_document
 from pacha_git.format.documents.problem import Problem
 from pacha_git.format.documents.recipe import parse_recipe
+from pacha_git.hooks.pushed import read_pushed
+from pacha_git.hooks.receive import Move
 from pacha_git.hooks.recognise import SUFFIXES, kind_of
 from pacha_git.hooks.worktree import read_files, read_staged
 from pacha_git.vocabulary.kinds import Kind
@@ -21,6 +23,7 @@ HOOKS: Final[Mapping[str, tuple[Kind, ...]]] = {
     "pacha-recipe": (Kind.RECIPE,),
     "pacha-card": (Kind.MODEL, Kind.DATASET),
     "pre-commit": (Kind.RECIPE, Kind.MODEL, Kind.DATASET),
+    "pre-merge-commit": (Kind.RECIPE, Kind.MODEL, Kind.DATASET),
 }
 """Each hook, and the kinds of which it checks the documents."""
 
@@ -67,6 +70,11 @@ def run_hook(
         raise NotFound(f"no hook is called {name!r}", hint="one of " + ", ".join(HOOKS))
     files = read_files(paths) if paths else read_staged(SUFFIXES, inherited or {})
     return list(_checked(files, kinds, strict))
+
+
+def check_pushed(moves: Iterable[Move], inherited: Mapping[str, str]) -> list[Checked]:
+    """Check the documents that a push would bring into a repository of code."""
+    return list(_checked(read_pushed(moves, SUFFIXES, inherited), HOOKS["pre-commit"], strict=False))
 
 
 def _checked(files: Iterable[tuple[str, bytes]], kinds: Sequence[Kind], strict: bool) -> Iterator[Checked]:

@@ -14,11 +14,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from pacha_git.errors import Conflict, NotFound, PachaError
+from pacha_git.errors import Conflict, InvalidInput, NotFound, PachaError
+from pacha_git.session.locate import is_registry
 from pacha_git.system.disk import make_folders, share, whole_file, write_all
 from pacha_git.system.process import CommandFailed, run
 
-SHIMS: Final = ("pre-commit",)
+SHIMS: Final = ("pre-commit", "pre-merge-commit")
+DOCUMENTS: Final = "pre-receive-documents"
 _GUARD: Final = "pre-receive"
 _OURS: Final = b"git-pacha hook run"
 
@@ -71,7 +73,22 @@ def install(folder: Path, *, force: bool = False, shims: Sequence[str] = SHIMS) 
         raise PachaError(f"can't write {error.filename or hooks}: {error.strerror}") from None
 
 
-def guard(folder: Path) -> Installed:
+def install_server(folder: Path) -> Installed:
+    """Put the hook into a bare repository that others push to: the guard of a registry, or the one that checks code.
+
+    Raises:
+        NotFound, InvalidInput: it is no bare repository.
+        Conflict, PachaError: as ``guard``.
+    """
+    bare = (folder / "HEAD").is_file() and (folder / "objects").is_dir()
+    if not bare:
+        raise InvalidInput(
+            f"{folder} is no bare repository", hint="name the one that is pushed to; a work tree takes `hook install`"
+        )
+    return guard(folder, _GUARD if is_registry(folder) else DOCUMENTS)
+
+
+def guard(folder: Path, shim: str = _GUARD) -> Installed:
     """Put the hook into a registry that others push to, so that it never takes a push unchecked.
 
     A hook of somebody else's that is there, or that ``core.hooksPath`` leads to, runs after ours: each may refuse.
@@ -87,7 +104,7 @@ def guard(folder: Path) -> Installed:
         share(own)
         # By its whole path: Git takes a relative one from wherever its process stands, and would run what is there.
         run(["git", f"--git-dir={folder}", "config", "--local", "core.hooksPath", str(own)])
-        done = _guard(own / _GUARD)
+        done = _guard(own / _GUARD, _shim(shim))
         share(done.path)
         if not outside:
             return done
@@ -100,9 +117,8 @@ def guard(folder: Path) -> Installed:
         raise PachaError(f"can't write {error.filename or hooks}: {error.strerror}") from None
 
 
-def _guard(target: Path) -> Installed:
+def _guard(target: Path, shim: bytes) -> Installed:
     target.parent.mkdir(parents=True, exist_ok=True)
-    shim = _shim(target.name)
     chained = None
     if os.path.lexists(target) and not (target.is_file() and _OURS in target.read_bytes()):
         chained = target.with_name(f"{target.name}.chained")

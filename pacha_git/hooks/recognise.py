@@ -10,6 +10,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Final
 
+from pacha_git.format import toml
 from pacha_git.vocabulary.kinds import Kind
 
 _NAMED: Final = {
@@ -18,13 +19,21 @@ _NAMED: Final = {
     Kind.MODEL: re.compile(r"(?:.*[._-])?(?:model[._-]?)?card\.md\Z", re.DOTALL),
 }
 _FOLDERS: Final = {"recipes": (Kind.RECIPE, ".toml"), "datasheets": (Kind.DATASET, ".md"), "cards": (Kind.MODEL, ".md")}
-# Lines at the top level of a TOML that no project or lock file has.
+# What stands at the top level of a recipe, and of no project or lock file: tables, and keys of any sort.
+_TABLES: Final = ("hyperparameters", "optimizer", "scheduler", "loss")
+_KEYS: Final = ("train_data", "validation_data", "random_seed", "hyperparameters", "optimizer")
+# An escape may spell any key; without one of these there is nothing to read.
+_MAY_BE_RECIPE: Final = re.compile(("|".join({*_TABLES, *_KEYS}) + r"|\\[uUx]").encode())
+# The same, of a TOML that can't be read.
 _RECIPE_LINE: Final = re.compile(
-    rb"^[ \t]*(?:\[(?:hyperparameters|optimizer|scheduler|loss)(?:\.[a-z]+)?\]|"
-    rb"(?:train_data|validation_data|random_seed|hyperparameters|optimizer)[ \t]*=)",
+    rb"^[ \t]*(?:\[[ \t]*[\"']?(?:hyperparameters|optimizer|scheduler|loss)[\"']?[ \t]*[\].]|"
+    rb"[\"']?(?:train_data|validation_data|random_seed|hyperparameters|optimizer)[\"']?[ \t]*[=.])",
     re.MULTILINE,
 )
-_HEAD: Final = re.compile(rb"\A(?:\xef\xbb\xbf)?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$", re.DOTALL | re.MULTILINE)
+_HEAD: Final = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*\r?\n)*---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*\r?$",
+    re.DOTALL | re.MULTILINE,
+)
 _DATA_LINE: Final = re.compile(
     rb"^(?:dataset_info|task_categories|size_categories|annotations_creators|collection_method|instance_count):",
     re.MULTILINE,
@@ -51,8 +60,18 @@ def kind_of(path: str, data: bytes) -> Kind | None:
         if kind_here is not None and name.suffix == suffix and name.name != "readme.md":
             return kind_here
     if name.suffix == ".toml":
-        return Kind.RECIPE if _RECIPE_LINE.search(data) else None
+        return Kind.RECIPE if _is_recipe(data) else None
     return _of_markdown(data) if name.suffix == ".md" else None
+
+
+def _is_recipe(data: bytes) -> bool:
+    if not _MAY_BE_RECIPE.search(data):
+        return False
+    try:
+        values = toml.loads(data.decode("utf-8"))
+    except ValueError:
+        return _RECIPE_LINE.search(data) is not None
+    return any(key in values for key in _KEYS) or any(isinstance(values.get(key), dict) for key in _TABLES)
 
 
 def _of_markdown(data: bytes) -> Kind | None:

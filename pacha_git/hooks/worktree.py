@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from pacha_git.errors import NotFound, PachaError
+from pacha_git.hooks.links import Entry, resolved
 from pacha_git.system.process import CommandFailed, run
 
 _STAGED: Final = ("git", "diff", "--cached", "--raw", "--no-abbrev", "--no-renames", "--diff-filter=ACMT")
-_FILES: Final = (b"100644", b"100755")
 
 
 def read_files(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -47,16 +47,29 @@ def read_staged(suffixes: Sequence[str], inherited: Mapping[str, str]) -> Iterat
         raise PachaError(
             f"can't read what is staged: {error.message}", hint="run it in a work tree, or name files"
         ) from None
-    wanted: list[tuple[str, bytes]] = []
-    for head, raw in zip(listed[::2], listed[1::2], strict=False):
-        _, mode, _, oid, _ = head.split(b" ")
-        path = raw.decode("utf-8", "surrogateescape")
-        if mode in _FILES and path.lower().endswith(tuple(suffixes)):
-            wanted.append((path, oid))
-    yield from zip((path for path, _ in wanted), _blobs([oid for _, oid in wanted], inherited), strict=True)
+    changed = {_text(raw) for raw in listed[1::2]}
+    entries = _index(inherited)
+    wanted = list(resolved(entries, changed, tuple(suffixes), lambda oid: next(blobs([oid], inherited))))
+    yield from zip((path for path, _ in wanted), blobs([oid for _, oid in wanted], inherited), strict=True)
 
 
-def _blobs(oids: Sequence[bytes], inherited: Mapping[str, str]) -> Iterator[bytes]:
+def _index(inherited: Mapping[str, str]) -> dict[str, Entry]:
+    """Everything that is staged, by its path from the top."""
+    listed = run(["git", "ls-files", "--stage", "-z", "--full-name", ":/"], env=inherited).stdout
+    found: dict[str, Entry] = {}
+    for line in listed.split(b"\0"):
+        head, _, path = line.partition(b"\t")
+        if path:
+            mode, oid, _ = head.split(b" ")
+            found[_text(path)] = Entry(mode, oid)
+    return found
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")
+
+
+def blobs(oids: Sequence[bytes], inherited: Mapping[str, str]) -> Iterator[bytes]:
     """The bytes of blobs, read by one git for all of them."""
     if not oids:
         return

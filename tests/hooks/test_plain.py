@@ -48,12 +48,13 @@ def git(*words: str | Path, check: bool = True) -> subprocess.CompletedProcess[s
 def test_the_shim_is_short_and_is_the_one_that_is_installed(project: Path) -> None:
     shim = REPOSITORY / "hooks" / "pre-commit"
     assert len(shim.read_text().splitlines()) < 20
-    [done] = install(project)
+    done, merge = install(project)
     assert done.path == project / ".git" / "hooks" / "pre-commit"
     assert done.path.read_bytes() == shim.read_bytes()
+    assert merge.path.read_bytes() == (shim.parent / "pre-merge-commit").read_bytes()
     assert os.access(done.path, os.X_OK)
     assert (done.changed, done.former, done.shared) == (True, None, False)
-    assert [again.changed for again in install(project)] == [False]
+    assert [again.changed for again in install(project)] == [False, False]
 
 
 def test_a_commit_is_judged_by_what_is_staged(project: Path) -> None:
@@ -80,7 +81,7 @@ def test_a_commit_is_judged_by_what_is_staged(project: Path) -> None:
 def test_in_another_work_tree(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git("commit", "--allow-empty", "-m", "first")
     git("worktree", "add", "--quiet", tmp_path / "other")
-    [done] = install(tmp_path / "other")
+    done, _ = install(tmp_path / "other")
     assert done.path == project / ".git" / "hooks" / "pre-commit"
     monkeypatch.chdir(tmp_path / "other")
     Path("card.md").write_text("---\nlicense: [\n---\n")
@@ -100,9 +101,13 @@ def test_without_the_program_nothing_is_committed(project: Path, monkeypatch: py
 
 def test_hooks_path_is_respected(project: Path, tmp_path: Path) -> None:
     git("config", "core.hooksPath", "tools/hooks")
-    assert [(done.path, done.shared) for done in install(project)] == [(project / "tools/hooks/pre-commit", False)]
+    assert [(done.path, done.shared) for done in install(project)] == [
+        (project / "tools/hooks" / name, False) for name in ("pre-commit", "pre-merge-commit")
+    ]
     git("config", "core.hooksPath", tmp_path / "everywhere")
-    assert [(done.path, done.shared) for done in install(project)] == [(tmp_path / "everywhere/pre-commit", True)]
+    assert [(done.path, done.shared) for done in install(project)] == [
+        (tmp_path / "everywhere" / name, True) for name in ("pre-commit", "pre-merge-commit")
+    ]
     said = git("pacha", "hook", "install").stderr
     assert "core.hooksPath leads out of the repository" in said
 

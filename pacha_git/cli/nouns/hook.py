@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from click import Context
 
@@ -17,6 +18,9 @@ from pacha_git.cli.program.options import Argument, Option
 from pacha_git.cli.showing import output
 from pacha_git.cli.showing.units import counted
 
+if TYPE_CHECKING:
+    from pacha_git.hooks.checks import Checked
+
 app = noun("hook", "Git hooks that check recipes, cards and datasheets.")
 
 
@@ -26,15 +30,21 @@ def install(
         str | None, Argument(metavar="PATH", help="A folder of the repository; the one you stand in by default.")
     ] = None,
     force: Annotated[bool, Option("--force", help="Replace a hook that is there; it is kept as NAME.former.")] = False,
+    server: Annotated[bool, Option("--server", help="PATH is bare and pushed to: check what is pushed.")] = False,
 ) -> None:
-    """Put the pre-commit hook into a repository.
+    """Put the hooks of commits and merges into a repository.
 
-    It goes where Git looks for hooks, core.hooksPath too. A hook of somebody else's stays, unless --force.
+    They go where Git looks for hooks, core.hooksPath too. A hook of somebody else's stays, unless --force. With
+    --server, into a bare repository of code what checks the documents that are pushed, into a registry its guard.
     """
     from pacha_git.hooks.install import install as put
+    from pacha_git.hooks.install import install_server
 
-    done = put(flags.path(path) if path is not None else Path(), force=force)
+    folder = flags.path(path) if path is not None else Path()
+    done = [install_server(folder)] if server else put(folder, force=force)
     for hook in done:
+        if hook.chained is not None:
+            output.notice(ctx, f"The hook that was there runs after ours, from {hook.chained}.")
         if hook.former is not None:
             output.notice(ctx, f"The hook that was there is now {hook.former}; Git no longer runs it.")
         if hook.shared:
@@ -59,9 +69,21 @@ def run(
     if name == "pre-receive":
         _receive(ctx)
         return
-    from pacha_git.hooks.checks import run_hook
+    _tell(ctx, _checked(ctx, name, files or (), strict))
 
-    checked = run_hook(name, files or (), strict=strict, inherited=invocation(ctx).inherited)
+
+def _checked(ctx: Context, name: str, files: Sequence[str], strict: bool) -> list[Checked]:
+    from pacha_git.hooks.checks import check_pushed, run_hook
+    from pacha_git.hooks.install import DOCUMENTS
+    from pacha_git.hooks.receive import parse_moves
+
+    inherited = invocation(ctx).inherited
+    if name == DOCUMENTS:
+        return check_pushed(parse_moves(sys.stdin.buffer), inherited)
+    return run_hook(name, files, strict=strict, inherited=inherited)
+
+
+def _tell(ctx: Context, checked: Sequence[Checked]) -> None:
     bad = [file for file in checked if file.problems]
     lines = []
     for file in checked:

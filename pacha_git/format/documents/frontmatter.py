@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from pacha_git.format.documents.problem import Problem
@@ -24,6 +24,7 @@ DIGITS: Final = 4096
 LEAST: Final = -(2**63)
 GREATEST: Final = 2**64 - 1
 _FENCE: Final = re.compile(r"---[ \t]*\r?(?:\n|\Z)")
+_BLANK: Final = re.compile(r"(?:[ \t]*\r?\n)*")
 _END: Final = re.compile(r"^(?:---|\.\.\.)[ \t]*\r?$", re.MULTILINE)
 _SIMPLE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 
@@ -60,16 +61,27 @@ def dotted(path: KeyPath) -> str:
 def parse_front_matter(text: str) -> FrontMatter:
     """Read a document; never raises for what stands in it."""
     text = text.removeprefix("\ufeff")
-    begin = _FENCE.match(text)
+    blank = _BLANK.match(text)
+    begin = _FENCE.match(text, blank.end() if blank is not None else 0)
     if begin is None:
         return FrontMatter({}, text)
+    above = text.count("\n", 0, begin.start())
     end = _END.search(text, begin.end())
     if end is None:
         return FrontMatter({}, text, problems=(Problem(1, "", "the front matter has no closing ---", 1),))
     head = text[begin.end() : end.start()]
     body = text[end.end() :].lstrip("\r\n")
     body_line = text.count("\n", 0, len(text) - len(body)) + 1
-    return _read(head, body, body_line)
+    return _below(_read(head, body, body_line), above)
+
+
+def _below(found: FrontMatter, lines: int) -> FrontMatter:
+    """The same, with blank lines above it."""
+    if not lines:
+        return found
+    places = {path: (line + lines, column) for path, (line, column) in found.places.items()}
+    problems = tuple(replace(each, line=each.line + lines if each.line else None) for each in found.problems)
+    return replace(found, places=places, problems=problems)
 
 
 def _read(head: str, body: str, body_line: int) -> FrontMatter:
