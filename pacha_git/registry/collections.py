@@ -275,6 +275,7 @@ class Models(Collection):
         tags: Mapping[str, str] | None = None,
         sign: bool | None = None,
         dry_run: bool = False,
+        strict: bool = False,
         progress: Progress | None = None,
     ) -> Registered:
         """Register a model that was downloaded from the Hugging Face Hub.
@@ -286,6 +287,7 @@ class Models(Collection):
             tags: Tags over those that README.md and config.json give.
             sign: As in ``register``; so are ``dry_run`` and ``progress``.
             dry_run: Change nothing.
+            strict: As in ``register``; and a file that the download lacks is refused, not left out and said.
             progress: Is told how far it is.
 
         Raises:
@@ -295,7 +297,7 @@ class Models(Collection):
         """
         return verbs.hugging_face.import_hf(
             self._context, Path(folder), name, version=version, tags=tags or {}, sign=sign, dry_run=dry_run,
-            progress=progress,
+            strict=strict, progress=progress,
         )  # fmt: skip
 
     def card(self, spec: str, *, version: str | None = None) -> DocumentDetail:

@@ -259,7 +259,7 @@ class Runs(Face):
 
     def import_mlflow(
         self,
-        place: AnyPath,
+        place: AnyPath = "",
         *,
         experiment: str | None = None,
         recipe: str | None = None,
@@ -270,7 +270,8 @@ class Runs(Face):
         """Take in the runs of an MLflow store, each once however often this is called; the store is only read.
 
         Args:
-            place: A folder (``mlruns``), a SQLite file, or a tracking URI.
+            place: A folder (``mlruns``), a SQLite file, or a tracking URI; by default where MLflow itself would look:
+                ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` here, else ``mlruns``.
             experiment: Only this one, by name or id.
             recipe: The recipe that they followed (SPEC).
             unfinished: Take a run that MLflow has as running as failed; else it is left out.

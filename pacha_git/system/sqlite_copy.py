@@ -1,8 +1,9 @@
-"""Copies a SQLite file that another program may have open, and never writes to it."""
+"""Copies and reads SQLite files of other programs, which may have them open, and never writes to them."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 from pacha_git.errors import PachaError
@@ -28,3 +29,21 @@ def copy_sqlite(source: Path, target: Path) -> set[str]:
             ours.close()
     except sqlite3.Error as error:
         raise PachaError(f"can't read {source} as SQLite: {error}") from None
+
+
+def read_column(file: Path, table: str, column: str, where: Mapping[str, str]) -> list[object]:
+    """The values of a column in the rows whose other columns have these values.
+
+    Raises:
+        PachaError: it can't be read.
+    """
+    condition = " AND ".join(f'"{name}" = ?' for name in where)
+    try:
+        connection = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            rows = connection.execute(f'SELECT "{column}" FROM "{table}" WHERE {condition}', tuple(where.values()))
+            return [value for (value,) in rows]
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise PachaError(f"can't read {file} as SQLite: {error}") from None

@@ -26,7 +26,13 @@ _Recipe: TypeAlias = Annotated[str | None, Option("--recipe", metavar="SPEC", he
 
 def mlflow(
     ctx: Context,
-    place: Annotated[str, Argument(metavar="PATH|URI", help="A folder (mlruns), a SQLite file, or a tracking URI.")],
+    place: Annotated[
+        str | None,
+        Argument(
+            metavar="PATH|URI",
+            help="A SQLite file, a folder (mlruns) or a tracking URI; by default mlflow.db here, else mlruns.",
+        ),
+    ] = None,
     experiment: Annotated[
         str | None, Option("--experiment", metavar="NAME", help="Only this experiment, by name or id.")
     ] = None,
@@ -43,7 +49,7 @@ def mlflow(
     """
     with progress(ctx) as report:
         done = registry(ctx).runs.import_mlflow(
-            place,
+            place or "",
             experiment=experiment,
             recipe=recipe,
             unfinished=unfinished,
@@ -90,6 +96,7 @@ def hf(
     tag: flags.Tags = None,
     sign: flags.Sign = False,
     dry_run: flags.DryRun = False,
+    strict: flags.StrictRegister = False,
 ) -> None:
     """Register a model that was downloaded from the Hugging Face Hub.
 
@@ -99,7 +106,7 @@ def hf(
     with progress(ctx) as report:
         done = registry(ctx).models.import_hf(
             flags.path(folder), name, version=version, tags=flags.pairs(tag, "--tag"),
-            sign=True if sign else None, dry_run=dry_run, progress=report,
+            sign=True if sign else None, dry_run=dry_run, strict=strict, progress=report,
         )  # fmt: skip
     for line in done.notices:
         output.notice(ctx, line)

@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -68,26 +69,31 @@ class _Table:
             )
 
     def take(self, runs: dict[str, _Run], cells: Sequence[str], line: int) -> None:
-        """Take over a row.
+        """Take over a row, whole or not at all.
 
         Raises:
             InvalidInput: a cell that can't be.
         """
         if len(cells) != len(self._headings):
             raise InvalidInput(f"{self._path}, line {line}: {len(cells)} cells, and {len(self._headings)} headings")
-        run = runs.setdefault(self._cell(cells, "run"), _Run())
+        name = self._cell(cells, "run")
+        run = runs.get(name, _Run())
+        said = {self._headings[at]: cells[at] for at in self._said if cells[at]}
         for at in self._said:
-            if cells[at] and run.said.setdefault(self._headings[at], cells[at]) != cells[at]:
-                raise self._wrong(line, at, f"{cells[at][:40]!r}, but {run.said[self._headings[at]][:40]!r} above")
+            above = run.said.get(self._headings[at], cells[at])
+            if cells[at] and above != cells[at]:
+                raise self._wrong(line, at, f"{cells[at][:40]!r}, but {above[:40]!r} above")
         step = self._step(cells, line, run.rows)
         time = self._time(cells, line)
+        points = [(metric, self._number(cells, at, line)) for at, metric in self._points(cells, line) if cells[at]]
+        runs[name] = run
         run.rows += 1
-        for at, name in self._points(cells, line):
-            if cells[at]:
-                series = run.series.setdefault(name, Series())
-                series.steps.append(step)
-                series.times.append(time)
-                series.values.append(self._number(cells, at, line))
+        run.said.update(said)
+        for metric, value in points:
+            series = run.series.setdefault(metric, Series())
+            series.steps.append(step)
+            series.times.append(time)
+            series.values.append(value)
 
     def _points(self, cells: Sequence[str], line: int) -> list[tuple[int, str]]:
         """Of each value in a row its place, and the metric that it is of."""
@@ -141,7 +147,7 @@ class _Table:
 
 
 def candidates(path: Path, tags: Mapping[str, str]) -> Iterator[Candidate]:
-    """The runs of a file, in the order in which they begin in it.
+    """The runs of a file, in the order in which they begin in it; before them, each row that is left out.
 
     Args:
         path: The file.
@@ -149,15 +155,22 @@ def candidates(path: Path, tags: Mapping[str, str]) -> Iterator[Candidate]:
 
     Raises:
         NotFound: there is none.
-        InvalidInput: a heading or cell that can't be, with line and column.
+        InvalidInput: a heading that can't be.
         PachaError: it can't be read, or is no UTF-8.
     """
     data, written = _read(path)
     digest = blake3.blake3(data).hexdigest()
-    for name, run in _runs(path, data).items():
+    runs, bad = _runs(path, data)
+    for line, why in bad.items():
+        yield Candidate(f"csv {digest} line {line}", 0, partial(_never, why), f"{path.name}, line {line}", why)
+    for name, run in runs.items():
         whole = _whole(run, f"csv {digest} {name}", written, tags, {"file": path.name, "run": name or None})
         label = f"{path.name}: {name}" if name else path.name
         yield Candidate(whole.origin, whole.id_ms, lambda whole=whole: whole, label=label)  # type: ignore[misc]
+
+
+def _never(why: str) -> Elsewhere:
+    raise PachaError(why)
 
 
 def _whole(run: _Run, origin: str, written: int, tags: Mapping[str, str], about: Mapping[str, object]) -> Elsewhere:
@@ -205,19 +218,35 @@ def _read(path: Path) -> tuple[bytes, int]:
         raise PachaError(f"can't read {path}: {error.strerror}") from None
 
 
-def _runs(path: Path, data: bytes) -> dict[str, _Run]:
+def _runs(path: Path, data: bytes) -> tuple[dict[str, _Run], dict[int, str]]:
+    """The runs, and by line why a row is in none of them: one bad row leaves the others."""
     runs: dict[str, _Run] = {}
+    bad: dict[int, str] = {}
     try:
         reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
-        rows = ([cell.strip() for cell in row] for row in reader if row)
-        headings = next(rows, None)
-        if headings is None:
-            raise InvalidInput(f"{path} is empty", hint="its first line has the headings")
-        table = _Table(path, headings)
-        for cells in rows:
-            table.take(runs, cells, reader.line_num)
     except UnicodeDecodeError as error:
         raise PachaError(f"{path} is not UTF-8 at byte {error.start}") from None
-    except csv.Error as error:
-        raise PachaError(f"{path} is no CSV: line {reader.line_num}: {error}") from None
-    return runs
+    table: _Table | None = None
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            if table is None:
+                raise PachaError(f"{path} is no CSV: line {reader.line_num}: {error}") from None
+            bad[reader.line_num] = f"it is no CSV: {error}"
+            continue
+        cells = [cell.strip() for cell in row]
+        if not row:
+            continue
+        if table is None:
+            table = _Table(path, cells)
+            continue
+        try:
+            table.take(runs, cells, reader.line_num)
+        except InvalidInput as problem:
+            bad[reader.line_num] = problem.message
+    if table is None:
+        raise InvalidInput(f"{path} is empty", hint="its first line has the headings")
+    return runs, bad

@@ -58,11 +58,14 @@ def import_hf(
     tags: Mapping[str, str],
     sign: bool | None = None,
     dry_run: bool = False,
+    strict: bool = False,
     progress: Progress | None = None,
 ) -> Registered:
     """Register a snapshot; see ``Collection.import_hf``."""
     snapshot = snapshot_of(folder)
-    check_links(snapshot)
+    broken = check_links(snapshot)
+    if broken and strict:
+        raise PachaError(f"{broken[0]} leads nowhere", hint="download it again: the snapshot is not whole")
     config, notices = _config(snapshot)
     card, notice = _card(snapshot)
     found = {**_facts(snapshot, config, card), **tags}
@@ -76,14 +79,21 @@ def import_hf(
             description=_description(snapshot, found),
             tags=found,
             document=snapshot.folder / _CARD if card is not None else None,
-            exclude=_EXCLUDED,
+            exclude=(*_EXCLUDED, *(_exactly(path) for path in broken)),
+            strict=strict,
             follow_symlinks=True,
             sign=sign,
             dry_run=dry_run,
         ),
         progress,
     )
-    return replace(done, notices=(*done.notices, *notices, *notice))
+    lost = [f"Warning: left out {path}, which leads nowhere: the snapshot is not whole" for path in broken]
+    return replace(done, notices=(*lost, *done.notices, *notices, *notice))
+
+
+def _exactly(path: str) -> str:
+    """A gitignore pattern of this path alone."""
+    return "/" + re.sub(r"([\\*?\[])", r"\\\1", path)
 
 
 def snapshot_of(folder: Path) -> HubSnapshot:
@@ -159,22 +169,30 @@ def _chosen(repository: Path) -> Path:
     return found[0]
 
 
-def check_links(snapshot: HubSnapshot) -> None:
+def check_links(snapshot: HubSnapshot) -> list[str]:
     """Check that every link in a snapshot leads to a file of its own, or of its cache.
 
+    Returns:
+        The paths of those that lead nowhere: the download was cut off, or a blob was removed.
+
     Raises:
-        PachaError: one leads elsewhere, to a folder, or nowhere.
+        PachaError: one leads elsewhere, or to a folder.
     """
+    broken: list[str] = []
     roots = [root.resolve() for root in (snapshot.folder, snapshot.blobs) if root is not None]
     for link in _links(snapshot.folder):
         try:
             target = link.resolve(strict=True)
+        except FileNotFoundError:
+            broken.append(link.relative_to(snapshot.folder).as_posix())
+            continue
         except (OSError, RuntimeError):
-            raise PachaError(f"{link} leads nowhere", hint="download it again: the snapshot is not whole") from None
+            raise PachaError(f"{link} leads in a circle", hint="download it again") from None
         if not any(target.is_relative_to(root) for root in roots):
             raise PachaError(f"{link} leads out of the download, to {target}", hint="copy the file, if it is wanted")
         if not target.is_file():
             raise PachaError(f"{link} leads to a folder", hint="only links to files are followed")
+    return broken
 
 
 def _links(folder: Path) -> Iterator[Path]:

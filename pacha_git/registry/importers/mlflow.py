@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import socket
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -19,11 +20,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from pacha_git.errors import InvalidInput, NotFound, PachaError
-from pacha_git.registry.importers.reach import Reach, leads_out
+from pacha_git.errors import NotFound, PachaError
+from pacha_git.registry.importers.mlflow_view import DATABASE, RUN, VIEW, careful_view, linked
+from pacha_git.registry.importers.reach import Reach
 from pacha_git.registry.runs.take_in import Candidate, Elsewhere
 from pacha_git.store.runs.series import Series
-from pacha_git.system.sqlite_copy import copy_sqlite
+from pacha_git.system.sqlite_copy import copy_sqlite, read_column
 
 _STATUSES: Final = {"FINISHED": "completed", "FAILED": "failed", "KILLED": "cancelled"}
 _PAGE: Final = 1000
@@ -32,6 +34,13 @@ _QUIET: Final = ("mlflow", "alembic", "sqlalchemy")
 _SETTINGS: Final = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_ALLOW_FILE_STORE": "true"}
 # Where MLflow keeps artifacts beside a SQLite file unless told otherwise; what else lies there is none of the store's.
 _BESIDE_A_FILE: Final = ("mlruns", "mlartifacts", "artifacts")
+_FOLDER: Final = "mlruns"
+_COPY: Final = "mlflow.db"
+_EXPERIMENT: Final = re.compile(r"[0-9]+\Z")
+_ACTIVE: Final = {"lifecycle_stage": "active"}
+_ANSWER_SECONDS: Final = 10
+_IMPATIENT: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(_ANSWER_SECONDS)}
+_PORTS: Final = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}\Z")
 
 
@@ -42,7 +51,8 @@ def reading(
     """Read a store; its runs come oldest first of each experiment, and deleted ones don't.
 
     Args:
-        place: A folder (``mlruns``), a SQLite file, or a tracking URI (``sqlite:///…``, ``file:…``, ``http://…``).
+        place: A folder (``mlruns``), a SQLite file, or a tracking URI (``sqlite:///…``, ``file:…``, ``http://…``);
+            empty is where MLflow itself would look.
         experiment: Only this one, by name or id; None is all.
         unfinished: Whether a run that has not ended is taken as failed.
         artifacts: A folder or URI below which artifacts may lie, beside the store itself; ``none``: they stay behind.
@@ -51,8 +61,7 @@ def reading(
         NotFound: nothing is there, or no such experiment.
         PachaError: MLflow is not installed, or can't read it.
     """
-    if not place:
-        raise InvalidInput("an empty place of a store", hint="as in mlruns, mlflow.db or sqlite:///mlflow.db")
+    place = place or _usual_place()
     with tempfile.TemporaryDirectory(prefix="pacha-mlflow-") as folder, _settled():
         store = _opened(place, Path(folder), artifacts)
         yield _runs(store, experiment, unfinished=unfinished)
@@ -61,20 +70,28 @@ def reading(
 @contextmanager
 def _settled() -> Iterator[None]:
     """Within, MLflow is quiet and reads what we ask it to."""
-    kept = {name: os.environ.get(name) for name in _SETTINGS}
     levels = {name: logging.getLogger(name).level for name in _QUIET}
-    os.environ.update(_SETTINGS)
     try:
-        with suppress(ImportError):
-            import mlflow  # noqa: F401 — sets the levels of its loggers when it is loaded
-        for name in _QUIET:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
+        with _environment(_SETTINGS), warnings.catch_warnings():
+            with suppress(ImportError):
+                import mlflow  # noqa: F401 — sets the levels of its loggers when it is loaded
+            for name in _QUIET:
+                logging.getLogger(name).setLevel(logging.CRITICAL)
             warnings.simplefilter("ignore")
             yield
     finally:
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Within, MLflow finds these variables."""
+    kept = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
         for name, value in kept.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -92,6 +109,20 @@ class _Store:
     reach: Reach
     left_out: Mapping[str, str]
 
+    def names_of(self, experiment: str | None) -> list[str] | None:
+        """The ids of experiments, or of the runs of one, as the store's own files have them; None of a server's."""
+        if (self.room / VIEW).is_dir():
+            folder = self.room / VIEW / (experiment or "")
+            pattern = _EXPERIMENT if experiment is None else RUN
+            return sorted(entry.name for entry in folder.iterdir() if pattern.match(entry.name) and entry.is_dir())
+        if not (self.room / _COPY).is_file():
+            return None
+        if experiment is None:
+            found = read_column(self.room / _COPY, "experiments", "experiment_id", _ACTIVE)
+        else:
+            found = read_column(self.room / _COPY, "runs", "run_uuid", {"experiment_id": experiment, **_ACTIVE})
+        return sorted(map(str, found))
+
 
 def _opened(place: str, room: Path, artifacts: str | None) -> _Store:
     try:
@@ -105,10 +136,49 @@ def _opened(place: str, room: Path, artifacts: str | None) -> _Store:
     left_out: dict[str, str] = {}
     uri, roots = _readable(place, room, left_out)
     reach = Reach(roots, None if roots else uri, artifacts)
+    if not roots:
+        _check_that_it_answers(uri)
     try:
-        return _Store(MlflowClient(tracking_uri=uri), mlflow.__version__, room, reach, left_out)
+        client = MlflowClient(tracking_uri=uri)
     except (MlflowException, ImportError) as error:
         raise _unreadable(place, error) from None
+    return _Store(client, mlflow.__version__, room, reach, left_out)
+
+
+def _usual_place() -> str:
+    """Where MLflow itself would look: what the environment says, else its SQLite file here, else its folder."""
+    said = os.environ.get("MLFLOW_TRACKING_URI")
+    if said:
+        return said
+    for place in (DATABASE, _FOLDER):
+        if Path(place).exists():
+            return place
+    raise NotFound(
+        f"no MLflow store here: neither {DATABASE} nor {_FOLDER}", hint="name its file, folder or tracking URI"
+    )
+
+
+def _check_that_it_answers(uri: str) -> None:
+    """Ask a server once, without the patience that MLflow has: minutes, for one that is not there.
+
+    Raises:
+        PachaError: it does not answer.
+    """
+    from mlflow.tracking import MlflowClient
+
+    parts = urlsplit(uri)
+    try:
+        if parts.scheme in ("http", "https"):
+            with _environment({name: os.environ.get(name, value) for name, value in _IMPATIENT.items()}):
+                MlflowClient(tracking_uri=uri).search_experiments(max_results=1)
+        elif parts.hostname:
+            port = parts.port or _PORTS[parts.scheme.partition("+")[0]]
+            socket.create_connection((parts.hostname, port), _ANSWER_SECONDS).close()
+    except Exception as error:  # whatever a library makes of a network
+        raise PachaError(
+            f"no answer from MLflow at {_shown(uri)}: {(str(error).splitlines() or [type(error).__name__])[0][:300]}",
+            hint="is it up, and the URI right?",
+        ) from None
 
 
 def _unreadable(place: str, error: Exception) -> PachaError:
@@ -131,43 +201,18 @@ def _readable(place: str, room: Path, left_out: dict[str, str]) -> tuple[str, tu
         path = Path(unquote(parts.path))
     else:
         path = Path(place)
+    if path.is_dir() and not any(path.glob("*/meta.yaml")):
+        path = next((path / name for name in (DATABASE, _FOLDER) if (path / name).exists()), path)
     if path.is_dir():
-        return _linked(path, room, left_out), (path,)
+        return linked(path, room, left_out), (path,)
     if not path.is_file():
         raise NotFound(f"no MLflow store at {path}", hint="name its folder (mlruns), its .db file, or its URI")
     return _copied(path, room), tuple(path.parent / name for name in _BESIDE_A_FILE)
 
 
-def _linked(folder: Path, room: Path, left_out: dict[str, str]) -> str:
-    """The URI of a folder that leads to another's experiments, less the runs with a link that leads out of it."""
-    if not any(folder.glob("*/meta.yaml")):
-        raise NotFound(f"{folder} is no MLflow store: no experiment in it", hint="name the folder mlruns itself")
-    view = room / "mlruns"
-    view.mkdir()
-    for entry in folder.iterdir():
-        if entry.is_dir() and entry.name != ".trash":
-            _link_experiment(entry, folder.resolve(), view / entry.name, left_out)
-    return view.as_uri()
-
-
-def _link_experiment(experiment: Path, root: Path, view: Path, left_out: dict[str, str]) -> None:
-    strangers = {"": leads_out(experiment, root, recursive=False)} if experiment.is_symlink() else {}
-    if not strangers:
-        strangers = {entry.name: why for entry in experiment.iterdir() if (why := leads_out(entry, root))}
-    if not strangers:
-        view.symlink_to(experiment.resolve(), target_is_directory=True)
-        return
-    left_out |= {f"{experiment.name}/{name}".rstrip("/"): why for name, why in strangers.items()}
-    if strangers.keys().isdisjoint({"", "meta.yaml"}):
-        view.mkdir()
-        for entry in experiment.iterdir():
-            if entry.name not in strangers:
-                (view / entry.name).symlink_to(entry.resolve())
-
-
 def _copied(path: Path, room: Path) -> str:
     """The URI of a copy of a SQLite store, with the tables that this MLflow wants."""
-    copy = room / "mlflow.db"
+    copy = room / _COPY
     tables = copy_sqlite(path, copy)
     if not {"experiments", "runs", "metrics", "params", "tags"} <= tables:
         raise NotFound(f"{path} is no MLflow store: it has other tables")
@@ -195,23 +240,100 @@ def _upgrade(path: Path, uri: str) -> None:
 
 def _runs(store: _Store, wanted: str | None, *, unfinished: bool) -> Iterator[Candidate]:
     for run, why in sorted(store.left_out.items()):
-        yield Candidate(f"mlflow {run}", 0, partial(_never, why), run, why)
+        yield _left_out(run, why)
+    found, broken = _experiments(store)
+    chosen = [each for each in found if wanted is None or wanted in (each.name, each.experiment_id)]
+    if wanted is not None and not chosen:
+        names = ", ".join(sorted(each.name for each in found)[:10])
+        raise NotFound(f"no experiment {wanted!r} in the store", hint=f"there are {names}")
+    for name, why in broken.items() if wanted is None else ():
+        yield _left_out(f"experiment {name}", why)
+    for experiment in sorted(chosen, key=lambda each: str(each.experiment_id)):
+        for run in _runs_of(store, experiment):
+            if isinstance(run, Candidate):
+                yield run
+                continue
+            if not isinstance(run.info.start_time, int | None):
+                yield _left_out(run.info.run_id, f"it began at {str(run.info.start_time)[:40]!r}, which is no time")
+                continue
+            goes_on = run.info.status not in _STATUSES and not unfinished
+            reason = f"it is {run.info.status} in MLflow; --unfinished takes it as failed" if goes_on else ""
+            read = partial(_read_or_say, store, experiment, run)
+            yield Candidate(_origin(run), _started(run), read, run.info.run_id, reason)
+
+
+def _experiments(store: _Store) -> tuple[list[Any], dict[str, str]]:
+    """Every experiment that can be read, and why each of the others can't.
+
+    MLflow passes some broken ones by, and gives up on all for others; what the files name is then asked for one by one.
+    """
+    found: dict[str, Any] = {}
+    failed: PachaError | None = None
     try:
-        found = list(_pages(lambda token: store.client.search_experiments(max_results=_PAGE, page_token=token)))
-        chosen = [each for each in found if wanted is None or wanted in (each.name, each.experiment_id)]
-        if wanted is not None and not chosen:
-            names = ", ".join(sorted(each.name for each in found)[:10])
-            raise NotFound(f"no experiment {wanted!r} in the store", hint=f"there are {names}")
-        for experiment in sorted(chosen, key=lambda each: str(each.experiment_id)):
-            for run in _pages(lambda token, e=experiment: _search(store, e, token)):
-                goes_on = run.info.status not in _STATUSES and not unfinished
-                reason = f"it is {run.info.status} in MLflow; --unfinished takes it as failed" if goes_on else ""
-                read = partial(_read_or_say, store, experiment, run)
-                yield Candidate(_origin(run), _started(run), read, run.info.run_id, reason)
-    except PachaError:
-        raise
+        for each in _pages(lambda token: store.client.search_experiments(max_results=_PAGE, page_token=token)):
+            found[str(each.experiment_id)] = each
     except Exception as error:  # a damaged store comes to anything
-        raise _unreadable("the store", error) from None
+        failed = _unreadable("the store", error)
+    broken: dict[str, str] = {}
+    names = store.names_of(None)
+    if failed is not None and names is None:
+        raise failed
+    for name in names or ():
+        if name not in found:
+            try:
+                found[name] = store.client.get_experiment(name)
+            except Exception as error:
+                broken[name] = _unreadable(f"experiment {name}", error).message
+    return [each for each in found.values() if each.lifecycle_stage == "active"], broken
+
+
+def _runs_of(store: _Store, experiment: Any) -> Iterator[Any]:
+    """The runs of an experiment, and a candidate that says why for each that can't be read.
+
+    MLflow gives up on all runs where one is damaged. They are then looked at one by one: those whose own description
+    can be read come first, and what MLflow makes of the others, each by itself, is said.
+    """
+    seen: set[str] = set()
+    problems: list[PachaError] = []
+    yield from _searched(store, experiment, seen, problems)
+    number = str(experiment.experiment_id)
+    names = store.names_of(number)
+    if problems and names is None:
+        raise problems[0]
+    if names is None or seen >= set(names):
+        return
+    broken = careful_view(store.room / VIEW / number) if (store.room / VIEW).is_dir() else {}
+    for name, why in broken.items():
+        yield _left_out(name, why)
+    yield from _searched(store, experiment, seen, problems)
+    for name in names:
+        if name not in seen and name not in broken:
+            yield from _alone(store, name)
+
+
+def _searched(store: _Store, experiment: Any, seen: set[str], problems: list[PachaError]) -> Iterator[Any]:
+    """The runs that MLflow finds and that were not seen before, up to where it gives up."""
+    try:
+        for run in _pages(lambda token: _search(store, experiment, token)):
+            if isinstance(run.info.run_id, str) and run.info.run_id not in seen:
+                seen.add(run.info.run_id)
+                yield run
+    except Exception as error:  # one damaged run is enough
+        problems.append(_unreadable(f"experiment {experiment.name}", error))
+
+
+def _alone(store: _Store, run_id: str) -> Iterator[Any]:
+    try:
+        run = store.client.get_run(run_id)
+    except Exception as error:
+        yield _left_out(run_id, _unreadable(f"run {run_id}", error).message)
+    else:
+        if run.info.lifecycle_stage == "active":
+            yield run
+
+
+def _left_out(label: str, why: str) -> Candidate:
+    return Candidate(f"mlflow {label}", 0, partial(_never, why), label, why)
 
 
 def _never(why: str) -> Elsewhere:
@@ -242,11 +364,11 @@ def _started(run: Any) -> int:
 
 
 def _read_or_say(store: _Store, experiment: Any, run: Any) -> Elsewhere:
-    from mlflow.exceptions import MlflowException
-
     try:
         return _read(store, experiment, run)
-    except (MlflowException, OSError, OverflowError, TypeError) as error:
+    except PachaError:
+        raise
+    except Exception as error:  # whatever MLflow makes of files that are damaged
         raise _unreadable(f"run {run.info.run_id}", error) from None
 
 

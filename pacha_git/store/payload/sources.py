@@ -238,7 +238,12 @@ def _look_at(
 ) -> None:
     path = folder.path + entry.name
     if stat.S_ISLNK(status.st_mode) and walk.follow:
-        status = entry.stat()
+        try:
+            status = entry.stat()
+        except FileNotFoundError:
+            if walk.leaves_out(path, entry.path, False, rules):
+                return
+            raise NotRegular(f"{entry.path} is a link that leads nowhere", hint="--exclude leaves it out") from None
     is_folder = stat.S_ISDIR(status.st_mode)
     if is_dot_git(entry.name):
         walk.notices.append(f"left out {walk.prefix}{path}: Git's own")

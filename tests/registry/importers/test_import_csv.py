@@ -107,14 +107,7 @@ def test_processes_at_once_take_in_each_run_once(registry: Registry, tmp_path: P
         ("", "empty"),
         ("loss,Loss\n1,2\n", "line 1: a heading"),
         ("step,time\n1,2\n", "no column has a metric"),
-        ("step,loss\n1,low\n", "line 2, column 2 (loss): 'low' is no number"),
-        ("step,loss\n0,1\n1.5,2\n", "line 3, column 1 (step): '1.5' is no whole number"),
-        ("step,loss\n0,1,2\n", "line 2: 3 cells, and 2 headings"),
-        ("time,loss\nyesterday,1\n", "line 2, column 1 (time): 'yesterday' is no time"),
-        ("time,loss\n-5,1\n", "no time since 1970"),
-        ("params.lr,loss\n1,1\n2,1\n", "line 3, column 1 (params.lr): '2', but '1' above"),
-        ("metric,value\n,1\n", "line 2, column 1 (metric): bad name"),
-        ('loss\n"1\n', "no CSV"),
+        ('"loss\n', "no CSV"),
         ("loss\n\xff\n", "not UTF-8"),
     ],
 )
@@ -124,6 +117,32 @@ def test_what_is_wrong_is_said_and_nothing_taken_in(registry: Registry, tmp_path
         registry.runs.import_csv(path)
     assert said in caught.value.message
     assert registry.runs.list() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "points"),
+    [
+        ("step,loss\n1,low\n2,3\n", "line 2, column 2 (loss): 'low' is no number", [(2, 3.0)]),
+        ("step,loss\n0,1\n1.5,2\n2,3\n", "line 3, column 1 (step): '1.5' is no whole number", [(0, 1.0), (2, 3.0)]),
+        ("step,loss\n0,1,2\n1,1\n", "line 2: 3 cells, and 2 headings", [(1, 1.0)]),
+        ("time,loss\nyesterday,1\n1700000000,2\n", "line 2, column 1 (time): 'yesterday' is no time", [(0, 2.0)]),
+        ("time,loss\n-5,1\n1700000000,2\n", "no time since 1970", [(0, 2.0)]),
+        ("params.lr,loss\n1,1\n2,1\n1,5\n", "line 3, column 1 (params.lr): '2', but '1' above", [(0, 1.0), (1, 5.0)]),
+        ("acc,loss,params.lr\n1,low,7\n2,3,1\n", "line 2, column 2 (loss)", [(0, 3.0)]),
+        ("metric,value\n,1\nloss,2\n", "line 2, column 1 (metric): bad name", [(0, 2.0)]),
+        ('loss\n1\n"2" 3\n4\n', "it is no CSV", [(0, 1.0), (1, 4.0)]),
+    ],
+)
+def test_a_bad_row_is_named_and_leaves_the_others(
+    registry: Registry, tmp_path: Path, text: str, said: str, points: list[tuple[int, float]]
+) -> None:
+    done = registry.runs.import_csv(put(tmp_path / "bad.csv", text.encode()))
+    [(where, why)] = done.skipped
+    assert (where.startswith("bad.csv, line "), said in why) == (True, True)
+    series = registry.runs.series(done.runs[0])
+    assert list(zip(series["loss"].steps, series["loss"].values, strict=True)) == points
+    assert all(len(each) == len(points) for each in series.values())
+    assert "7" not in map(str, registry.runs.get(done.runs[0]).params.values())
 
 
 def test_no_file_is_not_found(registry: Registry, tmp_path: Path) -> None:

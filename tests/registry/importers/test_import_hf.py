@@ -154,15 +154,26 @@ def the_snapshot(root: Path) -> None:
     (root / "snapshots" / REVISION).symlink_to(private)
 
 
-@pytest.mark.parametrize(
-    "add", [outside, absolute, to_a_folder, nowhere, around, by_way_of_a_blob, all_blobs, the_snapshot]
-)
+@pytest.mark.parametrize("add", [outside, absolute, to_a_folder, around, by_way_of_a_blob, all_blobs, the_snapshot])
 def test_links_that_lead_elsewhere_are_refused(add, registry: Registry, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     root = cache(tmp_path, FILES)
     add(root)
     with pytest.raises(PachaError, match="leads"):
         registry.models.import_hf(root)
     assert registry.models.list() == []
+
+
+def test_a_file_that_the_download_lacks_is_named_and_leaves_the_others(registry: Registry, tmp_path: Path) -> None:
+    root = cache(tmp_path, FILES)
+    nowhere(root)
+    (root / "snapshots" / REVISION / "shard [1]*.bin").symlink_to("../../blobs/lost")
+    with pytest.raises(PachaError, match="leads nowhere"):
+        registry.models.import_hf(root, strict=True)
+    done = registry.models.import_hf(root)
+    assert done.file_count == len(FILES)
+    assert [line for line in done.notices if "left out gone" in line or "left out shard [1]*.bin" in line] == list(
+        done.notices[:2]
+    )
 
 
 def test_what_is_no_snapshot(registry: Registry, tmp_path: Path) -> None:
