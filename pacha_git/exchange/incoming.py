@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pacha_git.errors import Conflict, Corrupt, PachaError
+from pacha_git.format.kinds import grows
 from pacha_git.git.changes import Changes
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
@@ -27,7 +28,6 @@ from pacha_git.store.clashes import clashes
 from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
 from pacha_git.store.notes import merge_tips
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.store.runs.commits import RUNS_ROOT
 from pacha_git.store.settings import check_settings, settings_at
 from pacha_git.store.targets import Tips, target_ref
 from pacha_git.vocabulary.ids import NOTES_ROOT, REGISTRY_REF, VersionId, parse_notes_ref
@@ -218,7 +218,7 @@ def _leads_on(context: Context, ref: str, mine: Oid, theirs: Oid, arrival: Arriv
     """Whether ours and theirs are one thing: a version at one commit, a run of which one is further on."""
     if mine == theirs:
         return True
-    if ref.startswith(RUNS_ROOT):
+    if grows(ref):
         try:
             run_commits.read_checked(context.repo, theirs, ref)
             return True
@@ -229,7 +229,7 @@ def _leads_on(context: Context, ref: str, mine: Oid, theirs: Oid, arrival: Arriv
 
 
 def _is_ahead(context: Context, ref: str, mine: Oid | None, theirs: Oid) -> bool:
-    return mine is not None and ref.startswith(RUNS_ROOT) and theirs in run_commits.history(context.repo, mine)
+    return mine is not None and grows(ref) and theirs in run_commits.history(context.repo, mine)
 
 
 def _followers(context: Context, fresh: Mapping[str, Item], apart: set[str], arrival: Arrival) -> dict[str, Item]:
@@ -269,6 +269,6 @@ def vanished_or_moved(before: Mapping[str, Oid], now: Mapping[str, Oid]) -> Iter
         Ref, and what to say of it. (A run may move on; whether it moved back is seen when its commits are here.)
     """
     for ref, oid in differing(before, now).items():
-        if not is_item(ref) or (ref.startswith(RUNS_ROOT) and ref in now):
+        if not is_item(ref) or (grows(ref) and ref in now):
             continue
         yield ref, f"{ref} {'moved to ' + now[ref] if ref in now else 'vanished'} there; it was {oid}, and ours stays"

@@ -14,6 +14,7 @@ from pacha_git.errors import VerificationFailed
 from pacha_git.exchange import remotes, unchanged
 from pacha_git.exchange.faults import faults, tainted
 from pacha_git.exchange.incoming import Arrival, inspect, vanished_or_moved
+from pacha_git.format.kinds import ITEM_ROOTS
 from pacha_git.git.changes import changing
 from pacha_git.git.side import Side, passing
 from pacha_git.git.wire import fetch as fetching
@@ -24,7 +25,7 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.removals import FROM_ORIGIN
 from pacha_git.progress import Progress
 from pacha_git.session.context import Context
-from pacha_git.session.items import ITEM_ROOTS, differing
+from pacha_git.session.items import differing
 from pacha_git.store.removals import removals_at
 from pacha_git.vocabulary.ids import NOTES_ROOT, REGISTRY_REF
 

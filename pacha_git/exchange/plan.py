@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pacha_git.errors import PachaError
+from pacha_git.format.kinds import grows
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.notes import parse_note
 from pacha_git.session.claims import claims_in_words
@@ -21,7 +22,6 @@ from pacha_git.store.events import ATTESTATIONS
 from pacha_git.store.notes import read_note
 from pacha_git.store.readme import MAIN
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.store.runs.commits import RUNS_ROOT
 from pacha_git.vocabulary.ids import (
     NOTES_ROOT,
     PAYLOAD_ROOT,
@@ -171,7 +171,7 @@ def descending(context: Context, items: Mapping[str, Oid], refs: Iterable[str]) 
 
 def _children(context: Context, ref: str, tip: Oid) -> Iterator[str]:
     """The refs of the versions and runs that come from what a ref leads to; of a run, from any of its commits."""
-    for commit in run_commits.history(context.repo, tip) if ref.startswith(RUNS_ROOT) else [tip]:
+    for commit in run_commits.history(context.repo, tip) if grows(ref) else [tip]:
         yield from (child.ref for child in context.catalogue.children(commit))
         yield from map(run_commits.run_ref, context.catalogue.child_runs(commit))
 
@@ -179,7 +179,7 @@ def _children(context: Context, ref: str, tip: Oid) -> Iterator[str]:
 def _goes_forward(context: Context, ref: str, newer: Oid, older: Oid) -> bool:
     """Whether a run's one commit comes after another; a version has only one."""
     try:
-        return ref.startswith(RUNS_ROOT) and older in run_commits.history(context.repo, newer)
+        return grows(ref) and older in run_commits.history(context.repo, newer)
     except PachaError:
         return False
 

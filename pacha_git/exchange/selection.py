@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from pacha_git.errors import InvalidInput, NotFound
+from pacha_git.format.kinds import ITEM_ROOTS
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.events import Ledger
 from pacha_git.session.context import Context
-from pacha_git.session.items import ITEM_ROOTS, Item, read_item
+from pacha_git.session.items import Item, read_item
 from pacha_git.session.resolve import find, resolve
 from pacha_git.store import records
 from pacha_git.store.events import read_ledger

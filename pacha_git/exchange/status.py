@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pacha_git.exchange import remotes
+from pacha_git.format.kinds import grows
 from pacha_git.git.wire import transport
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
@@ -96,4 +97,4 @@ def _leads(context: Context, ref: str, tip: Oid, older: Oid) -> bool:
     """Whether one state of a ref that may move comes after another."""
     if ref.startswith(NOTES_ROOT):
         return descends(context.repo, tip, older)
-    return ref.startswith(RUNS_ROOT) and older in run_commits.history(context.repo, tip)
+    return grows(ref) and older in run_commits.history(context.repo, tip)

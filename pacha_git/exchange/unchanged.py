@@ -13,8 +13,8 @@ from typing import Final
 import blake3
 
 from pacha_git.exchange.remotes import tracking
+from pacha_git.format.kinds import ITEM_ROOTS
 from pacha_git.session.context import Context
-from pacha_git.session.items import ITEM_ROOTS
 from pacha_git.store.events import ATTESTATIONS
 from pacha_git.system.disk import share
 from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, REGISTRY_REF, ROOT_REF, TMP_ROOT

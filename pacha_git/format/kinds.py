@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 from pacha_git.errors import InvalidInput
 from pacha_git.format.record import DatasetRecord, ModelRecord, RecipeRecord, Record
+from pacha_git.vocabulary.ids import REF_ROOT
 from pacha_git.vocabulary.kinds import Kind
 
 RELATIONS: Final[Mapping[str, Kind | None]] = MappingProxyType(
@@ -34,21 +35,23 @@ class KindDeclaration(NamedTuple):
 
     Attributes:
         kind: Which one.
-        record: The class of its records.
+        record: The class of its records; None for runs, which ``format.run`` reads: not every command has a use for it.
         documents: File names of the documents that may lie beside ``record.json``.
         primary_document: The document that *is* the thing, and so must be there; None if its bytes are a payload.
         has_payload: Whether its bytes are a payload.
         relations: The edges it may carry.
         json_document_key: The key under which ``get --json`` shows its document.
+        grows: Whether its ref moves on, each commit after the last, as a run's does; that of a version never moves.
     """
 
     kind: Kind
-    record: type[Record]
+    record: type[Record] | None
     documents: tuple[str, ...]
     primary_document: str | None
     has_payload: bool
     relations: frozenset[str]
     json_document_key: str
+    grows: bool = False
 
 
 KINDS: Final[Mapping[Kind, KindDeclaration]] = MappingProxyType(
@@ -80,8 +83,29 @@ KINDS: Final[Mapping[Kind, KindDeclaration]] = MappingProxyType(
             relations=frozenset(["derived-from", "trained-on", "evaluated-on"]),
             json_document_key="recipe",
         ),
+        Kind.RUN: KindDeclaration(
+            kind=Kind.RUN,
+            record=None,
+            documents=("params.toml",),
+            primary_document=None,
+            has_payload=True,
+            relations=frozenset(RELATIONS),
+            json_document_key="",
+            grows=True,
+        ),
     }
 )
+"""Everything that is replicated: the kinds that have versions, and runs."""
+
+ITEM_ROOTS: Final = tuple(f"{REF_ROOT}{kind.plural}/" for kind in KINDS)
+"""Where versions and runs have their refs."""
+
+_GROWING: Final = tuple(f"{REF_ROOT}{kind.plural}/" for kind, declared in KINDS.items() if declared.grows)
+
+
+def grows(ref: str) -> bool:
+    """Whether what lies under a ref moves on, as a run does."""
+    return ref.startswith(_GROWING)
 
 
 def check_relation(kind: Kind, relation: str) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.format.commits import payload_commit
+from pacha_git.format.kinds import grows
 from pacha_git.format.manifest import decode_manifest
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.commits import split_commit
@@ -28,7 +29,6 @@ from pacha_git.session.remarks import UNKNOWN, remarks_on
 from pacha_git.store.clashes import clashes
 from pacha_git.store.notes import descends, only_gains, read_notes
 from pacha_git.store.removals import removals_at
-from pacha_git.store.runs.commits import RUNS_ROOT
 from pacha_git.store.settings import check_settings, settings_at
 from pacha_git.vocabulary.address import Address
 from pacha_git.vocabulary.ids import (
@@ -111,7 +111,7 @@ class _Push:
         """Read the versions and runs that come; which of them are none, and why."""
         bad: dict[str, str] = {}
         for move in moves:
-            moves_on = move.old is None or move.ref.startswith(RUNS_ROOT)
+            moves_on = move.old is None or grows(move.ref)
             if move.new is None or not is_item(move.ref) or not moves_on:
                 continue
             try:
@@ -168,8 +168,8 @@ def _why_not(push: _Push, move: Move) -> str:
         return "no ref of the format"
     parse_item_ref(move.ref)
     if move.new is None:
-        return "a run never goes" if move.ref.startswith(RUNS_ROOT) else "a version never changes, and never goes"
-    return _run(push, move) if move.ref.startswith(RUNS_ROOT) else _record(push, move)
+        return "a run never goes" if grows(move.ref) else "a version never changes, and never goes"
+    return _run(push, move) if grows(move.ref) else _record(push, move)
 
 
 def _record(push: _Push, move: Move) -> str:
@@ -230,7 +230,7 @@ def _payload(push: _Push, move: Move) -> str:
         return "" if removed or move.old != item.payload_commit else _not_removed(push.host, item)
     if removed:
         return "these bytes were removed"
-    if move.new == item.payload_commit or ref.startswith(RUNS_ROOT):
+    if move.new == item.payload_commit or grows(ref):
         return ""
     return "these bytes are not those that the record says"
 

@@ -7,23 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from pacha_git.errors import Corrupt, InvalidInput
+from pacha_git.format.kinds import ITEM_ROOTS, grows
 from pacha_git.format.record import Content, Target
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.store import records
 from pacha_git.store.payload.tree import payload_commit_oid
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.store.runs.commits import RUNS_ROOT, StoredRun, parse_run_ref, run_payload_ref, run_ref
+from pacha_git.store.runs.commits import StoredRun, parse_run_ref, run_payload_ref, run_ref
 from pacha_git.store.targets import Tips, target_problem
 from pacha_git.vocabulary.address import Address
-from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, VersionId, parse_record_ref
-from pacha_git.vocabulary.kinds import VERSIONED_KINDS
-
-RECORD_ROOTS: Final = tuple(f"{REF_ROOT}{kind.plural}/" for kind in VERSIONED_KINDS)
-ITEM_ROOTS: Final = (*RECORD_ROOTS, RUNS_ROOT)
+from pacha_git.vocabulary.ids import NOTES_ROOT, VersionId, parse_record_ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ def parse_item_ref(ref: str) -> VersionId | str:
     Raises:
         InvalidInput: it breaks the grammar, or is no such ref.
     """
-    found = parse_run_ref(ref) if ref.startswith(RUNS_ROOT) else parse_record_ref(ref)
+    found = parse_run_ref(ref) if grows(ref) else parse_record_ref(ref)
     if found is None:
         raise InvalidInput(f"{ref} is no ref of the format")
     return found
@@ -82,7 +78,7 @@ def parse_item_ref(ref: str) -> VersionId | str:
 
 def read_item(repo: GitRepository, ref: str, commit: Oid) -> Item:
     """Read what lies under a ref, taking its own word; errors as ``records.read`` and ``runs.read``."""
-    return _run(run_commits.read(repo, commit)) if ref.startswith(RUNS_ROOT) else _version(records.read(repo, commit))
+    return _run(run_commits.read(repo, commit)) if grows(ref) else _version(records.read(repo, commit))
 
 
 def read_item_checked(repo: GitRepository, ref: str, commit: Oid) -> Item:
@@ -91,7 +87,7 @@ def read_item_checked(repo: GitRepository, ref: str, commit: Oid) -> Item:
     Raises:
         NotFound, Corrupt: with what is wrong.
     """
-    if ref.startswith(RUNS_ROOT):
+    if grows(ref):
         return _run(run_commits.read_checked(repo, commit, ref))
     stored = records.read_checked(repo, commit, ref)
     for name, document in stored.documents.items():

@@ -188,7 +188,10 @@ def newest_document(repo: GitRepository, stored: StoredRecord) -> tuple[str | No
 
 def document_of(stored: StoredRecord, about: Attested) -> tuple[str | None, str | None]:
     """Find the same where what was attested of the version is at hand."""
-    file = KINDS[stored.id.kind].documents[0]
+    documents = KINDS[stored.id.kind].documents
+    if not documents:
+        return None, None
+    file = documents[0]
     newest = about.document(file)
     if newest is not None:
         return newest, "attestation"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from pacha_git.format.kinds import grows
 from pacha_git.format.record import Target
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
@@ -71,4 +72,4 @@ def target_problem(
 
 def _leads_to(repo: GitRepository, ref: str, tip: Oid, wanted: Oid) -> bool:
     """Whether a ref that stands at ``tip`` stands at a commit or, for a run, at a later one."""
-    return tip == wanted or (ref.startswith(run_commits.RUNS_ROOT) and wanted in run_commits.history(repo, tip))
+    return tip == wanted or (grows(ref) and wanted in run_commits.history(repo, tip))

@@ -3,15 +3,24 @@ from __future__ import annotations
 import pytest
 
 from pacha_git.errors import InvalidInput
-from pacha_git.format.kinds import KINDS, RELATIONS, check_relation
+from pacha_git.format.kinds import ITEM_ROOTS, KINDS, RELATIONS, check_relation, grows
 from pacha_git.format.record import RECORD_TYPES
 from pacha_git.vocabulary.kinds import VERSIONED_KINDS, Kind
 
 
-def test_every_versioned_kind_is_declared_once() -> None:
-    assert tuple(KINDS) == VERSIONED_KINDS
-    assert {kind.value: declaration.record for kind, declaration in KINDS.items()} == dict(RECORD_TYPES)
+def test_everything_that_is_replicated_is_declared_once() -> None:
+    assert tuple(KINDS) == tuple(Kind)
+    versioned = {kind: declaration for kind, declaration in KINDS.items() if not declaration.grows}
+    assert tuple(versioned) == VERSIONED_KINDS
+    assert {kind.value: declaration.record for kind, declaration in versioned.items()} == dict(RECORD_TYPES)
     assert all(declaration.kind is kind for kind, declaration in KINDS.items())
+
+
+def test_what_moves_on_is_known_by_its_ref() -> None:
+    assert grows("refs/pacha/runs/0190b7a6-0000-7000-8000-000000000000")
+    assert not grows("refs/pacha/models/runs/1.0.0")
+    assert not grows("refs/pacha/payload/runs/0190b7a6-0000-7000-8000-000000000000")
+    assert ITEM_ROOTS == ("refs/pacha/models/", "refs/pacha/datasets/", "refs/pacha/recipes/", "refs/pacha/runs/")
 
 
 def test_a_primary_document_is_one_of_the_documents_and_stands_for_a_payload() -> None:

@@ -14,17 +14,17 @@ from typing import Final
 
 from pacha_git.errors import Corrupt, InvalidInput, NotFound, PachaError
 from pacha_git.exchange.remotes import TRACKING_ROOT, as_there
+from pacha_git.format.kinds import ITEM_ROOTS, grows
 from pacha_git.git.changes import changing
 from pacha_git.git.refs.refs import RefUpdate
 from pacha_git.git.refs.survey import DamagedRef, Survey, is_legal_name, remove_loose, rewrite_packed, survey
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.commits import split_commit
 from pacha_git.gitobjects.oid import OID_DIGITS, Oid
-from pacha_git.session.items import ITEM_ROOTS, RECORD_ROOTS, parse_item_ref
+from pacha_git.session.items import parse_item_ref
 from pacha_git.store.notes import merge_tips
 from pacha_git.store.readme import MAIN, write_readme
 from pacha_git.store.runs import commits as runs
-from pacha_git.store.runs.commits import RUNS_ROOT
 from pacha_git.store.settings import settings_at, write_root
 from pacha_git.store.spelling import by_spelling, every_commit, payload_refs, spelled_ref
 from pacha_git.vocabulary.ids import (
@@ -163,13 +163,13 @@ class RefMender:
         sound = [oid for oid in dict.fromkeys((*copies, *here)) if self._spells(oid) == ref]
         if ref.startswith(NOTES_ROOT):
             return self._united(ref, sound)
-        if ref.startswith(RUNS_ROOT):
+        if grows(ref):
             return self._furthest(sound)
         if ref == REGISTRY_REF:
             return self._last_settings(here, copies)
         if ref.startswith(PAYLOAD_ROOT):
             return next((oid for oid in self._candidates(ref) if self._repo.has(oid)), None)
-        return sound[0] if sound and ref.startswith(RECORD_ROOTS) else None
+        return sound[0] if sound and ref.startswith(ITEM_ROOTS) and not grows(ref) else None
 
     def _spells(self, commit: Oid) -> str | None:
         try:

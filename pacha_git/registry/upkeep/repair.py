@@ -17,6 +17,7 @@ from pacha_git.exchange import sync
 from pacha_git.exchange.incoming import Arrival
 from pacha_git.exchange.pull_payloads import Pulled, pull_payloads
 from pacha_git.exchange.selection import TransferRequest
+from pacha_git.format.kinds import ITEM_ROOTS
 from pacha_git.git.changes import GC_LOCK
 from pacha_git.git.holes import Holes
 from pacha_git.git.ownership import check_owner
@@ -32,7 +33,7 @@ from pacha_git.registry.upkeep.mend_refs import RefMender
 from pacha_git.registry.upkeep.refill import bring_refs, refill
 from pacha_git.session.caller import Caller
 from pacha_git.session.context import Context
-from pacha_git.session.items import ITEM_ROOTS, read_item
+from pacha_git.session.items import read_item
 from pacha_git.session.results import Finding
 from pacha_git.store.payload.check import check_payload
 from pacha_git.system import locks

@@ -226,11 +226,14 @@ def _values(wanted: NewVersion, version: VersionId, acting: Acting) -> dict[str,
         "created_by": acting.identity,
         "description": wanted.description,
         "tags": {_tag(key): value for key, value in wanted.tags.items()},
-        "metrics": {key: _metric(key, value) for key, value in wanted.metrics.items()},
     }
-    if wanted.kind is Kind.DATASET:
-        values["purpose"] = wanted.purpose or ""
-    return values
+    own = {
+        "metrics": {key: _metric(key, value) for key, value in wanted.metrics.items()},
+        "purpose": wanted.purpose or "",
+    }
+    record = KINDS[wanted.kind].record
+    assert record is not None
+    return values | {key: value for key, value in own.items() if key in record.model_fields}
 
 
 def _tag(key: str) -> str:
