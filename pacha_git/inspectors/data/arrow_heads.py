@@ -200,7 +200,7 @@ class _FlatTable:
             return []
         start = at + _unpack("<I", self._data, at)
         count = _unpack("<I", self._data, start)
-        if count * size > len(self._data):
+        if start + 4 + count * size > len(self._data):
             raise Damaged("a head in it is cut short")
         return [self._data[start + 4 + each * size : start + 4 + (each + 1) * size] for each in range(count)]
 

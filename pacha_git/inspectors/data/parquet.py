@@ -111,6 +111,11 @@ def _children(element: dict[int, Any]) -> int:
     return count if isinstance(count, int) and count > 0 else 0
 
 
+def _number(element: dict[int, Any], field: int) -> int:
+    value = element.get(field)
+    return value if isinstance(value, int) else -1
+
+
 def _name(element: dict[int, Any]) -> str:
     name = element.get(4)
     return name.decode("utf-8", "replace") if isinstance(name, bytes) else "?"
@@ -122,9 +127,9 @@ def _type(element: dict[int, Any]) -> str:
     if _children(element):
         nested = {2: "map", 3: "list"}.get(next(iter(logical), 0)) if isinstance(logical, dict) else None
         variant = isinstance(logical, dict) and 16 in logical
-        return "variant" if variant else nested or _NESTED.get(element.get(6, -1), "struct")
+        return "variant" if variant else nested or _NESTED.get(_number(element, 6), "struct")
     name = _logical_type(logical) if isinstance(logical, dict) else None
-    name = name or _CONVERTED.get(element.get(6, -1))
+    name = name or _CONVERTED.get(_number(element, 6))
     if name is None and element.get(6) == 5:
         name = _decimal(element.get(8), element.get(7))
     if name is None:

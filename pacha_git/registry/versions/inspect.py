@@ -7,6 +7,7 @@ they say is believed. Every file's first bytes are looked at, since a pickle may
 from __future__ import annotations
 
 import os
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,9 @@ _LEAST_TOLD: Final = 1 << 20
 _SHARING: Final = "pacha.notices.sharing"
 _MOST_ADVICE: Final = 4
 _T = TypeVar("_T")
+_BUGS: Final = (
+    ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError, struct.error,
+)  # fmt: skip
 _KEPT_WHERE_ROOM_IS_SHORT: Final[tuple[str, ...]] = (
     "path", "format", "parameters", "tensors", "dtypes", "runs_code", "warnings",
 )  # fmt: skip
@@ -68,7 +72,7 @@ def inspect_files(files: Sequence[FoundFile]) -> Inspected:
         if number >= _MOST_READ and not may_run_code(start, file.path):
             passed_by += 1
             continue
-        facts = _facts_of(file)
+        facts = _facts_of(file, start)
         if facts is None:
             continue
         if facts.needs:
@@ -95,10 +99,17 @@ def _candidates(files: Sequence[FoundFile]) -> Iterator[_Candidate]:
             yield _Candidate(file, start)
 
 
-def _facts_of(file: FoundFile) -> Facts | None:
+def _facts_of(file: FoundFile, start: bytes) -> Facts | None:
     from pacha_git.inspectors.sniff import inspect_source  # most files are of no format, and then none is loaded
 
-    return _read_by(file, inspect_source)
+    try:
+        return _read_by(file, inspect_source)
+    except _BUGS as error:
+        # A bug in a reader is no reason not to store a file; that it may run code is said all the same.
+        from pacha_git.inspectors.facts import Facts
+
+        said = f"it can't be looked at ({type(error).__name__})"
+        return Facts("unknown", runs_code=may_run_code(start, file.path), warnings=(said,))
 
 
 def _read_by(file: FoundFile, reader: Callable[[Source], _T | None]) -> _T | None:

@@ -115,3 +115,16 @@ def test_files_that_are_named_and_not_there_are_told(registry: Registry, tmp_pat
     )
     save_file({"b": np.zeros(8, "f4")}, inner / "model-00002-of-00002.safetensors")
     assert registry.models.register("m", folder, version="1.0.1").notices == ()
+
+
+def test_a_bug_in_a_reader_is_no_reason_not_to_store(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(source: object) -> None:
+        raise TypeError("a bug")
+
+    monkeypatch.setattr("pacha_git.inspectors.pickled.files.read_pickle", broken)
+    (tmp_path / "model.dat").write_bytes(pickle.dumps([1, 2, 3], 4))
+    done = registry.models.register("m", tmp_path / "model.dat", version="1.0.0")
+    assert any("can't be looked at (TypeError)" in notice for notice in done.notices)
+    assert any("runs the code in it" in notice for notice in done.notices)
