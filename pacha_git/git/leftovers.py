@@ -32,14 +32,15 @@ class Cleared(NamedTuple):
 
 
 def find(git_dir: Path) -> list[Path]:
-    """Every leftover that is old enough."""
+    """Every leftover that is old enough; a pack without its index is one at any age, for it stops every repack."""
     candidates = [*git_dir.glob("*.lock"), *(git_dir / "refs").rglob("*.lock"), *_of_objects(git_dir / "objects")]
-    return sorted(path for path in candidates if is_old(path))
+    return sorted({*filter(is_old, candidates), *orphans(git_dir / "objects/pack")})
 
 
 def in_packs(git_dir: Path) -> bool:
     """Whether there is one among the packs: a single look at one folder, for those who ask often."""
-    return any(map(is_old, _of_packs(git_dir / "objects/pack")))
+    folder = git_dir / "objects/pack"
+    return bool(orphans(folder)) or any(map(is_old, _of_packs(folder)))
 
 
 def is_old(path: Path) -> bool:
@@ -58,13 +59,26 @@ def _of_objects(objects: Path) -> Iterator[Path]:
 
 
 def _of_packs(folder: Path) -> list[Path]:
+    return [folder / name for name in _names(folder) if _IN_PACK.match(name)]
+
+
+def orphans(folder: Path) -> list[Path]:
+    """The packs that have no index, and the indexes that have no pack: the other half was never made, or went first."""
+    names = _names(folder)
+    found = []
+    for name in names:
+        stem, _, suffix = name.rpartition(".")
+        other = {"pack": "idx", "idx": "pack"}.get(suffix)
+        if other is not None and name.startswith("pack-") and f"{stem}.{other}" not in names:
+            found.append(folder / name)
+    return found
+
+
+def _names(folder: Path) -> set[str]:
     try:
-        names = set(os.listdir(folder))  # noqa: PTH208 — asked after every change
+        return set(os.listdir(folder))  # noqa: PTH208 — asked after every change
     except FileNotFoundError:
-        return []
-    orphans = {f"{name[:-5]}.pack" for name in names if name.endswith(".pack") and f"{name[:-5]}.idx" not in names}
-    found = {name for name in names if _IN_PACK.match(name)} | {name for name in orphans if name.startswith("pack-")}
-    return [folder / name for name in found]
+        return set()
 
 
 def clear(git_dir: Path, paths: Iterable[Path] | None = None, *, alone: bool = False) -> Cleared:
@@ -95,7 +109,7 @@ def clear(git_dir: Path, paths: Iterable[Path] | None = None, *, alone: bool = F
 def _clear(git_dir: Path, left: list[Path], names: tuple[str, ...]) -> Cleared:
     if occupants.at_work_in(git_dir):
         return Cleared(kept=names, why="a program is at work here")
-    packs = [path for path in left if path.suffix == ".pack" and path.name.startswith("pack-")]
+    packs = [path for path in left if path.name.startswith("pack-") and path.suffix in (".pack", ".idx")]
     with storing(git_dir):
         for path in left:
             # What somebody began meanwhile is young again.

@@ -76,9 +76,13 @@ def test_a_git_at_work_keeps_its_locks(registry: Registry) -> None:
 
 def test_a_pack_whose_index_is_gone_gets_it_back(registry: Registry) -> None:
     pack = sorted((registry.path / "objects/pack").glob("*.pack"))[-1]
-    pack.with_suffix(".idx").unlink()
-    os.utime(pack, (time.time() - 90,) * 2)
+    index = pack.with_suffix(".idx")
+    alone = pack.with_name(f"pack-{'0' * 40}.idx")
+    alone.write_bytes(index.read_bytes())
+    index.unlink()
+    assert len(registry.fsck().notes) >= 2
     registry.gc(grace_days=0)
+    assert not alone.exists()
     assert b"".join(Registry.open(registry.path).models.cat("m@1.0.0")) == noise(3000)
     assert registry.fsck().problems == ()
 

@@ -66,11 +66,7 @@ def pack_problems(objects: Path) -> list[str]:
     for name in _stems(folder):
         stem = folder / name
         pack, index = stem.with_suffix(".pack"), stem.with_suffix(".idx")
-        if not pack.exists():
-            found.append(f"{index}: its pack is gone")
-        elif not index.exists():
-            found.append(f"{pack}: it has no index")
-        elif not _ends_alike(pack, index):
+        if pack.exists() and index.exists() and not _ends_alike(pack, index):
             found.append(f"{pack}: it is not the pack that its index is about")
     return found
 
@@ -96,9 +92,9 @@ def _stems(folder: Path) -> list[str]:
 def _mend_pack(stem: Path, aside: Path, thorough: bool) -> Iterator[Mended]:
     pack, index = stem.with_suffix(".pack"), stem.with_suffix(".idx")
     if not pack.exists():
-        if index.exists():
-            _put_aside(stem, aside)
-            yield Mended(pack, "the pack is gone: its index was set aside")
+        for suffix in (".idx", *_DERIVED, ".keep"):
+            stem.with_suffix(suffix).unlink(missing_ok=True)
+        yield Mended(index, "its pack is gone: it was removed")
         return
     pack_sound = _pack_is_sound(pack, thorough)
     index_sound = index.exists() and is_whole(index) and (not pack_sound or _ends_alike(pack, index))

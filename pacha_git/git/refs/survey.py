@@ -75,7 +75,11 @@ class Survey:
 
 
 def is_legal_name(ref: bytes) -> bool:
-    """Whether Git allows this name of a ref."""
+    """Whether Git allows this name of a ref, and it is text: one that is not can't be moved by name."""
+    try:
+        ref.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
     return ref.startswith(b"refs/") and not _BAD_NAME.search(ref)
 
 
@@ -103,7 +107,7 @@ def _read_packed(path: Path, found: Survey) -> None:
     lines = data.split(b"\n")
     if lines.pop():
         found.packed_problem = "it is cut off in the middle of a line"
-    if not data.startswith(b"#") or b" sorted" not in lines[0]:
+    if not data.startswith(b"#") or b" sorted" not in (lines or [b""])[0]:
         found.packed_problem = found.packed_problem or "its first line does not say how it is sorted"
     last = b""
     for number, line in enumerate(lines, 1):
@@ -111,11 +115,8 @@ def _read_packed(path: Path, found: Survey) -> None:
             continue
         match = _LINE.match(line)
         if match is None or not is_legal_name(match[2]):
-            ref = (
-                line[OID_DIGITS + 1 :].decode("utf-8", "surrogateescape")
-                if is_legal_name(line[OID_DIGITS + 1 :])
-                else ""
-            )
+            name = line[OID_DIGITS + 1 :]
+            ref = name.decode("utf-8") if is_legal_name(name) else ""
             found.damaged.append(DamagedRef(ref, line[:OID_DIGITS], True, f"line {number} of packed-refs is no ref"))
             continue
         if match[2] <= last:

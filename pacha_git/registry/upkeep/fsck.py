@@ -14,6 +14,7 @@ from pacha_git.errors import Corrupt, InvalidInput, PachaError
 from pacha_git.format.content import Content
 from pacha_git.format.record import Target
 from pacha_git.git.changes import GC_LOCK
+from pacha_git.git.leftovers import orphans
 from pacha_git.git.ownership import check_owner
 from pacha_git.git.packs.check import pack_problems
 from pacha_git.git.refs.survey import survey
@@ -168,6 +169,9 @@ def _check_objects(check: _Check, git_too: bool) -> None:
         with suppress(PachaError):  # a folder that we may only read
             stack.enter_context(locks.shared(check.repo.path / GC_LOCK))
         check.problems += pack_problems(check.repo.objects)
+        check.notes += [
+            f"{pack}: it has no index; git pacha doctor builds it" for pack in orphans(check.repo.objects / "pack")
+        ]
         if not git_too:
             return
         try:

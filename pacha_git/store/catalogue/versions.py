@@ -202,8 +202,9 @@ class Catalogue:
         else:
             now = {ref: oid for root in _ROOTS for ref, oid in self._repo.refs.below(root).items()}
             known = dict(connection.execute("SELECT ref, oid FROM ref").fetchall())
-        changed = {ref: oid for ref, oid in now.items() if known.get(ref) != oid}
-        return changed, [ref for ref in known if ref not in now], set(loose)
+        # A name that is no text is none of ours, and SQLite takes it for an error: fsck's business.
+        changed = {ref: oid for ref, oid in now.items() if known.get(ref) != oid and ref.isascii()}
+        return changed, [ref for ref in known if ref not in now], set(filter(str.isascii, loose))
 
     def _take(
         self, connection: sqlite3.Connection, changed: Mapping[str, Oid], deleted: Iterable[str], loose: set[str]
