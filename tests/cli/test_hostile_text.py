@@ -52,6 +52,8 @@ settings adopt hub | settings publish hub
 remote remove there | remote remove hub
 bundle create {folder}/b.bundle m | bundle import {folder}/b.bundle | bundle import {folder}/bad.md
 clone {folder}/{line} {folder}/copy | clone {folder}/hub.git {folder}/copy
+removal list | removal accept m@1.2.0 | removal refuse m@1.1.0 | attestation refuse {line} | cache list
+cache clear m@1.0.0 | settings layout {line} | key untrust {line} | model rm --undo m@1.1.0
 init {folder}/new{line} | sign m@1.2.0 | key trust {folder}/bad.md --as {line} | {line}
 """
 # These say what is ours alone, or wait to be asked.

@@ -23,6 +23,25 @@ def apply_delta(base: bytes, delta: bytes) -> bytes:
         raise Corrupt(f"a delta does not fit its base: {error}") from None
 
 
+def delta_result_size(delta: bytes) -> int:
+    """How many bytes a delta says it makes.
+
+    Raises:
+        Corrupt: it ends before it has said so.
+    """
+    size = shift = 0
+    numbers = 0
+    for byte in delta:
+        size |= (byte & 127) << shift
+        shift += 7
+        if not byte & 128:
+            numbers += 1
+            if numbers == 2:  # the first is the size of the base
+                return size
+            size = shift = 0
+    raise Corrupt("a delta does not say how much it makes")
+
+
 def offset_distance(data: bytes, at: int) -> tuple[int, int]:
     """How far before an entry its base begins, and where what follows starts.
 

@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from pacha_git.errors import Corrupt
-from pacha_git.git.packs.delta import apply_delta, offset_distance
+from pacha_git.git.packs.delta import apply_delta, delta_result_size, offset_distance
 from pacha_git.git.packs.entry import KINDS, OFFSET_DELTA, OID_DELTA, ObjectKind, inflate, parse_head
 from pacha_git.git.packs.index import PackIndex
 from pacha_git.gitobjects.oid import OID_BYTES
@@ -55,6 +55,14 @@ class OpenFiles:
             if len(self._files) > self._most:
                 self._files.popitem(last=False)
             return file
+
+
+PIECE_LIMIT: Final = 16 << 20
+"""The most that one of a stream of blobs may have: a pack of a few kilobytes can announce gigabytes."""
+
+
+class TooLarge(Corrupt):
+    """An object of more bytes than it may have where it stands; nothing of it was unpacked."""
 
 
 class Location(NamedTuple):
@@ -106,19 +114,25 @@ class Pack:
             raise Corrupt(f"{self.path} is not the pack that its index is about")
         return file
 
-    def read(self, offset: int) -> tuple[ObjectKind, bytes]:
+    def read(self, offset: int, most: int | None = None) -> tuple[ObjectKind, bytes]:
         """Read the object whose entry begins at ``offset``.
+
+        Args:
+            offset: Where.
+            most: Bytes that it may have; None for any number.
 
         Raises:
             FileNotFoundError: the pack is gone.
             Corrupt: the entry, or the base of a delta, is damaged.
+            TooLarge: it has more than ``most``.
         """
         file = self._files.get(self)
         deltas: list[bytes] = []
         for _ in range(_LONGEST_CHAIN):
-            number, rest, body = _read_entry(file.fd, offset)
+            number, rest, body = _read_entry(file.fd, offset, most)
             if number in KINDS:
                 for delta in reversed(deltas):
+                    _check_size(delta_result_size(delta), most)
                     body = apply_delta(body, delta)
                 return KINDS[number], body
             deltas.append(body)
@@ -133,7 +147,8 @@ class Pack:
             ends: Where each ends, ascending.
 
         Returns:
-            The bodies; None in place of a delta and of whatever can't be read: ``read`` says what is the matter.
+            The bodies; None in place of a delta, of what is over ``PIECE_LIMIT``, of what can't be read: ``read`` says
+            what is the matter.
 
         Raises:
             FileNotFoundError: the pack is gone.
@@ -148,7 +163,8 @@ class Pack:
             begin = end - start
             try:
                 number, size, at = parse_head(entry)
-                bodies.append(inflate(entry[at:], size) if number in KINDS else None)
+                fits = number in KINDS and size <= PIECE_LIMIT
+                bodies.append(inflate(entry[at:], size) if fits else None)
             except Corrupt:
                 bodies.append(None)
         return bodies
@@ -160,10 +176,16 @@ class Pack:
         return base
 
 
-def _read_entry(fd: int, offset: int) -> tuple[int, bytes, bytes]:
+def _check_size(size: int, most: int | None) -> None:
+    if most is not None and size > most:
+        raise TooLarge(f"an object has {size:,} bytes where it may have {most:,}")
+
+
+def _read_entry(fd: int, offset: int, most: int | None) -> tuple[int, bytes, bytes]:
     """Read one entry: its type number, what says where the base of a delta is, and what inflates."""
     data = os.pread(fd, _FIRST_READ, offset)
     number, size, at = parse_head(data)
+    _check_size(size, most)
     after = at
     if number == OFFSET_DELTA:
         _, after = offset_distance(data, at)

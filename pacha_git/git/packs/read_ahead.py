@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
 from pacha_git.errors import Corrupt
-from pacha_git.git.packs.pack import Location
+from pacha_git.git.packs.pack import PIECE_LIMIT, Location
 from pacha_git.gitobjects.oid import Oid
 
 _THREADS: Final = 2
@@ -114,6 +114,6 @@ def _read_run(run: list[_Wanted]) -> list[bytes | None]:
     known = run if run[-1].end != _UNKNOWN else run[:-1]
     try:
         bodies = pack.read_run(first.offset, [item.end for item in known]) if known else []
-        return bodies if known is run else [*bodies, pack.read(last.offset)[1]]
+        return bodies if known is run else [*bodies, pack.read(last.offset, PIECE_LIMIT)[1]]
     except (OSError, Corrupt):
         return [None] * len(run)

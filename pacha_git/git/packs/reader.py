@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 from pacha_git.errors import REPAIR, Corrupt, NotFound, PachaError
 from pacha_git.git.packs.files import TEMPORARY
-from pacha_git.git.packs.pack import Location, OpenFiles, Pack
+from pacha_git.git.packs.pack import PIECE_LIMIT, Location, OpenFiles, Pack, TooLarge
 from pacha_git.gitobjects.oid import Oid, object_hash
 
 Fallback = Callable[[Oid], tuple[str, bytes]]
@@ -105,21 +105,27 @@ class PackSet:
 
     # Reading -----------------------------------------------------------------------------------------------------
 
-    def read(self, oid: Oid) -> tuple[str, bytes]:
+    def read(self, oid: Oid, most: int | None = None) -> tuple[str, bytes]:
         """Type and body of an object, its id recomputed. A damaged copy is passed over if another is sound.
+
+        Args:
+            oid: Which.
+            most: Bytes that it may have; None for any number.
 
         Raises:
             NotFound: it is not here.
-            Corrupt: no sound copy is here.
+            Corrupt: no sound copy is here; or (``TooLarge``) it has more than ``most``.
         """
         damage: Corrupt | None = None
         for _ in range(_TRIES):
             vanished = False
             for location in self._look_up(oid.raw, durable=False):
                 try:
-                    return _checked(oid, *location.pack.read(location.offset))
+                    return _checked(oid, *location.pack.read(location.offset, most))
                 except FileNotFoundError:
                     vanished = True
+                except TooLarge:
+                    raise
                 except Corrupt as error:
                     damage = error
                 except OSError as error:
@@ -154,7 +160,8 @@ class PackSet:
     def read_many(self, oids: Iterable[Oid]) -> Iterator[bytes]:
         """Bodies of objects in the order asked for, read ahead by two threads; memory stays bounded.
 
-        Ids are not recomputed: this is for payloads, whose BLAKE3 the caller compares.
+        Ids are not recomputed: this is for payloads, whose BLAKE3 the caller compares. None may be over
+        ``PIECE_LIMIT``.
 
         Raises:
             NotFound, Corrupt: as ``read``.
@@ -165,7 +172,7 @@ class PackSet:
         """The same, with something done to each body by the thread that has read it."""
         from pacha_git.git.packs.read_ahead import read_ahead  # threads are not for every command to load
 
-        return read_ahead(oids, self.find, lambda oid: self.read(oid)[1], work)
+        return read_ahead(oids, self.find, lambda oid: self.read(oid, PIECE_LIMIT)[1], work)
 
     def read_sound(self, oids: Iterable[Oid]) -> Iterator[bytes | None]:
         """As ``read_many``, with None in place of what is damaged or not here."""
@@ -175,7 +182,7 @@ class PackSet:
 
     def _read_if_sound(self, oid: Oid) -> bytes | None:
         try:
-            return self.read(oid)[1]
+            return self.read(oid, PIECE_LIMIT)[1]
         except (NotFound, Corrupt):
             return None
 

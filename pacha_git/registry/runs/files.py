@@ -22,7 +22,7 @@ from pacha_git.store.payload.checkout import fill
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.reader import read_journal
-from pacha_git.store.runs.series import Series, decode_series
+from pacha_git.store.runs.series import Series, announced, decode_series
 from pacha_git.system.disk import whole_folder, write_whole
 
 _LABEL_PARAMS = 4
@@ -37,7 +37,9 @@ def series(context: Context, run_id: str) -> dict[str, Series]:
         return {}
     payload = _payload(context, stored)
     found = [line for line in payload.lines if line.path == SERIES_PATH]
-    return decode_series(b"".join(payload.blocks(found[0]))) if found else {}
+    told = stored.record.model_dump()
+    most = announced(told["metrics"], told.get("metrics_left_out", 0))
+    return decode_series(b"".join(payload.blocks(found[0])), most) if found else {}
 
 
 def _payload(context: Context, stored: run_commits.StoredRun) -> Payload:

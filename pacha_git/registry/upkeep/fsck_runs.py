@@ -12,7 +12,7 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.store.payload.check import check_payload
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.store.runs.series import decode_series, summaries
+from pacha_git.store.runs.series import announced, decode_series, summaries
 from pacha_git.store.targets import target_problem
 
 
@@ -53,8 +53,9 @@ def check_run_payload(repo: GitRepository, ref: str, commit: Oid, *, fast: bool 
 def _check_points(record: RunRecord, payload: Payload) -> None:
     """The summaries of a run must be those of its points."""
     lines = [line for line in payload.lines if line.path == SERIES_PATH]
-    found = summaries(decode_series(b"".join(payload.blocks(lines[0])))) if lines else {}
     told = record.model_dump()
+    most = announced(told["metrics"], told.get("metrics_left_out", 0))
+    found = summaries(decode_series(b"".join(payload.blocks(lines[0])), most)) if lines else {}
     if any(found.get(name) != summary for name, summary in told["metrics"].items()):
         raise Corrupt(f"the summaries of run {record.id} are not those of its points")
     if len(found) != len(told["metrics"]) + told.get("metrics_left_out", 0):

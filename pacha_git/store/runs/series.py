@@ -102,8 +102,13 @@ def _packed(column: array[Any]) -> bytes:
     return zlib.compress(b"".join(data[at::_WIDTH] for at in range(_WIDTH)), 6)
 
 
-def decode_series(data: bytes) -> dict[str, Series]:
+def decode_series(data: bytes, most: int | None = None) -> dict[str, Series]:
     """Read all points of a run, whoever wrote them.
+
+    Args:
+        data: The file.
+        most: How many points the run's record announces; None if it does not say all. A column of zeros unfolds to a
+            thousand times its bytes, so nothing is unfolded beyond that.
 
     Raises:
         Corrupt: it is no such file, or it is cut short or too long anywhere.
@@ -117,6 +122,8 @@ def decode_series(data: bytes) -> dict[str, Series]:
     total = sum(count for _, count in counts)
     if tuple(name for name, _ in sizes) != _COLUMNS or any(count < 1 for _, count in counts) or total > POINT_LIMIT:
         raise Corrupt("the head of the series has other columns, or counts that can't be")
+    if most is not None and total > most:
+        raise Corrupt(f"the series have {total:,} points, and the record of the run says {most:,}")
     if any(size < 0 for _, size in sizes) or sum(size for _, size in sizes) != len(body):
         raise Corrupt("the series are cut short")
     columns: list[array[Any]] = []
@@ -125,6 +132,16 @@ def decode_series(data: bytes) -> dict[str, Series]:
         columns.append(_unpacked(body[at : at + size], kind, total))
         at += size
     return _by_name(counts, columns)
+
+
+def announced(metrics: Mapping[str, Any], left_out: int = 0) -> int | None:
+    """How many points the summaries of a run say that it has; None if some were left out of its record.
+
+    Args:
+        metrics: The summaries, each with its ``steps``.
+        left_out: Of how many metrics there was no room for one.
+    """
+    return None if left_out else sum(int(summary["steps"]) for summary in metrics.values())
 
 
 def _split(data: bytes) -> tuple[dict[str, Any], bytes]:

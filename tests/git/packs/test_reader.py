@@ -50,6 +50,28 @@ def test_what_was_written_is_read(repo: Path) -> None:
     assert list(packs.read_many(oids)) == bodies
 
 
+@pytest.mark.parametrize("delta", [False, True])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_what_announces_too_much_is_not_unpacked(repo: Path, place: int, delta: bool) -> None:
+    """A pack of a hundred kilobytes with a blob of 40 MiB, as it is and as a delta of another."""
+    huge = bytes(40 << 20)
+    bodies = [b"small", b"another"]
+    bodies.insert(place, huge)
+    oids = write(repo, [*bodies, *([huge + b"x"] if delta else [])])
+    if delta:
+        hold(repo, *oids)
+        git(repo, "-c", "core.bigFileThreshold=1g", "repack", "-adf")
+    tracemalloc.start()
+    packs = packs_of(repo)
+    with pytest.raises(Corrupt, match="may have"):
+        list(packs.read_many(oids))
+    assert list(packs.read_sound(oids))[place] is None
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
+    assert packs.read(oids[place])[1] == huge
+
+
 def test_what_is_not_here_is_not_found(repo: Path) -> None:
     packs = packs_of(repo)
     assert packs.find(ABSENT) is None

@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import random
+import tracemalloc
 import zlib
 from array import array
 from itertools import accumulate
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacha_git.errors import Corrupt
-from pacha_git.store.runs.series import Series, decode_series, encode_series, summaries, summary
+from pacha_git.store.runs.series import Series, announced, decode_series, encode_series, summaries, summary
 
 STEPS = st.integers(-(2**53), 2**53)
 POINTS = st.lists(st.tuples(STEPS, st.integers(0, 2**45), st.floats()), min_size=1, max_size=8)
@@ -115,3 +116,17 @@ def test_what_is_no_series_is_refused(data: bytes) -> None:
 def test_noise_within_a_series_is_refused_or_read_never_a_crash(noise: bytes, at: int) -> None:
     with contextlib.suppress(Corrupt):
         decode_series(SOUND[:at] + noise + SOUND[at + len(noise) :])
+
+
+def test_points_that_nobody_announced_are_not_unfolded() -> None:
+    """A file of a hundred kilobytes that says it has four million points."""
+    count = 4_000_000
+    column = zlib.compress(bytes(8 * count), 6)
+    head = {"columns": [[name, len(column)] for name in ("steps", "times", "values")], "metrics": [["loss", count]]}
+    data = b"pacha series 1\n" + json.dumps(head).encode() + b"\n" + column * 3
+    tracemalloc.start()
+    with pytest.raises(Corrupt, match="4,000,000 points, and the record of the run says 1"):
+        decode_series(data, announced({"loss": {"steps": 1}}))
+    assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    tracemalloc.stop()
+    assert announced({"loss": {"steps": 1}}, left_out=2) is None
