@@ -15,11 +15,13 @@ from pacha_git.inspectors.marks import PICKLE_NAMES, begins_pickle
 from pacha_git.inspectors.pickled.machine import Machine
 from pacha_git.inspectors.pickled.tensors import Tensors
 from pacha_git.inspectors.source import Damaged, LimitReached, Source
+from pacha_git.inspectors.weights.hdf5 import read_hdf5
 from pacha_git.inspectors.weights.npy import read_head
 
 _MOST_ARRAYS: Final = 2_048
 _MOST_OPENED: Final = 256
 _LARGEST_JSON: Final = 4 << 20
+_KERAS_WEIGHTS: Final = "model.weights.h5"
 # torch._export.serde.schema.ScalarType
 _EXPORT_TYPES: Final = {
     1: "uint8", 2: "int8", 3: "int16", 4: "int32", 5: "int64", 6: "float16", 7: "float32", 8: "float64",
@@ -147,7 +149,16 @@ def _read_keras(source: Source, here: Mapping[str, Member], folder: str) -> Fact
     code = _has_code(config)
     if code:
         said["code"] = "a Lambda layer"
-    return Facts("keras", None, said, runs_code=code)
+    weights = here[folder + _KERAS_WEIGHTS]
+    if weights.method:
+        return Facts("keras", None, said, runs_code=code)
+    # They are stored as they are, so the file within is read in its place. What the optimizer remembers is no weight.
+    start = data_of(source, weights)
+    within = Source(lambda offset, length: source.some(start + offset, length), weights.size)
+    try:
+        return Facts("keras", read_hdf5(within, ("optimizer",)).tensors, said, runs_code=code)
+    except Damaged as damage:
+        return Facts("keras", None, said, runs_code=code, warnings=(f"its weights: {damage}",))
 
 
 def _has_code(value: Any) -> bool:
@@ -216,7 +227,7 @@ def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
 
 _BY_MARK: Final[Mapping[str, Callable[[Source, Mapping[str, Member], str], Facts | None]]] = {
     "archive_format": _read_export,
-    "model.weights.h5": lambda source, here, folder: (
+    _KERAS_WEIGHTS: lambda source, here, folder: (
         _read_keras(source, here, folder) if folder + "config.json" in here else None
     ),
     "schema.json": _read_skops,
