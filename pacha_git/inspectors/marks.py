@@ -25,6 +25,9 @@ MAGICS: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"Obj\x01", "avro", "data.records:read_avro"),
     (b"SQLite format 3\0", "sqlite", "data.records:read_sqlite"),
     (b"ORC", "orc", "data.records:read_orc"),
+    (b"version https://git-lfs.github.com/spec/", "git-lfs pointer", "data.pointers:read_lfs"),
+    (b"version https://hawser.github.com/spec/", "git-lfs pointer", "data.pointers:read_lfs"),
+    (b"/annex/objects/", "git-annex pointer", "data.pointers:read_annex"),
 )
 """Mark, format, and the reader below ``pacha_git.inspectors``, as ``module:function``."""
 ZIP, PARQUET = b"PK\x03\x04", b"PAR1"

@@ -249,7 +249,8 @@ class Models(Collection):
             follow_symlinks: Store what links in folders point to.
             sign: Sign it; None: as ``pacha.sign.default`` says.
             dry_run: Say what it would cost and change nothing.
-            strict: Refuse what looks like a credential in small text files; else it is a notice.
+            strict: Refuse what looks like a credential in small text files, and files of which a part lies elsewhere;
+                else these are notices.
             progress: Is told how far it is.
 
         Raises:

@@ -32,7 +32,7 @@ Tags: TypeAlias = Annotated[list[str] | None, Option("--tag", metavar="K=V", hel
 DryRun: TypeAlias = Annotated[bool, Option("--dry-run", help="Say what would be done, and do nothing.")]
 Force: TypeAlias = Annotated[bool, Option("--force", help="Overwrite what is there.")]
 StrictRegister: TypeAlias = Annotated[
-    bool, Option("--strict", help="Refuse what looks like a credential in its small text files.")
+    bool, Option("--strict", help="Refuse what looks like a credential, and files of which a part lies elsewhere.")
 ]
 Remote: TypeAlias = Annotated[
     str | None, Argument(metavar="REMOTE", help="The remote; origin by default, or the only one.")

@@ -7,12 +7,14 @@ they say is believed. Every file's first bytes are looked at, since a pickle may
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from pacha_git.errors import PachaError
 from pacha_git.inspectors.marks import may_run_code, may_say_something, may_share_more
 from pacha_git.session.results import Json
 from pacha_git.store.payload.sources import FoundFile
@@ -29,6 +31,8 @@ _START: Final = 512
 _LEAST_TOLD: Final = 1 << 20
 _SHARING: Final = "pacha.notices.sharing"
 _MOST_ADVICE: Final = 4
+_NOT_WHOLE: Final = "is not whole"
+_PART: Final = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})(?P<suffix>\.(?:gguf|safetensors|bin|pt|pth))\Z")
 _T = TypeVar("_T")
 _BUGS: Final = (
     ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError, struct.error,
@@ -46,11 +50,13 @@ class Inspected:
         files: What the record keeps of each file, by path.
         more: What it keeps of those for which it has no room, all together; None if there are none.
         notices: What a person should be told: damage, code that runs on loading, files that are missing.
+        missing: Those of the notices that say that something lies elsewhere.
     """
 
     files: list[Json]
     more: Json | None
     notices: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
 
 class _Candidate(NamedTuple):
@@ -80,7 +86,36 @@ def inspect_files(files: Sequence[FoundFile]) -> Inspected:
             facts = replace(facts, warnings=(*facts.warnings, *_missing(file.path, facts.needs, sizes)))
         found.append((file, facts))
     kept, more = _kept(found, passed_by)
-    return Inspected(kept, more, (*_notices(found), *_sharing_notices(candidates)))
+    lacking = tuple(_lacking_parts(files))
+    said = (*_notices(found), *lacking)
+    missing = tuple(line for line in said if _NOT_WHOLE in line)
+    return Inspected(kept, more, (*said, *_sharing_notices(candidates)), missing)
+
+
+def _lacking_parts(files: Sequence[FoundFile]) -> Iterator[str]:
+    """Files that are numbered as parts of weights, of which others are missing, whether an index names them or not."""
+    parts: dict[tuple[str, str, str], list[str]] = {}
+    for file in files:
+        match = _PART.match(file.path)
+        if match is not None:
+            parts.setdefault((match["stem"], match["count"], match["suffix"]), []).append(file.path)
+    for (_, count, _), paths in sorted(parts.items()):
+        lacking = int(count) - len(paths)
+        if lacking > 0:
+            said = f"{lacking} of its {int(count)} parts {'are' if lacking > 1 else 'is'} not registered with it"
+            yield f"Warning: {min(paths)} {_NOT_WHOLE}: {said}"
+
+
+def refuse_missing(inspected: Inspected) -> None:
+    """Refuse a version of which something lies elsewhere.
+
+    Raises:
+        PachaError: with the first of them.
+    """
+    if inspected.missing:
+        first = inspected.missing[0].removeprefix("Warning: ")
+        more = f" (and {len(inspected.missing) - 1} more)" if inspected.missing[1:] else ""
+        raise PachaError(f"{first}{more}", hint="register it with what it needs, or leave out --strict")
 
 
 def _candidates(files: Sequence[FoundFile]) -> Iterator[_Candidate]:
@@ -186,7 +221,7 @@ def _notices(found: Sequence[tuple[FoundFile, Facts]]) -> Iterator[str]:
     damaged = [(file.path, facts, warning) for file, facts in found for warning in facts.warnings]
     for path, facts, warning in damaged[:_MOST_NOTICES]:
         whole = "not registered" in warning or "are missing" in warning or "are needed" in warning
-        yield f"Warning: {path} is {'not whole' if whole else f'no sound {facts.format} file'}: {warning}"
+        yield f"Warning: {path} {_NOT_WHOLE if whole else f'is no sound {facts.format} file'}: {warning}"
     if len(damaged) > _MOST_NOTICES:
         yield f"Warning: {len(damaged) - _MOST_NOTICES} more files are not sound"
     running = [(file.path, facts) for file, facts in found if facts.runs_code]

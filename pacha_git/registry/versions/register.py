@@ -23,7 +23,7 @@ from pacha_git.registry.reading.inspected import KEY, KEY_OF_MORE
 from pacha_git.registry.reading.view import of_record
 from pacha_git.registry.versions.credentials import credentials_in, told
 from pacha_git.registry.versions.edges import EdgeRequest, edges_of, wishes
-from pacha_git.registry.versions.inspect import inspect_files
+from pacha_git.registry.versions.inspect import inspect_files, refuse_missing
 from pacha_git.session.context import DECIDE_LOCK, Context
 from pacha_git.session.identity import Acting
 from pacha_git.session.items import read_item
@@ -86,6 +86,8 @@ def register(context: Context, wanted: NewVersion, progress: Progress | None = N
     asked = wishes(wanted.lineage, wanted.data, wanted.recipe, wanted.run)
     edges_of(context, version, asked)  # what can't be is said before the bytes are read
     inspected = inspect_files(found.files)
+    if wanted.strict:
+        refuse_missing(inspected)
     leaks = told(credentials_in(found.files, documents), strict=wanted.strict)
     found = replace(found, notices=(*found.notices, *leaks, *inspected.notices, *_document_notices(wanted, documents)))
     values = _values(wanted, version, acting) | ({KEY: inspected.files} if inspected.files else {})
