@@ -70,7 +70,16 @@ if TYPE_CHECKING:
     from pacha_git.trust.change import TrustChange, TrustedKey
     from pacha_git.vocabulary.address import Address
     from pacha_git.vocabulary.choices import Direction, Goal, parse_end_status, parse_run_status
-    from pacha_git.vocabulary.ids import REGISTRY_REF, VersionId, parse_notes_ref, parse_payload_ref, parse_record_ref
+    from pacha_git.vocabulary.ids import (
+        REGISTRY_REF,
+        ItemRef,
+        NameId,
+        NotesRef,
+        PayloadRef,
+        RunId,
+        VersionId,
+        parse_ref,
+    )
     from pacha_git.vocabulary.kinds import KIND_WORDS, VERSIONED_KINDS, Kind
     from pacha_git.vocabulary.names import Alias, Name
     from pacha_git.vocabulary.specs import parse_spec, selector_text
@@ -112,7 +121,7 @@ _HOME: Final = {
     "store.runs.series": "Series",
     "vocabulary.address": "Address",
     "vocabulary.choices": "Direction Goal parse_end_status parse_run_status",
-    "vocabulary.ids": "REGISTRY_REF VersionId parse_notes_ref parse_payload_ref parse_record_ref",
+    "vocabulary.ids": "REGISTRY_REF ItemRef NameId NotesRef PayloadRef RunId VersionId parse_ref",
     "vocabulary.kinds": "KIND_WORDS VERSIONED_KINDS Kind",
     "vocabulary.names": "Alias Name",
     "vocabulary.specs": "parse_spec selector_text",
@@ -157,6 +166,7 @@ __all__ = [
     "HistoryEntry",
     "Imported",
     "InvalidInput",
+    "ItemRef",
     "KeyInfo",
     "Keys",
     "Kind",
@@ -167,9 +177,12 @@ __all__ = [
     "MetricSummary",
     "Models",
     "Name",
+    "NameId",
     "NameInfo",
     "NotFound",
+    "NotesRef",
     "PachaError",
+    "PayloadRef",
     "PersonalKeys",
     "Progress",
     "RecipeProblem",
@@ -182,6 +195,7 @@ __all__ = [
     "Removal",
     "Run",
     "RunComparison",
+    "RunId",
     "RunInfo",
     "Runs",
     "SaidBy",
@@ -206,9 +220,7 @@ __all__ = [
     "own_keys",
     "parse_end_status",
     "parse_front_matter",
-    "parse_notes_ref",
-    "parse_payload_ref",
-    "parse_record_ref",
+    "parse_ref",
     "parse_run_status",
     "parse_spec",
     "read_document_file",

@@ -27,6 +27,7 @@ from pacha_git.vocabulary.ids import (
     PAYLOAD_ROOT,
     REGISTRY_REF,
     ROOT_REF,
+    RunId,
     VersionId,
     parse_notes_ref,
     parse_payload_ref,
@@ -173,7 +174,7 @@ def _children(context: Context, ref: str, tip: Oid) -> Iterator[str]:
     """The refs of the versions and runs that come from what a ref leads to; of a run, from any of its commits."""
     for commit in run_commits.history(context.repo, tip) if grows(ref) else [tip]:
         yield from (child.ref for child in context.catalogue.children(commit))
-        yield from map(run_commits.run_ref, context.catalogue.child_runs(commit))
+        yield from (RunId(run).ref for run in context.catalogue.child_runs(commit))
 
 
 def _goes_forward(context: Context, ref: str, newer: Oid, older: Oid) -> bool:

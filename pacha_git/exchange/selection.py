@@ -22,7 +22,7 @@ from pacha_git.store.events import read_ledger
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.targets import target_ref
 from pacha_git.vocabulary.choices import parse_payload_choice
-from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, VersionId, parse_record_ref
+from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, RunId, VersionId, parse_record_ref
 from pacha_git.vocabulary.kinds import KIND_WORDS, VERSIONED_KINDS, Kind
 from pacha_git.vocabulary.names import Name
 from pacha_git.vocabulary.specs import Spec, parse_selector
@@ -117,7 +117,7 @@ def choose(context: Context, wish: TransferRequest) -> dict[str, Oid]:
 def _named(context: Context, text: str) -> Iterator[tuple[str, Oid]]:
     head, _, rest = text.partition(":")
     if KIND_WORDS.get(head.lower()) is Kind.RUN:
-        yield run_commits.run_ref(rest), run_commits.read_run(context.repo, rest).commit
+        yield RunId(rest).ref, run_commits.read_run(context.repo, rest).commit
         return
     version, commit = resolve(context, text)
     yield version.ref, commit
@@ -131,7 +131,7 @@ def _matching(context: Context, text: str) -> Iterator[tuple[str, Oid]]:
     found = False
     for kind in (said,) if said else VERSIONED_KINDS:
         if kind is Kind.RUN:
-            matching = [(run_commits.run_ref(run), oid) for run, oid in run_commits.all_runs(context.repo).items()]
+            matching = [(RunId(run).ref, oid) for run, oid in run_commits.all_runs(context.repo).items()]
             yield from ((ref, oid) for ref, oid in matching if fnmatch.fnmatchcase(ref.rpartition("/")[2], pattern))
             continue
         for name in records.names_of(context.repo, kind):

@@ -19,8 +19,7 @@ from pacha_git.store.catalogue.versions import NameFolds, VersionLine
 from pacha_git.store.events import EVENTS, crossing, read_ledger
 from pacha_git.store.notes import descends
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.store.runs.commits import RUNS_ROOT
-from pacha_git.vocabulary.ids import NOTES_ROOT, REGISTRY_REF, VersionId, parse_notes_ref
+from pacha_git.vocabulary.ids import NOTES_ROOT, REGISTRY_REF, RUNS_ROOT, VersionId, parse_notes_ref
 from pacha_git.vocabulary.kinds import VERSIONED_KINDS, Kind
 
 

@@ -12,10 +12,11 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
 from pacha_git.errors import Corrupt, InvalidInput
-from pacha_git.format.grammar import check_identity, check_relation, check_run_id, timestamp
+from pacha_git.format.grammar import check_identity, check_relation, timestamp
 from pacha_git.format.manifest import FileLine, file_line_of_json
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.ids import RunId
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.names import Name
 
@@ -71,7 +72,7 @@ NameText = Annotated[str, _accepted_by(Name.parse)]
 Number = Annotated[int | float | str, PlainValidator(_read_number)]
 OidText = Annotated[str, _accepted_by(Oid.parse)]
 RelationText = Annotated[str, _accepted_by(check_relation)]
-RunIdText = Annotated[str, _accepted_by(check_run_id)]
+RunIdText = Annotated[str, _accepted_by(RunId.parse)]
 Size = Annotated[int, Field(ge=0)]
 TimeText = Annotated[str, _accepted_by(timestamp)]
 

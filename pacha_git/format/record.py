@@ -26,10 +26,9 @@ from pacha_git.format.fields import (
     TimeText,
     first_problem,
 )
-from pacha_git.format.grammar import check_run_id
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.vocabulary.address import Address
-from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.ids import RunId, VersionId
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.names import Name
 from pacha_git.vocabulary.versions import Version
@@ -79,7 +78,7 @@ class Target(Part):
     def _check(self) -> Target:
         try:
             if self.kind == Kind.RUN.value:
-                check_run_id(self.name)
+                RunId.parse(self.name)
                 if self.version is not None:
                     raise InvalidInput("a run has no version")
             else:

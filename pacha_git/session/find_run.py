@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from pacha_git.errors import Ambiguous, InvalidInput, NotFound
 from pacha_git.session.context import Context
 from pacha_git.store.runs import commits as run_commits
+from pacha_git.vocabulary.ids import RunId
 from pacha_git.vocabulary.kinds import Kind
 
 
@@ -53,7 +54,7 @@ def find_run(context: Context, which: WhichRun) -> str:
             f"{text[:80]!r} is no run id",
             hint="it is what `git pacha run start` printed, or 8 digits or more of that",
         )
-    if context.repo.ref(run_commits.run_ref(wanted)) is not None:
+    if context.repo.ref(RunId(wanted).ref) is not None:
         return wanted
     found = [run_id for run_id in run_commits.all_runs(context.repo) if run_id.startswith(wanted)]
     if len(found) > 1:

@@ -16,10 +16,10 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.store import records
 from pacha_git.store.payload.tree import payload_commit_oid
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.store.runs.commits import StoredRun, parse_run_ref, run_payload_ref, run_ref
+from pacha_git.store.runs.commits import StoredRun
 from pacha_git.store.targets import Tips, target_problem
 from pacha_git.vocabulary.address import Address
-from pacha_git.vocabulary.ids import NOTES_ROOT, VersionId, parse_record_ref
+from pacha_git.vocabulary.ids import NOTES_ROOT, ItemRef, RunId, VersionId, parse_ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +64,16 @@ def is_item(ref: str) -> bool:
     return ref.startswith(ITEM_ROOTS)
 
 
-def parse_item_ref(ref: str) -> VersionId | str:
-    """The version, or the id of the run, that a ref spells.
+def parse_item_ref(ref: str) -> VersionId | RunId:
+    """The version or the run that a ref spells.
 
     Raises:
         InvalidInput: it breaks the grammar, or is no such ref.
     """
-    found = parse_run_ref(ref) if grows(ref) else parse_record_ref(ref)
-    if found is None:
+    found = parse_ref(ref)
+    if not isinstance(found, ItemRef):
         raise InvalidInput(f"{ref} is no ref of the format")
-    return found
+    return found.id
 
 
 def read_item(repo: GitRepository, ref: str, commit: Oid) -> Item:
@@ -121,8 +121,8 @@ def _version(stored: records.StoredRecord) -> Item:
 
 def _run(stored: StoredRun) -> Item:
     return Item(
-        ref=run_ref(stored.record.id),
-        payload_ref=run_payload_ref(stored.record.id),
+        ref=RunId(stored.record.id).ref,
+        payload_ref=RunId(stored.record.id).payload_ref,
         commit=stored.commit,
         chain=stored.chain,
         content=stored.record.content,

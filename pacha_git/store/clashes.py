@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pacha_git.errors import Conflict
 from pacha_git.git.repo import GitRepository
 from pacha_git.store import records
-from pacha_git.vocabulary.ids import REF_ROOT, VersionId, name_prefix
+from pacha_git.vocabulary.ids import REF_ROOT, NameId, VersionId
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.names import Name
 
@@ -44,7 +44,7 @@ def taken(version: VersionId) -> Conflict:
 
 def _same_but_for_build_or_case(repo: GitRepository, version: VersionId) -> str | None:
     """A version of the name that can't be told apart."""
-    prefix = name_prefix(version.kind, version.name)
+    prefix = NameId(version.kind, version.name).prefix
     alike = repo.alike_below(prefix, str(version.version))
     return next((other for other in sorted(alike) if repo.ref(prefix + other) is not None), None)
 

@@ -25,8 +25,9 @@ from pacha_git.ledger.notes import encode_note, parse_note
 from pacha_git.store import standings
 from pacha_git.store.notes import merge_tips, read_note, read_notes, write_notes
 from pacha_git.store.records import StoredRecord
-from pacha_git.vocabulary.ids import NOTES_ROOT, notes_ref
+from pacha_git.vocabulary.ids import NOTES_ROOT, NameId
 from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.names import Name
 
 if TYPE_CHECKING:
     from pacha_git.git.changes import Changes
@@ -51,7 +52,7 @@ class Author:
 
 def read_ledger(repo: GitRepository, kind: Kind, name: str, *, keeps: bool = True) -> Ledger:
     """The stages, aliases and history of a name; ``keeps`` unless very many names are read, whose files take long."""
-    ref = notes_ref(kind, name, EVENTS)
+    ref = NameId(kind, Name(name)).notes_ref(EVENTS)
     tip = repo.ref(ref)
     if tip is not None and (kept := standings.recall(repo.path, ref, tip)) is not None:
         with suppress(ValueError):
@@ -75,7 +76,7 @@ def crossing(ledger: Ledger) -> list[str]:
 
 def read_attestations(repo: GitRepository, kind: Kind, name: str, *, keeps: bool = True) -> Attestations:
     """What is attested of the versions of a name; ``keeps`` as ``read_ledger``."""
-    ref = notes_ref(kind, name, ATTESTATIONS)
+    ref = NameId(kind, Name(name)).notes_ref(ATTESTATIONS)
     tip = repo.ref(ref)
     if tip is not None and (kept := standings.recall(repo.path, ref, tip)) is not None:
         with suppress(ValueError):
@@ -127,7 +128,7 @@ def append(
         reason: Why.
     """
     first = statements[0][0]
-    ref = notes_ref(Kind(first.kind), first.name, what)
+    ref = NameId(Kind(first.kind), Name(first.name)).notes_ref(what)
     tip = repo.ref(ref)
     added: dict[Oid, list[bytes]] = {}
     events: list[Event] = []

@@ -18,7 +18,7 @@ from pacha_git.gitobjects.commits import split_commit
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.gitobjects.trees import FILE_MODE, parse_tree
 from pacha_git.vocabulary.address import Address
-from pacha_git.vocabulary.ids import REF_ROOT, VersionId, name_prefix, parse_record_ref
+from pacha_git.vocabulary.ids import REF_ROOT, NameId, VersionId, parse_record_ref
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.names import Name
 from pacha_git.vocabulary.versions import Version
@@ -134,7 +134,7 @@ def read_version(repo: GitRepository, version: VersionId) -> StoredRecord:
 
 def versions_of(repo: GitRepository, kind: Kind, name: str) -> dict[Version, Oid]:
     """Record commits of all versions of a name, ascending by SemVer; empty if there are none."""
-    prefix = name_prefix(kind, name)
+    prefix = NameId(kind, Name(name)).prefix
     found = {
         Version.parse(ref[len(prefix) :]): commit
         for ref, commit in repo.refs_below(prefix).items()

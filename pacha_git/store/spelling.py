@@ -24,8 +24,9 @@ from pacha_git.store.runs import commits as runs
 from pacha_git.store.settings import SETTINGS_FILE
 from pacha_git.system.process import CommandFailed
 from pacha_git.vocabulary.address import Address
-from pacha_git.vocabulary.ids import REGISTRY_REF, ROOT_COMMIT, ROOT_REF, notes_ref
+from pacha_git.vocabulary.ids import REGISTRY_REF, ROOT_COMMIT, ROOT_REF, RUNS_ROOT, NameId, RunId
 from pacha_git.vocabulary.kinds import Kind
+from pacha_git.vocabulary.names import Name
 
 
 def spelled_ref(repo: GitRepository, commit: Oid) -> str | None:
@@ -57,7 +58,7 @@ def _of_record(repo: GitRepository, commit: Oid) -> str | None:
 
 
 def _of_run(repo: GitRepository, commit: Oid) -> str | None:
-    ref = runs.run_ref(runs.read(repo, commit).record.id)
+    ref = RunId(runs.read(repo, commit).record.id).ref
     with suppress(PachaError):
         runs.read_one(repo, commit, ref)
         return ref
@@ -72,7 +73,7 @@ def _of_notes(repo: GitRepository, commit: Oid) -> str | None:
                 continue
             with suppress(PachaError):
                 what = EVENTS if event.type in ("stage", "alias") else ATTESTATIONS
-                return notes_ref(Kind.parse(event.kind), event.name, what)
+                return NameId(Kind.parse(event.kind), Name(event.name)).notes_ref(what)
     return None
 
 
@@ -106,9 +107,9 @@ def payload_refs(repo: GitRepository, refs: dict[str, Oid]) -> dict[str, Oid]:
     found: dict[str, Oid] = {}
     for ref, commit in refs.items():
         with suppress(PachaError):
-            if ref.startswith(runs.RUNS_ROOT):
+            if ref.startswith(RUNS_ROOT):
                 record = runs.read(repo, commit).record
-                place, content = runs.run_payload_ref(record.id), record.content
+                place, content = RunId(record.id).payload_ref, record.content
             else:
                 stored = records.read(repo, commit)
                 place, content = stored.id.payload_ref, stored.record.content

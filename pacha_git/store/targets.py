@@ -13,7 +13,7 @@ from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.store import records
 from pacha_git.store.runs import commits as run_commits
-from pacha_git.vocabulary.ids import VersionId, payload_ref_of
+from pacha_git.vocabulary.ids import RunId, VersionId, payload_ref_of
 from pacha_git.vocabulary.kinds import Kind
 
 Tips = Callable[[str], Iterable[Oid]]
@@ -27,7 +27,7 @@ def target_ref(target: Target) -> str:
         InvalidInput: its name or version breaks the grammar.
     """
     if target.kind == Kind.RUN.value:
-        return run_commits.run_ref(target.name)
+        return RunId(target.name).ref
     return VersionId.parse(Kind(target.kind), target.name, target.version or "").ref
 
 

@@ -6,7 +6,8 @@ import time
 import pytest
 
 from pacha_git.errors import InvalidInput
-from pacha_git.format.grammar import check_identity, check_relation, check_run_id, time_text, timestamp
+from pacha_git.format.grammar import check_identity, check_relation, time_text, timestamp
+from pacha_git.vocabulary.ids import RunId
 from tests.format.samples import RUN_ID
 
 
@@ -78,10 +79,10 @@ def test_identities_that_could_forge_a_header_are_refused(text: str) -> None:
 
 
 def test_run_ids_are_uuids_of_version_7() -> None:
-    assert check_run_id(RUN_ID) == RUN_ID
+    assert RunId.parse(RUN_ID) == RUN_ID
     for text in ("", RUN_ID.upper(), RUN_ID[:-1], RUN_ID + "0", RUN_ID.replace("-774b", "-474b"), RUN_ID + "\n"):
         with pytest.raises(InvalidInput):
-            check_run_id(text)
+            RunId.parse(text)
 
 
 def test_relations_are_lowercase_words() -> None:

@@ -12,9 +12,8 @@ from pacha_git.errors import InvalidInput
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.vocabulary.address import Address
 from pacha_git.vocabulary.ids import (
+    NameId,
     VersionId,
-    name_prefix,
-    notes_ref,
     parse_notes_ref,
     parse_payload_ref,
     parse_record_ref,
@@ -80,7 +79,7 @@ def specs(draw: st.DrawFn) -> Spec:
 def test_a_ref_says_which_version_it_is(version: VersionId) -> None:
     assert parse_record_ref(version.ref) == version
     assert parse_payload_ref(version.payload_ref) == version
-    assert version.ref.startswith(name_prefix(version.kind, version.name))
+    assert version.ref.startswith(NameId(version.kind, version.name).prefix)
 
 
 @given(VERSION_IDS, VERSION_IDS)
@@ -93,7 +92,7 @@ def test_two_versions_never_share_a_ref(one: VersionId, other: VersionId) -> Non
 
 @given(VERSION_IDS, st.sampled_from(["_events", "_attestations"]))
 def test_a_notes_ref_says_whose_notes_it_holds(version: VersionId, what: str) -> None:
-    ref = notes_ref(version.kind, version.name, what)
+    ref = NameId(version.kind, version.name).notes_ref(what)
     assert parse_notes_ref(ref) == (version.kind, version.name, what)
     assert parse_record_ref(ref) is parse_payload_ref(ref) is None
 
@@ -102,7 +101,7 @@ def test_a_notes_ref_says_whose_notes_it_holds(version: VersionId, what: str) ->
 def test_git_takes_every_ref_we_spell(version: VersionId) -> None:
     # gitrevisions and git-check-ref-format, in one expression.
     refused = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock(/|$)|\.$|/$|\.$")
-    for ref in (version.ref, version.payload_ref, notes_ref(version.kind, version.name, "_events")):
+    for ref in (version.ref, version.payload_ref, NameId(version.kind, version.name).notes_ref("_events")):
         assert not refused.search(ref)
 
 

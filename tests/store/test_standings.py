@@ -11,7 +11,7 @@ from pacha_git import Registry
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.store import standings
 from pacha_git.store.events import ATTESTATIONS, EVENTS, attestations_at, ledger_at, read_attestations, read_ledger
-from pacha_git.vocabulary.ids import notes_ref
+from pacha_git.vocabulary.ids import NameId
 from pacha_git.vocabulary.kinds import Kind
 from tests.exchange.syncing import bare, clone
 from tests.making import git, noise, put
@@ -45,14 +45,14 @@ def say(registry: Registry, count: int, seed: int = 1) -> None:
 
 
 def kept(registry: Registry, what: str) -> object:
-    ref = notes_ref(Kind.MODEL, "m", what)
+    ref = NameId(Kind.MODEL, "m").notes_ref(what)
     return standings.recall(registry.path, ref, Oid(git(registry.path, "rev-parse", ref)))
 
 
 def right(registry: Registry) -> None:
     """What is read is what a fold of all lines gives."""
     repo = registry._context.repo
-    tips = {what: repo.ref(notes_ref(Kind.MODEL, "m", what)) for what in (EVENTS, ATTESTATIONS)}
+    tips = {what: repo.ref(NameId(Kind.MODEL, "m").notes_ref(what)) for what in (EVENTS, ATTESTATIONS)}
     read, whole = read_ledger(repo, Kind.MODEL, "m"), ledger_at(repo, tips[EVENTS], Kind.MODEL, "m")
     assert (read.stages, read.aliases, read.tips, dict(read.words)) == (
         whole.stages, whole.aliases, whole.tips, dict(whole.words),

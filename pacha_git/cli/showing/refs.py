@@ -5,14 +5,12 @@ It knows the grammar of refs, and refuses to know what any of them points at.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final
 
-from pacha_git import REGISTRY_REF, InvalidInput, parse_notes_ref, parse_payload_ref, parse_record_ref
+from pacha_git import REGISTRY_REF, InvalidInput, NotesRef, PayloadRef, RunId, parse_ref
 from pacha_git.cli.showing.units import counted
 
-_RUN: Final = re.compile(r"refs/pacha/(payload/)?runs/([0-9a-f-]{36})\Z")
 _NOTES: Final = {"_events": "stages and aliases", "_attestations": "tags, texts and signatures"}
 
 
@@ -34,18 +32,19 @@ def refs_in_words(refs: Iterable[str]) -> str:
 
 def _read(ref: str) -> tuple[str, str, str]:
     """What sort of thing a ref holds, how that is said, and of which version or name."""
-    run = _RUN.match(ref)
-    if run is not None:
-        return ("payload", f"points and artifacts of run {run[2]}", ref) if run[1] else ("run", f"run {run[2]}", ref)
     try:
-        version, payload, notes = parse_record_ref(ref), parse_payload_ref(ref), parse_notes_ref(ref)
+        found = parse_ref(ref)
     except InvalidInput:
         return "", ref, ref
-    if payload is not None:
-        return "payload", f"bytes of {payload.kind.noun} {payload.name} {payload.version}", ref
-    if version is not None:
-        return "version", f"{version.kind.noun} {version.name} {version.version}", ref
-    if notes is not None:
-        kind, name, what = notes
-        return "events", f"{_NOTES[what]} of {kind.noun} {name}", f"{kind.noun} {name}"
+    if isinstance(found, NotesRef):
+        name = f"{found.kind.noun} {found.name}"
+        return "events", f"{_NOTES[found.what]} of {name}", name
+    if found is not None:
+        item, is_payload = found.id, isinstance(found, PayloadRef)
+        if isinstance(item, RunId):
+            return (
+                ("payload", f"points and artifacts of run {item}", ref) if is_payload else ("run", f"run {item}", ref)
+            )
+        version = f"{item.kind.noun} {item.name} {item.version}"
+        return ("payload", f"bytes of {version}", ref) if is_payload else ("version", version, ref)
     return ("settings", "settings", ref) if ref == REGISTRY_REF else ("", ref, ref)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from click import Context
 
-from pacha_git import Conflict, Kind, PachaError, Stage, parse_record_ref
+from pacha_git import Conflict, ItemRef, Kind, PachaError, Stage, VersionId, parse_ref
 from pacha_git.cli.invocation import invocation, registry, registry_path
 from pacha_git.cli.program import flags
 from pacha_git.cli.program.options import Argument, Option
@@ -181,8 +181,9 @@ def report_transfer(ctx: Context, done: Transfer, verb: str) -> None:
 
 def _how_to_go_on(ref: str) -> str:
     """A version never changes, so one side's has to become another."""
-    version = parse_record_ref(ref)
-    if version is None:
+    found = parse_ref(ref)
+    version = found.id if isinstance(found, ItemRef) else None
+    if not isinstance(version, VersionId):
         return (
             f"it ended twice, here and there; to take theirs: git -C REGISTRY update-ref -d {ref}, then pull. "
             "The rest went"

@@ -19,7 +19,7 @@ from pacha_git.session.results import LineageEdge, LineageGraph, LineageNode
 from pacha_git.store import records
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.vocabulary.choices import parse_direction
-from pacha_git.vocabulary.ids import VersionId
+from pacha_git.vocabulary.ids import RunId, VersionId
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.printable import one_line
 
@@ -94,7 +94,7 @@ def edges_at(context: Context, commit: Oid, kind: str) -> list[Edge]:
 
 def _target_node(context: Context, target: Target) -> LineageNode:
     """The node of a target; a run is one node wherever it stood when it was named."""
-    commit = context.repo.ref(run_commits.run_ref(target.name)) if target.kind == Kind.RUN.value else None
+    commit = context.repo.ref(RunId(target.name).ref) if target.kind == Kind.RUN.value else None
     return LineageNode(target.kind, target.name, target.version, commit or target.commit)
 
 

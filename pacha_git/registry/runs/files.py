@@ -24,6 +24,7 @@ from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.reader import read_journal
 from pacha_git.store.runs.series import Series, announced, decode_series
 from pacha_git.system.disk import whole_folder, write_whole
+from pacha_git.vocabulary.ids import RunId
 
 _LABEL_PARAMS = 4
 
@@ -46,7 +47,7 @@ def _payload(context: Context, stored: run_commits.StoredRun) -> Payload:
     run_id, content = stored.record.id, stored.record.content
     if content is None:
         raise NotFound(f"run {run_id} left neither points nor artifacts")
-    if not context.payloads.has(run_commits.run_payload_ref(run_id)):
+    if not context.payloads.has(RunId(run_id).payload_ref):
         raise NotFound(f"the points and artifacts of run {run_id} are not here", hint="git pacha pull --payload all")
     return context.payloads.read(content)
 

@@ -31,6 +31,7 @@ from pacha_git.store.runs.reader import Journal, read_journal
 from pacha_git.store.runs.series import encode_series, summaries
 from pacha_git.vocabulary.address import Address
 from pacha_git.vocabulary.choices import parse_end_status
+from pacha_git.vocabulary.ids import RunId
 
 JOURNALS: Final = "pacha/runs"
 _ERROR_LIMIT: Final = 64 << 10
@@ -121,7 +122,7 @@ def _seal(
         }
         stored = run_commits.write(changes, make_run(values), params, before, sign)
         if written is not None:
-            changes.afterwards(partial(note_made, context.path, run_commits.run_ref(run_id), stored.commit))
+            changes.afterwards(partial(note_made, context.path, RunId(run_id).ref, stored.commit))
         changes.afterwards(_forgetter(folder))
     return stored
 
@@ -142,7 +143,7 @@ def store_files(
     """Store what a run left as its payload; None if it left nothing."""
     if not files:
         return None
-    ref = run_commits.run_payload_ref(run_id)
+    ref = RunId(run_id).payload_ref
     in_order = sorted(files, key=lambda file: file.path.encode("utf-8"))
     written = context.payloads.write(changes, in_order, progress, use_known=use_known)
     context.payloads.hold(changes, ref, written)

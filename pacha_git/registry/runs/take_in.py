@@ -33,6 +33,7 @@ from pacha_git.store.payload.sources import FoundFile, source_file
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.series import Series, encode_series, summaries
 from pacha_git.vocabulary.address import Address
+from pacha_git.vocabulary.ids import RunId
 
 _LAST_MS: Final = 253_402_300_799_999
 
@@ -123,7 +124,7 @@ def run_id_of(origin: str, id_ms: int) -> str:
 
 def is_here(context: Context, run_id: str) -> bool:
     """Whether there is a run of this id."""
-    return context.repo.ref(run_commits.run_ref(run_id)) is not None
+    return context.repo.ref(RunId(run_id).ref) is not None
 
 
 def take_all(

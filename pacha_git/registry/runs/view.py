@@ -19,6 +19,7 @@ from pacha_git.store.catalogue.runs import RunRow, jsonable, row_of
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.reader import read_journal
 from pacha_git.store.runs.series import summaries
+from pacha_git.vocabulary.ids import RunId
 from pacha_git.vocabulary.kinds import Kind
 
 R = TypeVar("R", bound=RunInfo)
@@ -86,7 +87,7 @@ def _input(edge: Mapping[str, Any]) -> EdgeInfo:
 def _payload(context: Context, said: Mapping[str, Any]) -> str | None:
     if said["content"] is None:
         return None
-    return "here" if context.payloads.has(run_commits.run_payload_ref(said["id"])) else "thin"
+    return "here" if context.payloads.has(RunId(said["id"]).payload_ref) else "thin"
 
 
 def _with_journal(context: Context, run: R) -> R:

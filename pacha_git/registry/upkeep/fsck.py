@@ -36,7 +36,6 @@ from pacha_git.store.payload.check import FileKey, check_payload
 from pacha_git.store.payload.check_many import sound_files
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.payload.soundness import mark_read, pack_marks
-from pacha_git.store.runs.commits import RUN_PAYLOADS_ROOT, RUNS_ROOT
 from pacha_git.store.runs.reader import journal_problems
 from pacha_git.store.targets import target_problem
 from pacha_git.system import locks
@@ -48,6 +47,8 @@ from pacha_git.vocabulary.ids import (
     REGISTRY_REF,
     ROOT_COMMIT,
     ROOT_REF,
+    RUN_PAYLOADS_ROOT,
+    RUNS_ROOT,
     TMP_ROOT,
     VersionId,
     parse_notes_ref,

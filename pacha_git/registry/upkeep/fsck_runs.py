@@ -14,6 +14,7 @@ from pacha_git.store.payload.reader import Payload
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.series import announced, decode_series, summaries
 from pacha_git.store.targets import target_problem
+from pacha_git.vocabulary.ids import ItemRef, PayloadRef, parse_ref
 
 
 def check_run(repo: GitRepository, ref: str, commit: Oid) -> run_commits.StoredRun:
@@ -22,7 +23,7 @@ def check_run(repo: GitRepository, ref: str, commit: Oid) -> run_commits.StoredR
     Raises:
         NotFound, Corrupt: with what is wrong.
     """
-    if run_commits.parse_run_ref(ref) is None:
+    if not isinstance(parse_ref(ref), ItemRef):
         raise InvalidInput("no ref of the format")
     stored = run_commits.read_checked(repo, commit, ref)
     for edge in stored.record.inputs:
@@ -38,9 +39,9 @@ def check_run_payload(repo: GitRepository, ref: str, commit: Oid, *, fast: bool 
     Raises:
         NotFound, Corrupt, VerificationFailed: with what is wrong.
     """
-    run_id = run_commits.parse_run_payload_ref(ref)
-    stands = repo.ref(run_commits.run_ref(run_id or ""))
-    if run_id is None or stands is None:
+    found = parse_ref(ref)
+    stands = repo.ref(found.id.ref) if isinstance(found, PayloadRef) else None
+    if stands is None:
         return
     record = run_commits.read(repo, stands).record
     if record.content is None:

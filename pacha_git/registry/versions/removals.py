@@ -27,7 +27,7 @@ from pacha_git.store.notes import read_note, write_notes
 from pacha_git.store.payload.tree import payload_commit_oid
 from pacha_git.system.process import CommandFailed
 from pacha_git.vocabulary.address import Address
-from pacha_git.vocabulary.ids import NOTES_ROOT, VersionId, notes_ref, parse_notes_ref
+from pacha_git.vocabulary.ids import NOTES_ROOT, NameId, VersionId, parse_notes_ref
 from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def undo(context: Context, spec: str, *, kind: Kind, version: str | None = None)
         found, commit = resolve(context, spec, kind=kind, version=version, exact=True)
         removals = context.removals.of(found.kind, found.name)
         events = removals.counting.get(commit, [])
-        ref = notes_ref(found.kind, found.name, ATTESTATIONS)
+        ref = NameId(found.kind, found.name).notes_ref(ATTESTATIONS)
         words = context.removals.words()
         own = [e for e in events if MADE in words.get(e.hash, ()) and not context.removals.has_left(ref, e, commit)]
         known = [event for event in events if event not in own]

@@ -19,7 +19,7 @@ from pacha_git.store import records
 from pacha_git.store.events import ATTESTATIONS, EVENTS
 from pacha_git.store.notes import note_blobs, write_notes
 from pacha_git.store.payload import cache
-from pacha_git.vocabulary.ids import REF_ROOT, VersionId, notes_ref
+from pacha_git.vocabulary.ids import REF_ROOT, NameId, VersionId
 from pacha_git.vocabulary.kinds import Kind
 
 
@@ -107,7 +107,7 @@ def _refuse_if_needed(context: Context, version: VersionId, commit: Oid) -> None
 
 def _drop_notes(context: Context, changes: Changes, version: VersionId, commit: Oid, what: str) -> None:
     """Take the version's events out of its name's notes: nobody else has use for them."""
-    ref = notes_ref(version.kind, version.name, what)
+    ref = NameId(version.kind, version.name).notes_ref(what)
     tip = context.repo.ref(ref)
     annotated = note_blobs(context.repo, tip) if tip is not None else {}
     if commit not in annotated:

@@ -18,6 +18,7 @@ from pacha_git.format.run import ARTIFACTS
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.store.runs import commits as run_commits
+from pacha_git.vocabulary.ids import RUNS_ROOT, RunId
 
 _FEW: Final = 500
 
@@ -73,7 +74,7 @@ def jsonable(value: Any) -> Any:
 
 def take(connection: sqlite3.Connection, repo: GitRepository, ref: str, oid: Oid) -> None:
     """Take over a ref that is new or moved; nothing if it is none of a run."""
-    if not ref.startswith(run_commits.RUNS_ROOT):
+    if not ref.startswith(RUNS_ROOT):
         return
     try:
         row = row_of(repo, run_commits.read(repo, oid))
@@ -102,10 +103,10 @@ def rows(connection: sqlite3.Connection, run_ids: Collection[str] | None = None)
     query = "SELECT ref, oid, said, params, artifacts, commits FROM run"
     if run_ids is not None and len(run_ids) <= _FEW:
         query += f" WHERE ref IN ({', '.join('?' * len(run_ids))})"
-        found = connection.execute(query, [run_commits.run_ref(run_id) for run_id in run_ids]).fetchall()
+        found = connection.execute(query, [RunId(run_id).ref for run_id in run_ids]).fetchall()
     else:
         found = connection.execute(f"{query} ORDER BY started_at, ref").fetchall()
-    wanted = {run_commits.run_ref(run_id) for run_id in run_ids} if run_ids is not None else None
+    wanted = {RunId(run_id).ref for run_id in run_ids} if run_ids is not None else None
     return [
         RunRow(Oid(oid), json.loads(said), json.loads(params), tuple(json.loads(artifacts)), _oids(commits))
         for ref, oid, said, params, artifacts, commits in found
@@ -120,4 +121,4 @@ def _oids(text: str) -> tuple[Oid, ...]:
 def children(connection: sqlite3.Connection, commit: Oid) -> list[str]:
     """The ids of the runs that have a record commit as input."""
     query = "SELECT child FROM edge WHERE parent = ? AND child LIKE 'refs/pacha/runs/%' ORDER BY child"
-    return [ref[len(run_commits.RUNS_ROOT) :] for (ref,) in connection.execute(query, (commit,))]
+    return [ref[len(RUNS_ROOT) :] for (ref,) in connection.execute(query, (commit,))]

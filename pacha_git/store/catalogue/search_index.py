@@ -19,8 +19,7 @@ from pacha_git.store.catalogue.database import Database
 from pacha_git.store.catalogue.rows import Fold
 from pacha_git.store.catalogue.search_item import NOTHING_SAID, Said, enter, leave, run_at, run_entry, version_entry
 from pacha_git.store.events import read_attestations
-from pacha_git.store.runs.commits import parse_run_payload_ref, parse_run_ref, run_payload_ref, run_ref
-from pacha_git.vocabulary.ids import PAYLOAD_ROOT, REF_ROOT, parse_notes_ref, parse_payload_ref, parse_record_ref
+from pacha_git.vocabulary.ids import PAYLOAD_ROOT, REF_ROOT, NotesRef, RunId, parse_ref
 from pacha_git.vocabulary.kinds import Kind
 
 
@@ -41,25 +40,25 @@ def catch_up(database: Database, repo: GitRepository) -> None:
 
 def _sort(ref: str, names: dict[tuple[Kind, str], list[str]], run_ids: set[str]) -> None:
     """Note what has to be looked at for a ref: versions by their name, or a run."""
-    version = parse_record_ref(ref) or parse_payload_ref(ref)
-    if version is not None:
-        names.setdefault((version.kind, version.name), []).append(version.ref)
+    found = parse_ref(ref)
+    if found is None:
         return
-    notes = parse_notes_ref(ref)
-    if notes is not None:
-        names.setdefault((notes[0], notes[1]), [])
+    if isinstance(found, NotesRef):
+        names.setdefault((found.kind, found.name), [])
         return
-    run_id = parse_run_ref(ref) or parse_run_payload_ref(ref)
-    if run_id is not None:
-        run_ids.add(run_id)
+    item = found.id
+    if isinstance(item, RunId):
+        run_ids.add(item)
+    else:
+        names.setdefault((item.kind, item.name), []).append(item.ref)
 
 
 def _take_run(connection: sqlite3.Connection, run_id: str) -> None:
     row = run_at(connection, run_id)
     if row is None:
-        leave(connection, run_ref(run_id))
+        leave(connection, RunId(run_id).ref)
     else:
-        enter(connection, run_entry(row, here=_is_here(connection, run_payload_ref(run_id))))
+        enter(connection, run_entry(row, here=_is_here(connection, RunId(run_id).payload_ref)))
 
 
 def _take_name(

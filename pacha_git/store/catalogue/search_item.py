@@ -19,7 +19,7 @@ from pacha_git.query.where import Value
 from pacha_git.store import records
 from pacha_git.store.catalogue.runs import RunRow, rows
 from pacha_git.store.catalogue.search import TEXTS
-from pacha_git.store.runs.commits import RUNS_ROOT
+from pacha_git.vocabulary.ids import RUNS_ROOT
 from pacha_git.vocabulary.kinds import Kind
 
 _COLUMNS: Final = (

@@ -24,7 +24,7 @@ from pacha_git.store.catalogue import runs as runs_catalogue
 from pacha_git.store.catalogue.database import Database, is_damage
 from pacha_git.store.catalogue.rows import HERE, NO_FOLD, Row, SignerNote, rows
 from pacha_git.store.events import ATTESTATIONS, crossing, read_attestations, read_ledger
-from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, VersionId, notes_ref, parse_notes_ref, parse_record_ref
+from pacha_git.vocabulary.ids import NOTES_ROOT, REF_ROOT, NameId, VersionId, parse_notes_ref, parse_record_ref
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.versions import Version
 
@@ -188,7 +188,7 @@ class Catalogue:
         for kind, name, fold in connection.execute(query).fetchall():
             if json.loads(fold).get("tombstones"):
                 self._take_name(connection, Kind(kind), name)
-                ref = notes_ref(Kind(kind), name, ATTESTATIONS)
+                ref = NameId(Kind(kind), name).notes_ref(ATTESTATIONS)
                 connection.execute("INSERT OR IGNORE INTO unsearched VALUES (?)", (ref,))
 
     def _differences(self, connection: sqlite3.Connection, stamp: str) -> tuple[dict[str, Oid], list[str], set[str]]:

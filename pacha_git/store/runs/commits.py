@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pacha_git.errors import REPAIR, Conflict, Corrupt, InvalidInput, NotFound
-from pacha_git.format.grammar import check_run_id
 from pacha_git.format.params import PARAMS_LIMIT, decode_params
 from pacha_git.format.record import RECORD_LIMIT, Target
 from pacha_git.format.run import (
@@ -28,13 +27,11 @@ from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.commits import split_commit
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.gitobjects.trees import FILE_MODE, parse_tree
-from pacha_git.vocabulary.ids import PAYLOAD_ROOT, REF_ROOT
+from pacha_git.vocabulary.ids import RUNS_ROOT, RunId
 
 if TYPE_CHECKING:
     from pacha_git.git.changes import Changes
 
-RUNS_ROOT: Final = f"{REF_ROOT}runs/"
-RUN_PAYLOADS_ROOT: Final = f"{PAYLOAD_ROOT}runs/"
 CHAIN_LIMIT: Final = 10_000
 
 
@@ -77,30 +74,6 @@ class StoredRun:
         return run_target(self.record, self.data, self.commit)
 
 
-def run_ref(run_id: str) -> str:
-    """The ref of a run."""
-    return RUNS_ROOT + run_id
-
-
-def run_payload_ref(run_id: str) -> str:
-    """The ref of a run's payload."""
-    return RUN_PAYLOADS_ROOT + run_id
-
-
-def parse_run_ref(ref: str) -> str | None:
-    """The id of the run whose ref this is; None for any other ref.
-
-    Raises:
-        InvalidInput: the ref lies where runs lie, and what follows is no id.
-    """
-    return check_run_id(ref[len(RUNS_ROOT) :]) if ref.startswith(RUNS_ROOT) else None
-
-
-def parse_run_payload_ref(ref: str) -> str | None:
-    """The id of the run whose payload ref this is; None for any other ref; raises as ``parse_run_ref``."""
-    return check_run_id(ref[len(RUN_PAYLOADS_ROOT) :]) if ref.startswith(RUN_PAYLOADS_ROOT) else None
-
-
 def write(
     changes: Changes,
     record: RunRecord,
@@ -132,7 +105,7 @@ def write(
     unsigned = run_commit(kept, data, params, parents)
     signature = sign(unsigned) if sign is not None else None
     commit = changes.add("commit", run_commit(kept, data, params, parents, signature=signature))
-    changes.move(run_ref(record.id), commit, before.commit if before is not None else None)
+    changes.move(RunId(record.id).ref, commit, before.commit if before is not None else None)
     chain = (commit, *(before.chain if before is not None else ()))
     return StoredRun(commit, kept, data, params, parents, signature, unsigned, chain)
 
@@ -156,12 +129,12 @@ def read_run(repo: GitRepository, run_id: str) -> StoredRun:
         NotFound: there is no such run.
         Corrupt: its ref holds another.
     """
-    commit = repo.ref(run_ref(check_run_id(run_id)))
+    commit = repo.ref(RunId.parse(run_id).ref)
     if commit is None:
         raise NotFound(f"no run {run_id} here", hint="git pacha run list shows what there is")
     stored = read(repo, commit)
     if stored.record.id != run_id:
-        raise Corrupt(f"{run_ref(run_id)} holds run {stored.record.id}", hint=REPAIR)
+        raise Corrupt(f"{RunId(run_id).ref} holds run {stored.record.id}", hint=REPAIR)
     return stored
 
 
@@ -209,7 +182,7 @@ def read_one(repo: GitRepository, commit: Oid, ref: str) -> StoredRun:
     raw = repo.read_as(commit, "commit")
     data, params = _files(repo, commit, split_commit(raw).tree)
     checked = check_run_commit(raw, data, params)
-    if run_ref(checked.record.id) != ref:
+    if RunId(checked.record.id).ref != ref:
         raise Corrupt(f"{ref} holds run {checked.record.id}")
     return StoredRun(
         commit, checked.record, data, params, checked.parents, checked.signature, checked.unsigned, (commit,)
@@ -261,14 +234,12 @@ def _files(repo: GitRepository, commit: Oid, tree: Oid) -> tuple[bytes, bytes]:
     return found[RUN_FILE.encode()], found[PARAMS_FILE.encode()]
 
 
-def all_runs(repo: GitRepository) -> dict[str, Oid]:
+def all_runs(repo: GitRepository) -> dict[RunId, Oid]:
     """Every run with the commit where its ref stands, oldest first."""
-    found: dict[str, Oid] = {}
+    found: dict[RunId, Oid] = {}
     for ref, commit in repo.refs_below(RUNS_ROOT).items():
         try:
-            run_id = parse_run_ref(ref)
+            found[RunId.parse(ref[len(RUNS_ROOT) :])] = commit
         except InvalidInput:
             continue  # fsck's business
-        if run_id is not None:
-            found[run_id] = commit
     return found

@@ -14,6 +14,7 @@ from pacha_git.format.run import encode_run, make_run, run_commit, run_tree
 from pacha_git.git.changes import changing
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.store.runs import commits as run_commits
+from pacha_git.vocabulary.ids import RunId, parse_ref
 from tests.making import git, put
 
 Change = Callable[[dict[str, Any]], dict[str, Any]]
@@ -63,23 +64,21 @@ def test_a_run_is_two_commits_whose_first_comes_from_its_inputs(registry: Regist
     data = repo.ref("refs/pacha/datasets/tx/1.0.0")
     assert first.parents == (data,)
     assert (last.parents, last.record.status) == ((first.commit,), "completed")
-    checked = run_commits.read_checked(repo, last.commit, run_commits.run_ref(run_id))
+    checked = run_commits.read_checked(repo, last.commit, RunId(run_id).ref)
     assert checked.chain == (last.commit, first.commit)
     assert list(run_commits.history(repo, last.commit)) == [last.commit, first.commit]
-    assert git(registry.path, "log", "--format=%an", "-1", run_commits.run_ref(run_id)).strip() == "Ada Tester"
+    assert git(registry.path, "log", "--format=%an", "-1", RunId(run_id).ref).strip() == "Ada Tester"
 
 
 def test_the_commit_holds_summaries_alone_and_the_points_hang_elsewhere(registry: Registry, run_id: str) -> None:
-    names = git(registry.path, "ls-tree", "-r", "--name-only", run_commits.run_ref(run_id)).split()
+    names = git(registry.path, "ls-tree", "-r", "--name-only", RunId(run_id).ref).split()
     assert names == ["params.toml", "run.json"]
-    assert "metrics.series" in git(registry.path, "ls-tree", "-r", "--name-only", run_commits.run_payload_ref(run_id))
+    assert "metrics.series" in git(registry.path, "ls-tree", "-r", "--name-only", RunId(run_id).payload_ref)
     assert (registry.path / "pacha/runs" / run_id).exists() is False
 
 
 def test_stock_git_reads_its_status(registry: Registry, run_id: str) -> None:
-    shown = git(
-        registry.path, "log", "--format=%(trailers:key=Pacha-Status,valueonly)", "-2", run_commits.run_ref(run_id)
-    )
+    shown = git(registry.path, "log", "--format=%(trailers:key=Pacha-Status,valueonly)", "-2", RunId(run_id).ref)
     assert shown.split() == ["completed", "running"]
 
 
@@ -97,7 +96,7 @@ def test_a_commit_that_breaks_the_chain_is_refused(registry: Registry, run_id: s
     before = last if which == "last" else first
     forged = forge(registry, before, [before.commit], changes)
     with pytest.raises((Corrupt, Conflict)):
-        run_commits.read_checked(registry._context.repo, forged, run_commits.run_ref(run_id))
+        run_commits.read_checked(registry._context.repo, forged, RunId(run_id).ref)
 
 
 def test_a_commit_with_foreign_parents_is_refused(registry: Registry, run_id: str) -> None:
@@ -107,14 +106,14 @@ def test_a_commit_with_foreign_parents_is_refused(registry: Registry, run_id: st
     for parents in ([], [root], [first.commit, root]):
         forged = forge(registry, first, parents, {"tags": {"n": str(len(parents))}})
         with pytest.raises(PachaError):
-            run_commits.read_checked(registry._context.repo, forged, run_commits.run_ref(run_id))
+            run_commits.read_checked(registry._context.repo, forged, RunId(run_id).ref)
 
 
 def test_a_run_under_the_ref_of_another_is_refused(registry: Registry, run_id: str) -> None:
     last, _ = stored(registry, run_id)
     other = run_id[:-1] + ("0" if run_id[-1] != "0" else "1")
     with pytest.raises(Corrupt, match="holds run"):
-        run_commits.read_checked(registry._context.repo, last.commit, run_commits.run_ref(other))
+        run_commits.read_checked(registry._context.repo, last.commit, RunId(other).ref)
 
 
 def test_two_ends_made_apart_are_a_conflict(registry: Registry, run_id: str) -> None:
@@ -123,9 +122,9 @@ def test_two_ends_made_apart_are_a_conflict(registry: Registry, run_id: str) -> 
     changes = {"status": "failed", "finished_at": last.record.finished_at, "content": None}
     forged = forge(registry, first, [first.commit], changes)
     with pytest.raises(Conflict, match="does not come"):
-        run_commits.read_checked(repo, forged, run_commits.run_ref(run_id))
+        run_commits.read_checked(repo, forged, RunId(run_id).ref)
     # What is behind ours is sound, and no conflict.
-    assert run_commits.read_checked(repo, first.commit, run_commits.run_ref(run_id)).record.status == "running"
+    assert run_commits.read_checked(repo, first.commit, RunId(run_id).ref).record.status == "running"
 
 
 def test_writing_after_the_seal_is_refused(registry: Registry, run_id: str) -> None:
@@ -135,11 +134,9 @@ def test_writing_after_the_seal_is_refused(registry: Registry, run_id: str) -> N
 
 
 def test_refs_that_are_none_of_a_run() -> None:
-    assert run_commits.parse_run_ref("refs/pacha/models/a/1.0.0") is None
-    assert run_commits.parse_run_payload_ref("refs/pacha/payload/models/a/1.0.0") is None
     for bad in ("x", "01890a5d-ac96-474b-bcce-b302099a8057", "01890A5D-AC96-774B-BCCE-B302099A8057"):
         with pytest.raises(InvalidInput):
-            run_commits.parse_run_ref(f"refs/pacha/runs/{bad}")
+            parse_ref(f"refs/pacha/runs/{bad}")
 
 
 def test_a_run_that_is_not_here(registry: Registry) -> None:
@@ -151,10 +148,10 @@ def test_a_run_that_is_not_here(registry: Registry) -> None:
 def test_fsck_finds_what_is_wrong_with_runs(registry: Registry, run_id: str) -> None:
     repo = registry._context.repo
     last, _ = stored(registry, run_id)
-    forge(registry, last, [last.commit], {"status": "failed"}, run_commits.run_ref(run_id))
+    forge(registry, last, [last.commit], {"status": "failed"}, RunId(run_id).ref)
     (problem,) = registry.fsck().problems
     assert "comes after the run was completed" in problem
-    repo.git("update-ref", run_commits.run_ref(run_id), last.commit)
+    repo.git("update-ref", RunId(run_id).ref, last.commit)
     assert registry.fsck().problems == ()
     repo.git("update-ref", "-d", "refs/pacha/datasets/tx/1.0.0")
     assert any("data:tx@1.0.0, which is not here" in problem for problem in registry.fsck().problems)
