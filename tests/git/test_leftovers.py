@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pacha_git import Registry
-from pacha_git.store.upkeep import failures
+from pacha_git.store.upkeep import MOST_LARGE_PACKS, MOST_PACKS, failures
 from pacha_git.system import occupants
 from tests.making import git, noise, put
 
@@ -60,16 +60,19 @@ def test_the_next_change_is_not_held_up(registry: Registry, tmp_path: Path) -> N
 def test_a_git_at_work_keeps_its_locks(registry: Registry) -> None:
     lock = leave(registry.path, "refs/pacha/models/m/2.0.0.lock", 90)
     argv = ["git", f"--git-dir={registry.path}", "cat-file", "--batch"]
-    other = subprocess.Popen(["sh", "-c", '"$@"; true', "sh", *argv], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    other = subprocess.Popen(["sh", "-c", '"$@"; true', "sh", *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert other.stdin is not None
+    assert other.stdout is not None
+    other.stdin.write(b"refs/pacha/root\n")
+    other.stdin.flush()
+    assert b"commit" in other.stdout.readline()  # it is at work
     try:
         [finding] = [each for each in registry.doctor() if each.check == "locks"]
         assert lock.exists()
         assert finding.state == "problem"
         assert f"rm {lock}" in finding.hint
     finally:
-        other.stdin.close()
-        other.wait(20)
+        other.communicate(timeout=20)
     registry.doctor()
     assert not lock.exists()
 
@@ -85,6 +88,17 @@ def test_a_pack_whose_index_is_gone_gets_it_back(registry: Registry) -> None:
     assert not alone.exists()
     assert b"".join(Registry.open(registry.path).models.cat("m@1.0.0")) == noise(3000)
     assert registry.fsck().problems == ()
+
+
+@pytest.mark.soak
+def test_packs_stay_few_whatever_a_killed_git_left(registry: Registry) -> None:
+    assert MOST_PACKS + MOST_LARGE_PACKS < 300
+    for number in range(60):
+        if number % 20 == 5:
+            for name in LEFT:
+                leave(registry.path, name, 90)
+        registry.models.alias("m", "a", version="1.0.0", reason=str(number))
+    assert len(list((registry.path / "objects/pack").glob("*.pack"))) <= MOST_PACKS + 1
 
 
 def test_upkeep_that_failed_twice_is_told(registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

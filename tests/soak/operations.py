@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pacha_git import Conflict, PachaError, Registry
 from tests.soak.rig import Ended, Fault, Rig
-from tests.soak.world import World, noise, seen
+from tests.soak.world import World, seen
 
 
 class Operation(NamedTuple):
@@ -42,8 +42,7 @@ def _batch(world: World) -> int:
         try:
             with registry.batch():
                 for number in range(5):
-                    file = world.put(f"batch/{number}", noise(3000, 90 + number))
-                    registry.models.register(f"b{number}", file, version="1.0.0")
+                    registry.models.register(f"b{number}", world.files / f"batch/{number}", version="1.0.0")
                 registry.models.alias("m", "batched", version="1.1.0")
         except Conflict:
             return 4

@@ -78,6 +78,8 @@ class World:
         other = Registry.clone(str(self.hub), self.other)
         other.models.register("far", self.put("far", noise(60_000, 5)), version="1.0.0")
         other.models.alias("m", "theirs", version="1.0.0")
+        for number in range(5):
+            self.put(f"batch/{number}", noise(3000, 90 + number))
         self.put("new", base[:300_000] + noise(50_000, 6))
         for each in (registry, other):
             each.close()

@@ -9,6 +9,8 @@ import mmap
 import os
 import re
 from collections.abc import Callable
+from itertools import islice
+from operator import lt
 from pathlib import Path
 from typing import Final
 
@@ -88,7 +90,8 @@ class PackedRefsSnapshot:
         names = [ref for _, ref in found]
         # In order, with the prefix at both ends: so all of them have it.
         ends = names[:1] + names[-1:]
-        if sorted(names) != names or not all(name.startswith(prefix.encode()) for name in ends):
+        in_order = all(map(lt, names, islice(names, 1, None)))
+        if not in_order or not all(name.startswith(prefix.encode()) for name in ends):
             raise _damaged("it is not in order")
         return {ref.decode("utf-8", "surrogateescape"): Oid(oid.decode("ascii")) for oid, ref in found}
 
