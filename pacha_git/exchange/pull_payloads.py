@@ -16,7 +16,7 @@ from pacha_git.exchange.incoming import Arrival
 from pacha_git.exchange.look import on_progress
 from pacha_git.format.commits import payload_commit
 from pacha_git.format.record import Content, check_content
-from pacha_git.git.changes import Changes, changing
+from pacha_git.git.changes import Changes, SharedObjectGone, changing, retried
 from pacha_git.git.packs.writer import PackWriter
 from pacha_git.git.side import Side, passing, resumable
 from pacha_git.git.wire import fetch as fetching
@@ -91,8 +91,17 @@ def _pull_together(
     progress: Progress | None,
 ) -> None:
     """Fetch several small payloads at once; where Git refuses an object, each by itself, and only the bad ones stay."""
+
+    def attempt(_: bool) -> None:
+        before = len(arrival.results)
+        try:
+            _pull_unit(context, remote, items, arrival, pulled, progress)
+        except SharedObjectGone:
+            del arrival.results[before:]
+            raise
+
     try:
-        _pull_unit(context, remote, items, arrival, pulled, progress)
+        retried(context.repo, attempt)  # a gc may free what was here, and so did not come
     except ObjectRefused as error:
         if len(items) == 1:
             arrival.refuse(items[0].payload_ref, error.message)
@@ -183,7 +192,7 @@ def check_arrived(side: Side, items: Sequence[Item], arrival: Arrival, progress:
 
 def hold_arrived(context: Context, changes: Changes, side: Side, sound: Sound, arrival: Arrival) -> None:
     """Let refs of ours hold payloads that were checked, before what arrived is moved among our objects."""
-    changes.rely_on(_shared(context, side, sound.items))
+    changes.rely_on(_shared(side, sound.items))
     changes.afterwards(lambda: _remember(context, sound.items, sound.digests))
     for item in sound.items:
         changes.move(item.payload_ref, item.payload_commit, context.repo.ref(item.payload_ref))
@@ -205,10 +214,14 @@ def _reporting(progress: Progress, what: str, total: int) -> Callable[[int], Non
     return lambda done: progress(what, done, total)
 
 
-def _shared(context: Context, side: Side, items: Iterable[Item]) -> set[Oid]:
-    """Objects of these payloads that were here before and did not come again."""
-    every = {oid for item in items if item.content is not None for oid in _objects(side, item.content)}
-    return every - set(context.repo.missing(every))
+def _shared(side: Side, items: Iterable[Item]) -> set[Oid]:
+    """Objects of these payloads that did not come: they were here, and must be still."""
+    every: set[Oid] = set()
+    for item in items:
+        if item.content is not None and item.payload_commit is not None:
+            every |= {item.payload_commit, Oid(item.content.tree), Oid(item.content.manifest)}
+            every.update(_objects(side, item.content))
+    return every.difference(side.arrived())
 
 
 def _objects(side: Side, content: Content) -> Iterator[Oid]:

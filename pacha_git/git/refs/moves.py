@@ -34,6 +34,7 @@ _HOOKS: Final = r"^(core\.hookspath|hook\..*)$"
 _HOOK: Final = "reference-transaction"
 _HOOKS_SECONDS: Final = 2.0
 _NO_SUCH_KEY: Final = 1
+_BRIEFLY: Final = 2.0
 _FEW: Final = 16
 # By measurement: up to here to write the file anew takes no longer than to sync two files of their own.
 _SMALL: Final = 256 << 10
@@ -63,18 +64,14 @@ def move(
     loose = [update for update in changed if os.path.isfile(f"{git_dir}/{update.ref}")]  # noqa: PTH113 — thousands
     if not _is_plain(git_dir, changed, loose, kind_of):
         return False
-    if _may_be_seen_in_turn(changed, first) and _packed_size(git_dir) > _SMALL:
+    if not _may_be_seen_in_turn(changed, first):
+        return _move_at_once(git_dir, changed, loose, wait_seconds)
+    if _packed_size(git_dir) > _SMALL:
         return _write_each(git_dir, changed)
-    if loose and not _pack(git_dir, loose, wait_seconds):
-        return False
-    lines = _lines((update.ref, update.new) for update in changed)
-    created = [update.ref for update in changed if update.old is None]
-    return packed_refs_file.replace(
-        git_dir,
-        lambda data: _merged(data, lines),
-        wait_seconds=wait_seconds,
-        still_right=lambda: all(_is_free(f"{git_dir}/{ref}") for ref in created),
-    )
+    try:
+        return _move_at_once(git_dir, changed, loose, min(wait_seconds, _BRIEFLY))
+    except packed_refs_file.PackedRefsBusy:
+        return _write_each(git_dir, changed)  # a git that was killed may have left that lock: it needs no other
 
 
 def in_order(updates: Iterable[RefUpdate], first: str) -> list[RefUpdate]:
@@ -172,6 +169,20 @@ def _write_each(git_dir: Path, changed: Sequence[RefUpdate]) -> bool:
 
 
 # All at once ----------------------------------------------------------------------------------------------------------
+
+
+def _move_at_once(git_dir: Path, changed: Sequence[RefUpdate], loose: Sequence[RefUpdate], wait_seconds: float) -> bool:
+    """Let one rename of the packed file move all; whether that could be done."""
+    if loose and not _pack(git_dir, loose, wait_seconds):
+        return False
+    lines = _lines((update.ref, update.new) for update in changed)
+    created = [update.ref for update in changed if update.old is None]
+    return packed_refs_file.replace(
+        git_dir,
+        lambda data: _merged(data, lines),
+        wait_seconds=wait_seconds,
+        still_right=lambda: all(_is_free(f"{git_dir}/{ref}") for ref in created),
+    )
 
 
 def _pack(git_dir: Path, loose: Sequence[RefUpdate], wait_seconds: float) -> bool:

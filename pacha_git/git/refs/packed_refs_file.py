@@ -28,6 +28,10 @@ It begins with ``HEADER`` and ends with a line end: what else there may be, is l
 """
 
 
+class PackedRefsBusy(PachaError):
+    """Somebody else had the lock of the packed file for too long; nothing was done."""
+
+
 def replace(
     git_dir: Path,
     make: Make,
@@ -49,7 +53,8 @@ def replace(
         Whether that was done. Nothing was if it was not to be, or can't be done here: git is to be asked then.
 
     Raises:
-        PachaError: the disk is full, or the lock was not free in time.
+        PackedRefsBusy: the lock was not free in time.
+        PachaError: the disk is full.
     """
     if (git_dir / "packed-refs").is_symlink():
         return False  # the lock of the file that it leads to is another
@@ -67,7 +72,7 @@ def replace(
             leftovers.clear(git_dir, [git_dir / "packed-refs.lock"], alone=True)
             if time.monotonic() > until:
                 hint = "if no other program is at work here: git pacha doctor"
-                raise PachaError(f"{git_dir / 'packed-refs.lock'} was not free for {wait_seconds:.0f} s", hint=hint)
+                raise PackedRefsBusy(f"{git_dir / 'packed-refs.lock'} was not free for {wait_seconds:.0f} s", hint=hint)
             time.sleep(random.uniform(0.001, 0.05))
 
 

@@ -98,12 +98,9 @@ def _repack(repo: GitRepository, before: float, lock: int | None) -> None:
 
 def _drop_stale_parts(context: Context, before: float) -> list[str]:
     """Parts of pushes that nobody finished."""
-    dropped: list[str] = []
-    for ref, oid in context.repo.refs_below(TMP_ROOT).items():
-        if pushed_at(ref) <= before:
-            context.repo.refs.update([RefUpdate(ref, None, oid)])
-            dropped.append(f"{ref}: part of a push that was never finished")
-    return dropped
+    stale = {ref: oid for ref, oid in context.repo.refs_below(TMP_ROOT).items() if pushed_at(ref) <= before}
+    context.repo.refs.update([RefUpdate(ref, None, oid) for ref, oid in stale.items()])
+    return [f"{ref}: part of a push that was never finished" for ref in stale]
 
 
 class _Object(NamedTuple):

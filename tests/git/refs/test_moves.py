@@ -271,6 +271,23 @@ def test_of_two_that_create_one_ref_exactly_one_succeeds(repo: Path) -> None:
             assert by_git(repo).items() >= {each.ref: one for each in ours}.items()
 
 
+def test_a_lock_of_the_packed_file_that_was_left_stops_no_small_change(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moves, "_BRIEFLY", 0.1)
+    one, two = commit(repo, "1"), commit(repo, "2")
+    refs = Refs(repo)
+    refs.update([RefUpdate("refs/x/moves", one, None)])
+    (repo / "packed-refs.lock").touch()
+    refs.update([RefUpdate("refs/x/new", one, None)])
+    refs.update([RefUpdate("refs/x/moves", two, one)])
+    assert by_git(repo) == refs.below("refs/") == {"refs/x/moves": two, "refs/x/new": one}
+    (repo / "packed-refs.lock").unlink()
+    refs.update([RefUpdate("refs/x/moves", one, two), RefUpdate("refs/x/new", two, one)])
+    assert by_git(repo) == {"refs/x/moves": one, "refs/x/new": two}
+    assert loose(repo) == []
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
