@@ -18,6 +18,7 @@ from pacha_git.git.leftovers import orphans
 from pacha_git.git.ownership import check_owner
 from pacha_git.git.packs.check import pack_problems
 from pacha_git.git.refs.survey import survey
+from pacha_git.git.repo import GitRepository
 from pacha_git.git.shape import is_ours, lost_remotes, shape_problems
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
@@ -32,6 +33,7 @@ from pacha_git.session.results import FsckReport
 from pacha_git.session.whereabouts import HINT, NOWHERE, nowhere
 from pacha_git.store import records
 from pacha_git.store.clashes import Spellings
+from pacha_git.store.notes import descends, only_gains
 from pacha_git.store.payload.check import FileKey, check_payload
 from pacha_git.store.payload.check_many import sound_files
 from pacha_git.store.payload.reader import Payload
@@ -236,5 +238,15 @@ def _check_notes(check: _Check, ref: str, tip: Oid) -> None:
     parsed = parse_notes_ref(ref)
     if parsed is None:
         raise InvalidInput("no ref of the format")
+    for copy, seen in check.context.repo.refs_below("refs/remotes/").items():
+        if copy.endswith(f"/pacha/notes/{ref.removeprefix(NOTES_ROOT)}") and _lost_lines(check.repo, seen, tip):
+            check.say(
+                ref, f"lines that were here are missing; {copy.split('/')[2]} was seen to have them: git pacha pull"
+            )
     check.notes += [f"{ref}: {remark.text}" for remark in remarks_on(check.repo, ref, tip)]
     check.notes += [f"{ref}: {oid} is spelled twice; both count" for oid in spelled_twice(check.repo, tip)]
+
+
+def _lost_lines(repo: GitRepository, seen: Oid, tip: Oid) -> bool:
+    """Whether a notes ref went on from a commit and yet lacks lines of it: nobody honest takes lines out."""
+    return seen != tip and descends(repo, tip, seen) and not only_gains(repo, seen, tip)

@@ -69,7 +69,9 @@ def _of_copy(repo: GitRepository, ref: str, oid: Oid, refs: Mapping[str, Oid]) -
     except PachaError as error:
         yield LooseEnd(ref, error.message, True)
         return
-    if spelled != there:
+    if spelled is None and there.startswith(NOTES_ROOT):
+        yield LooseEnd(ref, "no line there can be read, and ours stay")
+    elif spelled != there:
         yield LooseEnd(ref, f"a last-seen copy that leads to what belongs under {spelled or 'no ref'}", True)
     elif there not in refs and is_item(there):
         yield LooseEnd(ref, "seen there and not here: git pacha pull takes it over")
