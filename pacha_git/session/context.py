@@ -124,6 +124,9 @@ class Context:
         """The UUID of this registry."""
         return self.settings.settings.registry
 
+    def _layout_now(self) -> Layout:
+        return self.layout
+
     @property
     def layout(self) -> Layout:
         """How this registry cuts files, as its settings say."""
@@ -152,7 +155,7 @@ class Context:
         """Where the bytes of versions and runs lie."""
         from pacha_git.store.payload.store import GitPayloads
 
-        return GitPayloads(self.repo, self.index, self.layout)
+        return GitPayloads(self.repo, self.index, weakly(self._layout_now))
 
     @cached_property
     def catalogue(self) -> Catalogue:

@@ -5,7 +5,7 @@ Verbs ask a ``PayloadStore`` for bytes and never a ref or an object, so that ano
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from pacha_git.git.repo import GitRepository
@@ -65,9 +65,15 @@ class PayloadStore(Protocol):
 
 
 class GitPayloads:
-    """Payloads as commits of the registry's own repository."""
+    """Payloads as commits of the registry's own repository.
 
-    def __init__(self, repo: GitRepository, index: DedupIndex, layout: Layout) -> None:
+    Args:
+        repo: The repository.
+        index: What is known to be stored.
+        layout: Says how files are cut now; it is asked each time, for another process may move a registry on.
+    """
+
+    def __init__(self, repo: GitRepository, index: DedupIndex, layout: Callable[[], Layout]) -> None:
         self._repo = repo
         self._layout = layout
         self._index = index
@@ -99,7 +105,7 @@ class GitPayloads:
         from pacha_git.store.payload.writer import PayloadWriter
 
         return PayloadWriter(
-            self._repo, changes, self._index, use_known=use_known, layout=layout or self._layout
+            self._repo, changes, self._index, use_known=use_known, layout=layout or self._layout()
         ).write(files, progress)
 
     def hold(self, changes: Changes, ref: str, written: WrittenPayload) -> None:

@@ -7,11 +7,13 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from safetensors.numpy import save_file
 
 from pacha_git import InvalidInput, Registry
-from tests.chunking.parts import tar_file
+from tests.chunking.parts import tar_file, zip_file
 
 
 @pytest.fixture
@@ -53,6 +55,26 @@ def test_a_new_registry_writes_the_newest(registry_path: Path, tmp_path: Path) -
     again = registry.datasets.register("d", shard(tmp_path / "b.tar", 1_790_000_060), version="1.0.1")
     assert again.new_bytes < again.size / 12
     assert layout_of(registry, "d", "1.0.0") == "pacha-cdc-2"
+
+
+def test_weights_under_another_name_and_rows_in_the_middle_share(registry_path: Path, tmp_path: Path) -> None:
+    registry = Registry.init(registry_path)
+    chance = random.Random(1)
+    weights = [(f"data/{n}", chance.randbytes(size)) for n, size in enumerate([300_000, 1000, 120_000, 4000] * 4)]
+    for version, name in enumerate(("first", "second-name")):
+        (tmp_path / f"{name}.pt").write_bytes(zip_file([(f"{name}/{path}", data) for path, data in weights])[0])
+        done = registry.models.register("m", tmp_path / f"{name}.pt", version=f"1.0.{version}")
+    assert done.new_bytes < done.size / 30
+    table = pa.table({"n": [chance.getrandbits(60) for _ in range(150_000)]})
+    more = pa.concat_tables([table.slice(0, 75_000), table.slice(0, 20), table.slice(75_000)]).combine_chunks()
+    for version, rows in enumerate((table, more)):
+        file = tmp_path / f"{version}.parquet"
+        pa.parquet.write_table(
+            rows, file, use_content_defined_chunking={"min_chunk_size": 32768, "max_chunk_size": 65536}
+        )
+        done = registry.datasets.register("t", file, version=f"1.0.{version}")
+    assert done.new_bytes < done.size / 4
+    assert all(each.ok for each in registry.verify(all=True))
 
 
 def test_one_that_says_nothing_writes_the_first_and_moves_on_once(older: Registry, tmp_path: Path) -> None:

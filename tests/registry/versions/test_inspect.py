@@ -8,6 +8,8 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from safetensors.numpy import save_file
 
@@ -15,6 +17,8 @@ from pacha_git import Registry
 from pacha_git.format.record import make_record
 from pacha_git.registry.reading.inspected import formats_of
 from tests.format import samples
+
+MADE = Path(__file__).resolve().parents[2] / "golden" / "formats" / "made"
 
 
 @pytest.fixture
@@ -128,3 +132,27 @@ def test_a_bug_in_a_reader_is_no_reason_not_to_store(
     done = registry.models.register("m", tmp_path / "model.dat", version="1.0.0")
     assert any("can't be looked at (TypeError)" in notice for notice in done.notices)
     assert any("runs the code in it" in notice for notice in done.notices)
+
+
+def test_external_data_that_is_not_registered_is_told(registry: Registry, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("onnx_external.onnx", "onnx_external.onnx.data"):
+        (folder / name).write_bytes((MADE / name).read_bytes())
+    assert registry.models.register("m", folder, version="1.0.0").notices == ()
+    [said] = registry.models.register("m", folder / "onnx_external.onnx", version="1.0.1").notices
+    assert "onnx_external.onnx.data is not registered with it" in said
+    (folder / "onnx_external.onnx.data").write_bytes(b"short")
+    [said] = registry.models.register("m", folder, version="1.0.2").notices
+    assert "5 bytes, and" in said
+
+
+def test_a_datasheet_of_dates_that_never_come(registry: Registry, tmp_path: Path) -> None:
+    moments = pa.array([1767225600123456789, 2**63 - 1], pa.timestamp("ns"))
+    days = pa.array([20454, 2**31 - 1], pa.int32()).cast(pa.date32())
+    pa.parquet.write_table(pa.table({"valid_to": moments, "day": days}), tmp_path / "t.parquet")
+    registry.datasets.register("d", tmp_path / "t.parquet", version="1.0.0")
+    text, notices = registry.datasets.datasheet_skeleton("d")
+    assert "2262-04-11T23:47:16.854775807" in text
+    assert "+5881580-07-11" in text
+    assert not any("can't be read" in notice for notice in notices)
