@@ -182,7 +182,7 @@ def test_writing_goes_on_while_another_program_repacks(full: Registry, tmp_path:
 def test_a_stale_lock_on_a_ref_is_told_and_doctor_removes_it(
     full: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(git_refs, "_OPTIONS", ("-c", "core.filesRefLockTimeout=10", "-c", "core.packedRefsTimeout=10"))
+    monkeypatch.setattr(git_refs, "_WAIT_SECONDS", 0.1)
     lock = put(full.path / "refs/notes/pacha/models/m/_events.lock", b"")
     before = refs(full.path)
     with pytest.raises(PachaError, match="locked") as caught:
@@ -198,7 +198,7 @@ def test_a_stale_lock_on_a_ref_is_told_and_doctor_removes_it(
 def test_locks_that_one_of_us_left_are_removed_at_once(full: Registry) -> None:
     file = put(full.path / "pacha/refs.lock", b"")
     left = [full.path / "refs/pacha/models/new/1.0.0.lock", full.path / "packed-refs.lock"]
-    left[0].parent.mkdir()
+    left[0].parent.mkdir(parents=True)
     left[0].hardlink_to(file)
     left[1].hardlink_to(put(full.path / "pacha/refs.packed", b"# half"))
     [finding] = [f for f in full.doctor() if f.check == "locks"]
