@@ -13,7 +13,8 @@ import pytest
 from pacha_git.errors import RemoteError
 from pacha_git.git.repo import GitRepository
 from pacha_git.git.wire import transport
-from pacha_git.git.wire.credentials import masked, nobody_to_ask
+from pacha_git.git.wire.credentials import nobody_to_ask
+from pacha_git.system.secrets import mask_urls
 from tests import servers
 
 
@@ -33,7 +34,7 @@ from tests import servers
     ],
 )
 def test_what_is_said_of_a_url(text: str, said: str) -> None:
-    assert masked(text) == said
+    assert mask_urls(text) == said
 
 
 class Terminal(io.StringIO):
