@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import FunctionType, GeneratorType, TracebackType
 from typing import Any, Final
 
-from pacha_git.system.refusals import REFUSED, refusal
+from pacha_git.system.refusals import refusal, refused
 
 _ALSO: Final = ("__enter__", "__exit__")
 
@@ -44,7 +44,7 @@ def _function(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
             found = function(*args, **kwargs)
-        except REFUSED as error:
+        except refused() as error:
             raise refusal(error, _said(name, args[1:])) from error
         if isinstance(found, GeneratorType):
             return _handed_on(found, _said(name, args[1:]))
@@ -62,7 +62,7 @@ def _said(name: str, args: tuple[Any, ...]) -> str:
 def _handed_on(found: Generator[Any, None, None], doing: str) -> Iterator[Any]:
     try:
         yield from found
-    except REFUSED as error:
+    except refused() as error:
         raise refusal(error, doing) from error
 
 
@@ -84,7 +84,7 @@ class _Block(AbstractContextManager[Any]):
     def __enter__(self) -> Any:
         try:
             return self._inner.__enter__()
-        except REFUSED as error:
+        except refused() as error:
             raise refusal(error, self._doing) from error
 
     def __exit__(
@@ -92,7 +92,7 @@ class _Block(AbstractContextManager[Any]):
     ) -> bool | None:
         try:
             return self._inner.__exit__(kind, raised, trace)
-        except REFUSED as error:
+        except refused() as error:
             if error is raised:
                 raise
             raise refusal(error, self._doing) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -23,15 +23,23 @@ HINTS: Final = {
     errno.EAGAIN: "too many programs run, or too much memory is in use: try again",
     errno.ENOMEM: "close other programs, or use a larger machine",
 }
-REFUSED: Final = (OSError, RuntimeError, UnicodeError, sqlite3.Error, MemoryError, EOFError)
-"""What libraries raise when the machine, and not their caller, is at fault."""
+_REFUSED: Final = (OSError, RuntimeError, UnicodeError, MemoryError, EOFError)
+
+
+def refused() -> tuple[type[Exception], ...]:
+    """Return what libraries raise when the machine, and not their caller, is at fault.
+
+    It is asked once something was raised: by then SQLite is loaded, or had no part in it.
+    """
+    sqlite3 = sys.modules.get("sqlite3")
+    return (*_REFUSED, sqlite3.Error) if sqlite3 is not None else _REFUSED
 
 
 def refusal(error: BaseException, doing: str = "") -> PachaError:
     """The error for people.
 
     Args:
-        error: One of ``REFUSED``.
+        error: One of ``refused()``.
         doing: What was being done, and to what; for those that name no path.
     """
     if isinstance(error, OSError):
@@ -40,7 +48,7 @@ def refusal(error: BaseException, doing: str = "") -> PachaError:
         return PachaError(_about(doing, "there is not enough memory"), hint=HINTS[errno.ENOMEM])
     if isinstance(error, UnicodeError):
         return InvalidInput(_about(doing, f"text that is not UTF-8: {error}"))
-    if isinstance(error, sqlite3.Error):
+    if type(error).__module__ == "sqlite3":
         hint = "git pacha doctor builds the side index anew if it is damaged"
         return PachaError(_about(doing, f"the side index: {error}"), hint=hint)
     return PachaError(_about(doing, str(error) or type(error).__name__), hint="try again; --verbose says where it was")
