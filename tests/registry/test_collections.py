@@ -5,12 +5,14 @@ mypy reads this file in ``make check``, where an ignored error that is none fail
 
 from __future__ import annotations
 
+import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pacha_git import Datasets, InvalidInput, Kind, Models, Recipes, Registry, Run, Stage
+from pacha_git import Datasets, InvalidInput, Kind, Models, NameInfo, Recipes, Registry, Run, Stage
 
 
 @pytest.fixture
@@ -111,3 +113,22 @@ def test_the_collection_of_a_kind_is_its_face(registry: Registry) -> None:
     with pytest.raises(InvalidInput, match="runs have no versions") as caught:
         registry.collection(Kind.RUN)
     assert caught.value.hint == "they are in registry.runs"
+
+
+def test_what_is_listed_reads_the_same_in_every_way(registry: Registry, weights: Path) -> None:
+    for name, version in (("m", "1.0.0"), ("m", "1.1.0"), ("untouched", "1.0.0")):
+        registry.models.register(name, weights, version=version, tags={"a": "b"}, lineage=())
+    registry.models.register("heir", weights, version="1.0.0", lineage=["derived-from=m@1.0.0"])
+    registry.models.stage("m@1.1.0", "staging")
+    names = registry.models.list()
+    assert [(each.name, each.version, each.stage) for each in names] == [
+        ("heir", "1.0.0", "development"), ("m", "1.1.0", "staging"), ("untouched", "1.0.0", "development"),
+    ]  # fmt: skip
+    assert [each.versions for each in names if isinstance(each, NameInfo)] == [1, 2, 1]
+    for listed in [*registry.models.list(), *registry.models.list("m")]:
+        shown = listed.json_text()  # before any field was asked for
+        assert list(json.loads(shown).items()) == list(listed.to_json().items())
+        copy = pickle.loads(pickle.dumps(listed))
+        assert (copy, copy.json_text()) == (listed, shown)
+    [edge] = names[0].lineage
+    assert (edge.relation, edge.kind, edge.name, edge.to_json()["kind"]) == ("derived-from", Kind.MODEL, "m", "model")

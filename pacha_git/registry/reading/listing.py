@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.gitobjects.trees import parse_tree
-from pacha_git.registry.reading.view import RowSource, of_row
+from pacha_git.registry.reading.view import RowSource
 from pacha_git.session.context import Context
 from pacha_git.session.resolve import no_such_name
-from pacha_git.session.results import ListedVersion, NameInfo, Stats, VersionInfo
+from pacha_git.session.results import ListedName, ListedVersion, Stats, VersionInfo
 from pacha_git.store import records
 from pacha_git.store.catalogue.rows import Row
 from pacha_git.vocabulary.ids import parse_payload_ref
@@ -67,7 +66,7 @@ def list_versions(
         latest = [(row, count) for row, count in context.catalogue.latest_rows(kind) if fits(row)]
     else:
         latest = _highest(context.catalogue.rows(kind), fits)
-    return [replace(of_row(NameInfo, context, row), versions=count) for row, count in latest]
+    return [ListedName.of(source, row, count) for row, count in latest]
 
 
 def _highest(rows: Iterable[Row], fits: Callable[[Row], bool]) -> list[tuple[Row, int]]:

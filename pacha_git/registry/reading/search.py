@@ -45,7 +45,7 @@ class FoundVersion(VersionInfo):
 
     def to_json(self) -> Json:
         """The keys of a version, and ``matched``."""
-        return plain(self, leave_out=("matched",)) | {"matched": _reasons(self.matched)}
+        return VersionInfo.to_json(self) | {"matched": _reasons(self.matched)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from pacha_git.session.signing import COMMIT_NAMESPACE, EVENT_NAMESPACE
 from pacha_git.store.events import document_of, read_attestations, read_ledger
 from pacha_git.store.records import StoredRecord
 from pacha_git.trust.publickey import parse_public
-from pacha_git.vocabulary.kinds import Kind
-from pacha_git.vocabulary.stages import Stage
+from pacha_git.vocabulary.kinds import KIND_WORDS, Kind
+from pacha_git.vocabulary.stages import STAGE_WORDS, Stage
 
 if TYPE_CHECKING:
     from pacha_git.store.catalogue.rows import Row, SignerNote
@@ -279,10 +279,10 @@ def of_row(cls: type[V], context: Context, row: Row) -> V:
     value = row.registered()
     gone = row.fold.removals.get(row.commit)
     return cls(
-        kind=Kind(row.kind),
+        kind=KIND_WORDS[row.kind],
         name=row.name,
         version=row.version,
-        stage=Stage(row.stage),
+        stage=STAGE_WORDS[row.stage],
         aliases=row.aliases,
         description=row.description,
         address=value["address"],
@@ -310,7 +310,7 @@ class RowSource:
     def glance(self, row: Row) -> dict[str, object]:
         """What a table shows of it."""
         return {
-            "kind": Kind(row.kind), "name": row.name, "version": row.version, "stage": Stage(row.stage),
+            "kind": KIND_WORDS[row.kind], "name": row.name, "version": row.version, "stage": STAGE_WORDS[row.stage],
             "aliases": row.aliases, "description": row.description, "size": row.size, "created_at": row.created_at,
             "payload": row.payload,
         }  # fmt: skip

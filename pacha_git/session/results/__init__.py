@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pacha_git.session.results.versions import (
         EdgeInfo,
         FileInfo,
+        ListedName,
         ListedVersion,
         NameInfo,
         Registered,
@@ -59,6 +60,7 @@ _HOME: Final = {
     "LineageEdge": "graphs",
     "LineageGraph": "graphs",
     "LineageNode": "graphs",
+    "ListedName": "versions",
     "ListedVersion": "versions",
     "NameInfo": "versions",
     "RecipeProblem": "upkeep",
@@ -95,6 +97,7 @@ __all__ = [
     "LineageEdge",
     "LineageGraph",
     "LineageNode",
+    "ListedName",
     "ListedVersion",
     "NameInfo",
     "RecipeProblem",

@@ -123,9 +123,10 @@ class FieldSource(Protocol):
 class ListedVersion(VersionInfo):
     """One of perhaps a hundred thousand versions: a field is read when somebody asks for it."""
 
-    __slots__ = ("_row", "_source")
+    __slots__ = ("_row", "_source", "_whole")
     _row: Any
     _source: FieldSource
+    _whole: VersionInfo | None
 
     @classmethod
     def of(cls, source: FieldSource, row: Any) -> ListedVersion:
@@ -133,19 +134,11 @@ class ListedVersion(VersionInfo):
         listed = cls.__new__(cls)
         object.__setattr__(listed, "_source", source)
         object.__setattr__(listed, "_row", row)
+        object.__setattr__(listed, "_whole", None)
         return listed
 
     def __getattr__(self, name: str) -> Any:
-        # Python asks here for what has no value yet.
-        if name not in VersionInfo.__slots__:
-            raise AttributeError(name)
-        found = self._source.glance(self._row)
-        if name not in found:
-            whole = self._source.read(self._row)
-            found = {field: getattr(whole, field) for field in VersionInfo.__slots__}
-        for key, value in found.items():
-            object.__setattr__(self, key, value)
-        return object.__getattribute__(self, name)
+        return _read_now(self, name)
 
     def json_text(self) -> str:
         """As every version's; most lie ready."""
@@ -206,3 +199,49 @@ class NameInfo(VersionInfo):
     """A name by its latest version, with how many ``versions`` it has."""
 
     versions: int = 0
+
+
+class ListedName(NameInfo):
+    """A name as ``ListedVersion`` is a version: its fields are read when somebody asks for them."""
+
+    __slots__ = ("_row", "_source", "_whole")
+    _row: Any
+    _source: FieldSource
+    _whole: VersionInfo | None
+
+    @classmethod
+    def of(cls, source: FieldSource, row: Any, versions: int) -> ListedName:
+        """A name whose latest version is to be had there by this row."""
+        listed = cls.__new__(cls)
+        object.__setattr__(listed, "_source", source)
+        object.__setattr__(listed, "_row", row)
+        object.__setattr__(listed, "_whole", None)
+        object.__setattr__(listed, "versions", versions)
+        return listed
+
+    def __getattr__(self, name: str) -> Any:
+        return _read_now(self, name)
+
+    def json_text(self) -> str:
+        """As every name's; most lie ready."""
+        source = getattr(self, "_source", None)  # a copy has none
+        text = source.text(self._row) if source is not None else None
+        return VersionInfo.json_text(self) if text is None else f'{text[:-1]}, "versions": {self.versions}}}'
+
+
+def _read_now(listed: Any, name: str) -> Any:
+    """Read a field of a listed version; Python asks here for what has no value yet."""
+    if name not in VersionInfo.__slots__:
+        raise AttributeError(name)
+    whole = listed._whole
+    if whole is None:
+        found = listed._source.glance(listed._row)
+        if name in found:
+            for field, value in found.items():
+                object.__setattr__(listed, field, value)
+            return found[name]
+        whole = listed._source.read(listed._row)
+        object.__setattr__(listed, "_whole", whole)
+    value = getattr(whole, name)
+    object.__setattr__(listed, name, value)
+    return value
