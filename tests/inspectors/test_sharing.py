@@ -28,7 +28,7 @@ def advise(data: bytes, name: str = "x") -> Advice | None:
 @cache
 def rows() -> bytes:
     chance = random.Random(1)
-    return b"".join(b"%d,%d,some words here\n" % (n, chance.getrandbits(40)) for n in range(120_000))
+    return b"".join(b"%d,%d,some words here\n" % (n, chance.getrandbits(40)) for n in range(200_000))
 
 
 @pytest.mark.parametrize(
