@@ -80,7 +80,7 @@ def commands(tmp_path: Path, registry_path: Path) -> Commands:
 def modes() -> list[Any]:
     return [
         pytest.param((), False, id="pipe"), pytest.param(("--json",), False, id="json"),
-        pytest.param((), True, id="terminal"), pytest.param(("--verbose",), True, id="verbose"),
+        pytest.param((), True, id="terminal"), pytest.param(("--verbose",), True, id="verbose", marks=pytest.mark.soak),
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from pacha_git.vocabulary.kinds import Kind
 from tests.cli.conftest import run_inside
 from tests.making import folder, put, recipe
 
-ROUNDS = 12
+ROUNDS = 12 if os.environ.get("PACHA_TEST_PROFILE") == "soak" else 3
 VALUES: list[Any] = [
     None,
     True,
