@@ -6,10 +6,13 @@ It knows which files are tables and how several are put together; reading one is
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
+from functools import partial
 from typing import Any, BinaryIO, Final, cast
 
+from pacha_git.errors import Corrupt, NotFound, PachaError, VerificationFailed
+from pacha_git.format.manifest import FileLine
 from pacha_git.inspectors.source import Damaged
 from pacha_git.inspectors.tables.columns import Column, Table, in_order
 from pacha_git.inspectors.tables.tables import LibraryMissing, read_table, table_kind
@@ -18,9 +21,15 @@ from pacha_git.registry.reading.content import payload_of
 from pacha_git.session.context import Context
 from pacha_git.session.results import Json
 from pacha_git.store import records
-from pacha_git.store.payload.reader import PayloadFile
+from pacha_git.store.payload.reader import Payload, PayloadFile
+from pacha_git.system.confined import Death, confined
 
 _MOST_TABLES: Final = 64
+_MEMORY: Final = 8 << 30
+_PATIENCE_SECONDS: Final = 120.0
+_ERRORS: Final[Mapping[str, type[PachaError]]] = {
+    each.__name__: each for each in (PachaError, NotFound, Corrupt, VerificationFailed)
+}
 _BUFFER: Final = 1 << 18
 
 
@@ -61,20 +70,45 @@ def features_of(context: Context, stored: records.StoredRecord, progress: Progre
     wanted = [line for line in payload.lines if table_kind(line.path)]
     tables: list[tuple[str, Table]] = []
     notices = [f"{len(wanted) - _MOST_TABLES} more tables were not read"] if len(wanted) > _MOST_TABLES else []
-    for number, line in enumerate(wanted[:_MOST_TABLES]):
+    lines = wanted[:_MOST_TABLES]
+    answers = confined(lines, partial(_answer, payload), memory=_MEMORY, seconds=_seconds)
+    for number, (line, answer) in enumerate(zip(lines, answers, strict=True)):
         if progress is not None:
             progress("read tables", number, len(wanted), unit="files")
-        file = cast(BinaryIO, io.BufferedReader(PayloadFile(payload, line), _BUFFER))
-        try:
-            tables.append((line.path, read_table(file, line.path)))
-        except Damaged as damage:
-            notices.append(f"{line.path} can't be read as a table: {damage}")
-        except LibraryMissing:
-            notices.append(f"{line.path} takes PyArrow to be read: pip install 'pacha-git[data]'")
+        if isinstance(answer, Death):
+            notices.append(f"{line.path} was not read: what reads it was stopped ({answer.reason})")
+        elif "error" in answer:
+            raise _ERRORS[answer["error"]](answer["message"], hint=answer["hint"])
+        elif "notice" in answer:
+            notices.append(f"{line.path} {answer['notice']}")
+        else:
+            tables.append((line.path, Table(answer["rows"], tuple(Column(*each) for each in answer["columns"]))))
     if not tables:
         return Features(notices=tuple(notices))
     rows = sum(table.rows for _, table in tables)
     return Features(rows, tuple(_together(tables)), tuple(notices))
+
+
+def _seconds(line: FileLine) -> float:
+    """How long a table may take: a slow machine reads a megabyte in a second."""
+    return _PATIENCE_SECONDS + line.size / 1e6
+
+
+def _answer(payload: Payload, line: FileLine) -> Json:
+    """Read one table, in a child: what reads it may die of it."""
+    file = cast(BinaryIO, io.BufferedReader(PayloadFile(payload, line), _BUFFER))
+    try:
+        table = read_table(file, line.path)
+    except Damaged as damage:
+        return {"notice": f"can't be read as a table: {damage}"}
+    except LibraryMissing:
+        return {"notice": "takes PyArrow to be read: pip install 'pacha-git[data]'"}
+    except MemoryError:
+        return {"notice": "takes too much memory to be read"}
+    except PachaError as error:
+        name = type(error).__name__
+        return {"error": name if name in _ERRORS else "PachaError", "message": error.message, "hint": error.hint}
+    return {"rows": table.rows, "columns": [astuple(column) for column in table.columns]}
 
 
 def _together(tables: Sequence[tuple[str, Table]]) -> list[Column]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import yaml
@@ -12,6 +15,10 @@ from sklearn.datasets import load_wine
 from pacha_git import Registry
 from pacha_git.errors import NotFound, PachaError
 from pacha_git.format.documents.frontmatter import parse_front_matter
+from pacha_git.inspectors.tables.columns import Table
+from pacha_git.inspectors.tables.tables import read_table
+from pacha_git.registry.documents import features
+from tests.making import put
 
 CARD = "---\nlicense: mit\nlanguage: en\n---\n\n# Model Details\n\nA model.\n"
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "formats"
@@ -96,7 +103,7 @@ def test_registering_with_a_bad_card_warns_and_loses_nothing(registry: Registry,
     assert any("says nothing yet on Model Details" in notice for notice in done.notices)
     found = registry.models.card("m")
     assert found.text == "---\nlicense: [\n---\n# Uses\n\nMany.\n"
-    assert found.problems[0]["line"] == 3
+    assert found.problems[0].line == 3
 
 
 def test_recipes_have_none(wine: Registry) -> None:
@@ -219,3 +226,22 @@ def test_a_skeleton_where_the_bytes_are_not(wine: Registry, tmp_path: Path) -> N
     assert "features" not in parse_front_matter(text).values
     assert "not here" in notices[0]
     assert "89 parameters" in there.models.card_skeleton("mlp")[0]
+
+
+def test_a_library_that_dies_of_a_table_is_a_notice(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a stand-in that ends itself: no file is needed that does it."""
+
+    def read_or_die(file: BinaryIO, path: str) -> Table:
+        if path == "b.csv":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return read_table(file, path)
+
+    monkeypatch.setattr(features, "read_table", read_or_die)
+    for name in ("a.csv", "b.csv", "c.csv"):
+        put(tmp_path / "in" / name, b"x,y\n1,2\n")
+    registry.datasets.register("d", tmp_path / "in", version="1.0.0")
+    text, notices = registry.datasets.datasheet_skeleton("d")
+    assert [notice for notice in notices if "b.csv" in notice and "SIGSEGV" in notice]
+    assert "**Rows:** 2" in text
