@@ -94,7 +94,7 @@ class Trials:
         path, how = _damaged(world.reg, chance)
         self.told = {"file": str(path.relative_to(world.reg)), "how": how, "form": form}
         journal = "pacha/runs" in str(path)
-        wrong = self._read_all()
+        wrong = [*self._read_all(), *self._silent(before)]
         repaired = self.rig.cli("doctor", "--repair", registry=world.reg)
         pulled = self.rig.cli("pull", "--payload", "all", registry=world.reg)
         wrong += [f"a bug: {each.err[-400:]}" for each in (repaired, pulled) if each.is_bug]
@@ -137,6 +137,16 @@ class Trials:
         if told.is_bug:
             wrong.append(f"a bug: fsck: {told.err[-400:]}")
         return wrong
+
+    def _silent(self, before: dict[str, Any]) -> list[str]:
+        """Whether a person sees something else than before, and fsck has no word about it."""
+        try:
+            report = Registry.check(self.world.reg)
+            if not report.problems and not report.notes and (now := seen(self.world.reg)) != before:
+                return [f"IN SILENCE: {_differences(now, before)[:3]}"]
+        except PachaError:
+            pass  # it was said
+        return []
 
     def history(self, number: int, chance: random.Random) -> list[str]:
         """Two who work apart and sync now and then; in the end both have all, and agree."""

@@ -38,10 +38,12 @@ from pacha_git.store.payload.check import FileKey, check_payload
 from pacha_git.store.payload.check_many import sound_files
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.payload.soundness import mark_read, pack_marks
+from pacha_git.store.payload.tree import payload_commit_oid
 from pacha_git.store.runs.reader import journal_problems
 from pacha_git.store.targets import target_problem
 from pacha_git.system import locks
 from pacha_git.system.process import CommandFailed
+from pacha_git.vocabulary.address import Address
 from pacha_git.vocabulary.ids import (
     NOTES_ROOT,
     PAYLOAD_ROOT,
@@ -139,9 +141,19 @@ def _check_all(check: _Check, fast: bool, progress: Progress | None) -> None:
     with check.about("whereabouts"):
         for item in nowhere(check.context, {r: c for r, c in refs.items() if is_item(r)}):
             check.say(item.ref, f"{NOWHERE} ({HINT})")
-    for end in loose_ends(check.repo, refs):
+    for end in loose_ends(check.repo, refs, _lacking(check, refs)):
         (check.problems if end.is_problem else check.notes).append(f"{end.ref}: {end.message}")
     _check_journals(check)
+
+
+def _lacking(check: _Check, refs: dict[str, Oid]) -> dict[Oid, str]:
+    """The payload commits of records that have no payload ref, with the refs where they belong."""
+    contents = {
+        version.payload_ref: stored.record.content
+        for version, stored in check.records.items()
+        if stored.record.content is not None and version.payload_ref not in refs
+    }
+    return {payload_commit_oid(Oid(each.tree), Address(each.address)): ref for ref, each in contents.items()}
 
 
 def _check_journals(check: _Check) -> None:

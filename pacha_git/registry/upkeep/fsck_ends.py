@@ -35,27 +35,42 @@ class LooseEnd(NamedTuple):
     is_problem: bool = False
 
 
-def loose_ends(repo: GitRepository, refs: Mapping[str, Oid]) -> Iterator[LooseEnd]:
-    """Look at every ref of a repository, and say what stands alone or in a wrong place."""
+def loose_ends(repo: GitRepository, refs: Mapping[str, Oid], lacking: Mapping[Oid, str]) -> Iterator[LooseEnd]:
+    """Look at every ref of a repository, and say what stands alone or in a wrong place.
+
+    Args:
+        repo: Where.
+        refs: All refs.
+        lacking: The payload commits of those records that have no payload, with the refs where they belong.
+    """
     names = {ref.rpartition("/")[0] for ref in refs if is_item(ref)}
     for ref, oid in refs.items():
         if ref.startswith(PAYLOAD_ROOT):
-            if ref.replace(PAYLOAD_ROOT, REF_ROOT, 1) not in refs:
+            if ref.replace(PAYLOAD_ROOT, REF_ROOT, 1) in refs:
+                continue  # whether it is the record's is said where payloads are checked
+            if oid in lacking:
+                yield LooseEnd(ref, f"it leads to what belongs under {lacking[oid]}", True)
+            else:
                 yield LooseEnd(ref, "bytes without a record: a payload may come first")
         elif ref.startswith(NOTES_ROOT):
-            yield from _of_notes(ref, names)
+            yield from _of_notes(repo, ref, oid, names)
         elif ref.startswith(TRACKING_ROOT):
             yield from _of_copy(repo, ref, oid, refs)
         elif not ref.startswith((REF_ROOT, *_PEOPLE_S)):
             yield from _of_stray(repo, ref, oid, refs)
 
 
-def _of_notes(ref: str, names: set[str]) -> Iterator[LooseEnd]:
+def _of_notes(repo: GitRepository, ref: str, oid: Oid, names: set[str]) -> Iterator[LooseEnd]:
     try:
         parsed = parse_notes_ref(ref)
+        if parsed is None or f"{REF_ROOT}{parsed[0].plural}/{parsed[1]}" in names:
+            return
+        spelled = spelled_ref(repo, oid)
     except PachaError:
         return  # said where notes are read
-    if parsed is not None and f"{REF_ROOT}{parsed[0].plural}/{parsed[1]}" not in names:
+    if spelled is not None and spelled != ref:
+        yield LooseEnd(ref, f"it leads to what belongs under {spelled}", True)
+    else:
         yield LooseEnd(ref, "events of a name that has no version here")
 
 

@@ -271,6 +271,18 @@ def test_what_stands_alone_is_a_note(template: tuple[Path, dict[str, bytes]], tm
     assert "refs/remotes/origin/pacha/models/m/1.1.0: seen there and not here" in notes
 
 
+@pytest.mark.parametrize("ref", ["payload/models/m/1.0.0", "notes/models/m/_events"])
+def test_what_stands_under_another_name_is_a_problem(
+    template: tuple[Path, dict[str, bytes]], tmp_path: Path, ref: str
+) -> None:
+    trial = Trial(template, tmp_path / "trial", "loose")
+    right = f"refs/pacha/{ref}" if ref.startswith("payload") else f"refs/notes/pacha/{ref.removeprefix('notes/')}"
+    git(trial.path, "update-ref", right.replace("/m/", "/n/"), right)
+    git(trial.path, "update-ref", "-d", right)
+    assert any(f"belongs under {right}" in problem for problem in Registry.check(trial.path).problems)
+    trial.healed()
+
+
 def test_a_last_seen_copy_of_something_else_is_a_problem(
     template: tuple[Path, dict[str, bytes]], tmp_path: Path
 ) -> None:
