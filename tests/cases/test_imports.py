@@ -99,6 +99,7 @@ def test_one_broken_experiment_leaves_the_others(store: Path, registry_path: Pat
     assert [name for name, _ in done.skipped] == ["experiment 7"]
 
 
+@pytest.mark.soak
 def test_one_broken_row_of_a_database_leaves_the_others(
     registry_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pacha: Pacha
 ) -> None:

@@ -98,7 +98,7 @@ def test_settings_of_the_command_that_go_past_the_hook_are_found(
     assert (each.state, "git -c" in each.hint) == ("problem", True)
 
 
-@pytest.mark.parametrize("umask", [0o022, 0o077])
+@pytest.mark.parametrize("umask", [pytest.param(0o022, marks=pytest.mark.soak), 0o077])
 def test_the_group_may_write_what_every_member_writes(made: Callable[[], Registry], tmp_path: Path, umask: int) -> None:
     before = os.umask(umask)
     try:
