@@ -20,6 +20,8 @@ from pacha_git.system import locks, occupants
 _AGE_SECONDS: Final = 60.0
 _IN_PACK: Final = re.compile(r"tmp_(pack|idx|rev|mtimes|bitmap|midx)_|\.tmp-\d+-pack-|multi-pack-index.*\.lock\Z")
 _LOOSE: Final = "[0-9a-f][0-9a-f]/tmp_obj_*"
+# Git writes it under packed-refs.lock, and refuses for ever to write it again if it is there.
+PACKED_REFS_NEW: Final = "packed-refs.new"
 _GC_LOCK: Final = "pacha/gc.lock"
 
 
@@ -33,7 +35,8 @@ class Cleared(NamedTuple):
 
 def find(git_dir: Path) -> list[Path]:
     """Every leftover that is old enough; a pack without its index is one at any age, for it stops every repack."""
-    candidates = [*git_dir.glob("*.lock"), *(git_dir / "refs").rglob("*.lock"), *_of_objects(git_dir / "objects")]
+    locked = [*git_dir.glob("*.lock"), *(git_dir / "refs").rglob("*.lock"), git_dir / PACKED_REFS_NEW]
+    candidates = [*locked, *_of_objects(git_dir / "objects")]
     return sorted({*filter(is_old, candidates), *orphans(git_dir / "objects/pack")})
 
 

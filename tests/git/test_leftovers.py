@@ -17,6 +17,7 @@ from tests.making import git, noise, put
 LEFT = [
     "objects/pack/multi-pack-index.lock", "objects/pack/tmp_pack_Ab12Cd", "objects/pack/tmp_idx_Ab12Cd",
     "objects/pack/.tmp-4711-pack-0123456789abcdef.pack", "objects/pack/tmp_rev_x", "config.lock", "packed-refs.lock",
+    "packed-refs.new",
     "refs/pacha/models/m/2.0.0.lock", "objects/17/tmp_obj_x",
 ]  # fmt: skip
 

@@ -134,5 +134,5 @@ def age_leftovers(*folders: Path) -> None:
     """Let a minute pass for the locks and half-written files that a killed git left."""
     for folder in folders:
         for path in folder.rglob("*"):
-            if path.name.endswith(".lock") or path.name.startswith(("tmp_", ".tmp-")):
+            if path.name.endswith((".lock", ".new")) or path.name.startswith(("tmp_", ".tmp-")):
                 os.utime(path, (time.time() - 90,) * 2, follow_symlinks=False)

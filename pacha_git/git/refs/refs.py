@@ -39,6 +39,7 @@ _OPTIONS: Final = (
 _SYNC_EACH: Final = ("-c", "core.fsync=all")
 _SYNC_LATER: Final = ("-c", "core.fsync=none")
 _UPDATE: Final = ("update-ref", "-z", "--stdin")
+_OF_PACKED: Final = ("packed-refs.lock", "packed-refs.new")
 _MANY: Final = 16
 _VERY_MANY: Final = 500
 _LONGEST_REF: Final = 4096
@@ -298,8 +299,10 @@ class Refs:
 
     def pack(self) -> None:
         """Move loose refs into the packed file."""
+        from pacha_git.git import leftovers
         from pacha_git.git.refs import locks as reflocks
 
+        leftovers.clear(self._dir, [self._dir / name for name in _OF_PACKED], alone=True)
         reflocks.free_left(self._dir)
         run(self._git(*_SYNC_EACH, "pack-refs", "--all"))
 
