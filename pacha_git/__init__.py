@@ -51,7 +51,9 @@ if TYPE_CHECKING:
         FsckReport,
         GcReport,
         KeyInfo,
+        LayoutInfo,
         RecipeProblem,
+        SettingsInfo,
         Stats,
         Verification,
     )
@@ -114,7 +116,8 @@ _HOME: Final = {
     "trust.change": "TrustChange TrustedKey",
     "session.results.transfers": "Bundled RefResult RemoteStatus Status Transfer",
     "session.results.upkeep": (
-        "CacheCleared CacheEntry Evicted Finding FsckReport GcReport KeyInfo RecipeProblem Stats Verification"
+        "CacheCleared CacheEntry Evicted Finding FsckReport GcReport KeyInfo LayoutInfo RecipeProblem SettingsInfo "
+        "Stats Verification"
     ),
     "session.results.versions": "EdgeInfo FileInfo NameInfo Registered Removal SaidBy VersionDetail VersionInfo",
     "session.signing": "Keys PersonalKeys",
@@ -170,6 +173,7 @@ __all__ = [
     "KeyInfo",
     "Keys",
     "Kind",
+    "LayoutInfo",
     "LineageEdge",
     "LineageGraph",
     "LineageNode",
@@ -202,6 +206,7 @@ __all__ = [
     "SearchResult",
     "Series",
     "Serving",
+    "SettingsInfo",
     "Stage",
     "StageChange",
     "Stats",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pacha_git.errors import Conflict, Corrupt, InvalidInput, NotFound, PachaError, RemoteError
 from pacha_git.format.settings import encode_settings, merge_settings
@@ -22,6 +22,7 @@ from pacha_git.git.wire import transport
 from pacha_git.gitobjects.commits import split_commit
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.session.context import Context
+from pacha_git.session.results import SettingsInfo
 from pacha_git.store.settings import StoredSettings, settings_at, write_settings
 from pacha_git.system.environment import expanded
 from pacha_git.system.secrets import mask_urls
@@ -155,13 +156,13 @@ def seen(context: Context, remote: str) -> dict[str, Oid]:
 # Settings -------------------------------------------------------------------------------------------------------------
 
 
-def show_settings(context: Context) -> dict[str, Any]:
-    """The settings as JSON values, with the signers as lines."""
+def show_settings(context: Context) -> SettingsInfo:
+    """The settings, with the signers as lines."""
     stored = context.settings
-    return {**stored.settings.values, "allowed_signers": stored.signers_file.decode("utf-8", "replace").splitlines()}
+    return SettingsInfo(stored.settings.values, tuple(stored.signers_file.decode("utf-8", "replace").splitlines()))
 
 
-def adopt_settings(context: Context, remote: str, prefer: str | None, tell: Tell | None = None) -> dict[str, Any]:
+def adopt_settings(context: Context, remote: str, prefer: str | None, tell: Tell | None = None) -> SettingsInfo:
     """Take over a remote's settings: as they are if ours led to them, else merged by key and by signer.
 
     Args:

@@ -6,7 +6,7 @@ It hands on to the verbs, as ``Registry`` does.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pacha_git.registry import verbs
 from pacha_git.session.context import Context
@@ -73,20 +73,16 @@ class TrustMethods:
         """The keys of this person, and the signers that are trusted here."""
         return verbs.keys.list_keys(self._context)
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> results.SettingsInfo:
         """The settings: what ``registry.toml`` says, and the lines of ``allowed_signers``."""
         return verbs.remotes.show_settings(self._context)
 
-    def layout(self, name: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
+    def layout(self, name: str | None = None, *, dry_run: bool = False) -> results.LayoutInfo:
         """How files are cut here; or move on to another layout, for everything that is registered from now on.
 
         Args:
             name: The layout to write; None only tells.
             dry_run: Tell what it would cost, and change nothing.
-
-        Returns:
-            ``layout``, ``newest``, ``known``; and of a move ``was``, and the ``files`` and ``bytes`` of the newest
-            versions that are stored anew in part when they are registered again.
 
         Raises:
             InvalidInput: no such layout is known here, or it is older than the one that is written.
@@ -95,7 +91,7 @@ class TrustMethods:
 
     def adopt_settings(
         self, remote: str, *, prefer: Side | None = None, tell: Callable[[TrustChange], None] | None = None
-    ) -> dict[str, Any]:
+    ) -> results.SettingsInfo:
         """Take over a remote's settings; ``prefer`` (ours, theirs) settles what both changed.
 
         ``tell`` is told who would be trusted before anybody is; if it raises, all stays as it was.

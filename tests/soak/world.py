@@ -115,7 +115,7 @@ def seen(path: Path) -> dict[str, Any]:
                     )
         for run in registry.runs.list():
             found[f"run:{run.id}"] = (run.status, sorted(run.metrics))
-        found["settings"] = registry.settings()
+        found["settings"] = registry.settings().to_json()
         return found
 
 

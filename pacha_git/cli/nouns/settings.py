@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from click import Context
 
@@ -19,7 +19,7 @@ from pacha_git.cli.showing.units import size
 
 def show(ctx: Context) -> None:
     """Show the settings: format, registry id, policy, trusted signers."""
-    found: dict[str, Any] = registry(ctx).settings()
+    found = registry(ctx).settings().to_json()
     output.show(ctx, found, lambda: values(found))
 
 
@@ -43,7 +43,7 @@ def adopt(
     opened = registry(ctx)
     told = partial(say_trust, ctx)
     opened.adopt_settings(remote, prefer="ours" if ours else "theirs" if theirs else None, tell=told)
-    output.tell(ctx, opened.settings(), f"The settings of {remote} are ours now.")
+    output.tell(ctx, opened.settings().to_json(), f"The settings of {remote} are ours now.")
 
 
 def publish(
@@ -53,7 +53,7 @@ def publish(
     """Give a remote our settings, where its own led to them."""
     opened = registry(ctx)
     opened.publish_settings(remote)
-    output.tell(ctx, opened.settings(), f"{remote} has our settings now.")
+    output.tell(ctx, opened.settings().to_json(), f"{remote} has our settings now.")
 
 
 def layout(
@@ -65,11 +65,11 @@ def layout(
     opened = registry(ctx)
     told = opened.layout(name, dry_run=dry_run)
     if name is None:
-        output.show(ctx, told, lambda: values(told))
+        output.show(ctx, told.to_json(), lambda: values(told.to_json()))
         return
-    cost = f"{told['files']} files of {size(told['bytes'])} are stored anew in part when they are registered again"
-    done = f"Files are cut as {name} has it from now on" if "was" in told else f"Files would be cut as {name} has it"
-    output.tell(ctx, told, f"{done}: {cost}." if told["layout"] != name or "was" in told else f"{name} is in use.")
+    cost = f"{told.files} files of {size(told.bytes or 0)} are stored anew in part when they are registered again"
+    done = f"Files {'are' if told.was else 'would be'} cut as {name} has it{' from now on' if told.was else ''}"
+    output.tell(ctx, told.to_json(), f"{done}: {cost}." if told.layout != name or told.was else f"{name} is in use.")
 
 
 app = noun("settings", "Settings that the registry shares with its remotes.", alone=_show_if_alone)

@@ -6,7 +6,7 @@ What is stored stays as it is and is read as before. Only what is registered fro
 from __future__ import annotations
 
 import io
-from typing import Any
+from dataclasses import replace
 
 import tomlkit
 
@@ -15,6 +15,7 @@ from pacha_git.chunking.layout import LAYOUTS, NEWEST, layout_named
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.registry.reading.content import payload_of
 from pacha_git.session.context import Context
+from pacha_git.session.results import LayoutInfo
 from pacha_git.store import records
 from pacha_git.store.payload.reader import PayloadFile
 from pacha_git.store.settings import write_settings
@@ -23,10 +24,10 @@ from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.names import Name
 
 
-def change_layout(context: Context, name: str | None, *, dry_run: bool) -> dict[str, Any]:
+def change_layout(context: Context, name: str | None, *, dry_run: bool) -> LayoutInfo:
     """Tell the layout, or move on to one; see ``Registry.layout``."""
     now = context.layout
-    told: dict[str, Any] = {"layout": now.name, "newest": NEWEST.name, "known": list(LAYOUTS)}
+    told = LayoutInfo(now.name, NEWEST.name, tuple(LAYOUTS))
     if name is None:
         return told
     if name not in LAYOUTS:
@@ -36,11 +37,12 @@ def change_layout(context: Context, name: str | None, *, dry_run: bool) -> dict[
             f"this registry writes {now.name}, which is newer than {name}",
             hint="a registry moves on to a newer layout and never back: going to and fro stores files anew each time",
         )
-    told |= _cost(context) if name != now.name else {"files": 0, "bytes": 0}
+    files, size = _cost(context) if name != now.name else (0, 0)
+    told = replace(told, files=files, bytes=size, dry_run=dry_run)
     if dry_run or name == now.name:
-        return {**told, "dry_run": True} if dry_run else told
+        return told
     _write(context, name)
-    return {**told, "layout": name, "was": now.name}
+    return replace(told, layout=name, was=now.name)
 
 
 def _write(context: Context, name: str) -> None:
@@ -68,7 +70,7 @@ def _write(context: Context, name: str) -> None:
         )
 
 
-def _cost(context: Context) -> dict[str, Any]:
+def _cost(context: Context) -> tuple[int, int]:
     """How many files, of how many bytes, of the newest versions here are stored anew in part when they come again."""
     newest: dict[tuple[Kind, Name], VersionId] = {}
     for version, _ in records.all_versions(context.repo):
@@ -86,4 +88,4 @@ def _cost(context: Context) -> dict[str, Any]:
                         files[line.blake3] = line.size
         except PachaError:
             continue  # what is damaged is for fsck to tell
-    return {"files": len(files), "bytes": sum(files.values())}
+    return len(files), sum(files.values())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pacha_git.session.results.plain import Json, plain
 
@@ -162,3 +164,48 @@ class KeyInfo:
     def to_json(self) -> Json:
         """All fields."""
         return plain(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsInfo:
+    """What a registry and its remotes agree on: the values of ``registry.toml``, and the lines of its signers."""
+
+    values: Mapping[str, Any]
+    allowed_signers: tuple[str, ...]
+
+    @property
+    def registry(self) -> str:
+        """The UUID of the registry."""
+        return str(self.values["registry"])
+
+    def to_json(self) -> Json:
+        """The values, and ``allowed_signers`` beside them."""
+        return {**self.values, "allowed_signers": list(self.allowed_signers)}
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutInfo:
+    """How files are cut in a registry, and what it costs to move on.
+
+    Attributes:
+        layout: The layout that is written.
+        newest: The newest that is known here.
+        known: All that are.
+        files: How many files of the newest versions are stored anew in part when they are registered again.
+        bytes: Their bytes.
+        was: The layout before the move that was made.
+        dry_run: Whether a move was only looked at.
+    """
+
+    layout: str
+    newest: str
+    known: tuple[str, ...]
+    files: int | None = None
+    bytes: int | None = None
+    was: str | None = None
+    dry_run: bool = False
+
+    def to_json(self) -> Json:
+        """What there is to say: nothing of a move that was not asked for."""
+        value = plain(self, leave_out=() if self.dry_run else ("dry_run",))
+        return {key: item for key, item in value.items() if item is not None}

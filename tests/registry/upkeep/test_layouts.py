@@ -48,7 +48,7 @@ def layout_of(registry: Registry, name: str, version: str) -> str:
 
 def test_a_new_registry_writes_the_newest(registry_path: Path, tmp_path: Path) -> None:
     registry = Registry.init(registry_path)
-    assert registry.layout() == {
+    assert registry.layout().to_json() == {
         "layout": "pacha-cdc-2", "newest": "pacha-cdc-2", "known": ["pacha-cdc-1", "pacha-cdc-2"],
     }  # fmt: skip
     registry.datasets.register("d", shard(tmp_path / "a.tar", 1_790_000_000), version="1.0.0")
@@ -83,12 +83,12 @@ def test_one_that_says_nothing_writes_the_first_and_moves_on_once(older: Registr
     assert again.new_bytes > again.size / 2
     assert layout_of(older, "d", "1.0.1") == "pacha-cdc-1"
     size = (tmp_path / "b.tar").stat().st_size
-    assert older.layout("pacha-cdc-2", dry_run=True) == {
-        **older.layout(), "files": 1, "bytes": size, "dry_run": True,
+    assert older.layout("pacha-cdc-2", dry_run=True).to_json() == {
+        **older.layout().to_json(), "files": 1, "bytes": size, "dry_run": True,
     }  # fmt: skip
     moved = older.layout("pacha-cdc-2")
-    assert (moved["was"], moved["layout"], moved["bytes"]) == ("pacha-cdc-1", "pacha-cdc-2", size)
-    assert older.settings()["layout"] == "pacha-cdc-2"
+    assert (moved.was, moved.layout, moved.bytes) == ("pacha-cdc-1", "pacha-cdc-2", size)
+    assert older.settings().values["layout"] == "pacha-cdc-2"
     text = older._context.settings.toml.decode()
     assert tomllib.loads(text)["policy"] == {}
     older.datasets.register("d", shard(tmp_path / "c.tar", 1_790_000_120), version="1.0.2")

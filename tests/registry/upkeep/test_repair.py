@@ -239,12 +239,12 @@ def test_an_unreadable_pack_is_named(template: tuple[Path, dict[str, bytes]], tm
 
 def test_settings_are_never_replaced_in_silence(template: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
     trial = Trial(template, tmp_path / "trial", "loose")
-    registry_id = Registry.open(trial.path).settings()["registry"]
+    registry_id = Registry.open(trial.path).settings().registry
     trial.file("refs/pacha/registry").unlink()
     with pytest.raises(Corrupt, match="refs/pacha/registry is gone"):
         Registry.init(trial.path)
     trial.healed()
-    assert Registry.open(trial.path).settings()["registry"] == registry_id
+    assert Registry.open(trial.path).settings().registry == registry_id
 
 
 def test_what_nobody_has_is_told_and_kept(template: tuple[Path, dict[str, bytes]], tmp_path: Path) -> None:
