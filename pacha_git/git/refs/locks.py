@@ -33,8 +33,8 @@ def alone(git_dir: Path) -> Iterator[bool]:
 
 
 @contextmanager
-def locked(git_dir: Path, refs: Collection[str]) -> Iterator[str | None]:
-    """Be alone, and hold the locks of refs and of what may be no ref beside them.
+def locked(git_dir: Path, refs: Collection[str], new: Collection[str]) -> Iterator[str | None]:
+    """Be alone, and hold the locks of refs, and of what may be no ref beside those of them that are new.
 
     Yields:
         Nothing (an empty text) if they are held; else the ref whose lock somebody has now, and none of ours is kept
@@ -47,7 +47,7 @@ def locked(git_dir: Path, refs: Collection[str]) -> Iterator[str | None]:
         taken: list[str] = []
         try:
             # Who takes refs/a.lock has seen that there is no refs/a/b, or will see it.
-            yield _take(git_dir, sorted({*refs, *folders_above(refs)}), taken) if mine else None
+            yield _take(git_dir, sorted({*refs, *folders_above(new)}), taken) if mine else None
         finally:
             for ref in taken:
                 with suppress(FileNotFoundError):

@@ -193,8 +193,9 @@ class Refs:
         from pacha_git.git.refs import moves
 
         until = time.monotonic() + _WAIT_SECONDS
+        every, new = [update.ref for update in updates], [update.ref for update in updates if update.old is None]
         while True:
-            with storing(self._dir), reflocks.locked(self._dir, [update.ref for update in updates]) as busy:
+            with storing(self._dir), reflocks.locked(self._dir, every, new) as busy:
                 if busy is None:
                     return False
                 if not busy:
