@@ -37,7 +37,7 @@ def there(tmp_path: Path) -> Run:
     return run
 
 
-def test_remotes(here: Run, hub: Path) -> None:
+def test_remotes_are_added_listed_and_removed(here: Run, hub: Path) -> None:
     assert here("remote", "list", "--json").json == [{"name": "origin", "url": str(hub)}]
     assert str(hub) in here("remote", "list").out
     assert here("remote", "add", "origin", "elsewhere").code == 4
@@ -104,7 +104,7 @@ def test_two_different_versions_of_one_name(here: Run, there: Run, hub: Path, tm
     assert "conflict" in {ref["result"] for ref in refused.json["refs"]}
 
 
-def test_settings(here: Run, there: Run, hub: Path) -> None:
+def test_settings_travel_with_a_clone(here: Run, there: Run, hub: Path) -> None:
     assert here("push").code == 0
     assert there("clone", hub).code == 0
     ours = here("settings", "--json").json

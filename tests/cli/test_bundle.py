@@ -28,7 +28,7 @@ def here(at: Run, tmp_path: Path) -> Run:
     return at
 
 
-def test_there(here: Run, there: Run, tmp_path: Path) -> None:
+def test_a_bundle_takes_a_version_to_another_registry(here: Run, there: Run, tmp_path: Path) -> None:
     file = tmp_path / "one.bundle"
     made = here("bundle", "create", file, "m@1.0.0")
     assert made.code == 0
@@ -47,7 +47,7 @@ def test_there(here: Run, there: Run, tmp_path: Path) -> None:
     assert later.json["bytes"] < 2000
 
 
-def test_exit_codes(here: Run, there: Run, tmp_path: Path) -> None:
+def test_bundles_that_can_not_be_made_or_read_have_their_exit_codes(here: Run, there: Run, tmp_path: Path) -> None:
     file = tmp_path / "one.bundle"
     assert here("bundle", "create", file, "m@1.0.0").code == 0
     assert here("bundle", "create", file, "m@1.0.0").code == 4
@@ -61,7 +61,7 @@ def test_exit_codes(here: Run, there: Run, tmp_path: Path) -> None:
     assert "damaged" in damaged.error["message"]
 
 
-def test_a_conflict(here: Run, there: Run, tmp_path: Path) -> None:
+def test_importing_another_version_of_one_name_is_a_conflict(here: Run, there: Run, tmp_path: Path) -> None:
     assert here("bundle", "create", tmp_path / "one.bundle").code == 0
     (tmp_path / "m").write_bytes(b"another")
     assert there("model", "register", "m", tmp_path / "m", "-v", "1.0.0").code == 0

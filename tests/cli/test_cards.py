@@ -92,7 +92,7 @@ def test_files_that_are_no_cards_have_a_next_step(model: Run, tmp_path: Path) ->
         assert "Hint: " in ended.err
 
 
-def test_bad_cards(model: Run, card: Path, tmp_path: Path) -> None:
+def test_bad_cards_are_refused_with_their_line(model: Run, card: Path, tmp_path: Path) -> None:
     card.write_text("---\nlicense: [mit\ntags: x\n---\n")
     bad = model("model", "card", "m@1.0.0", "--set", card)
     assert bad.code == 1
@@ -123,7 +123,7 @@ def test_the_skeleton_becomes_the_card(model: Run, tmp_path: Path) -> None:
     assert model("model", "card", "m", "--skeleton", "--json").json["skeleton"].startswith("---\n")
 
 
-def test_datasheets(at: Run, tmp_path: Path) -> None:
+def test_a_datasheet_is_begun_and_kept(at: Run, tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("a,b\n1,x\n2,\n")
     assert at("data", "register", "d", tmp_path / "d.csv", "-v", "1.0.0", "-p", "to test").code == 0
     text = at("data", "card", "d", "--skeleton").out
@@ -160,7 +160,7 @@ def test_what_files_say_is_shown(at: Run, tmp_path: Path) -> None:
     assert [(each["path"], each["format"]) for each in formats] == [("state.pt", "pytorch"), ("tiny.gguf", "gguf")]
 
 
-def test_prov(model: Run) -> None:
+def test_lineage_as_prov_is_one_document(model: Run) -> None:
     for words in (("--format", "prov"), ("--format", "prov", "--json")):
         found = model("model", "lineage", "m", *words).json
         assert set(found["entity"]) == {"pacha:model/m@1.0.0"}
@@ -217,7 +217,9 @@ def in_terminal(*words: str | Path) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode()
 
 
-def test_edit(model: Run, card: Path, registry_path: Path, editor: Callable[..., None], tmp_path: Path) -> None:
+def test_edit_keeps_what_the_editor_saved(
+    model: Run, card: Path, registry_path: Path, editor: Callable[..., None], tmp_path: Path
+) -> None:
     editor("Written in the editor.")
     code, said = in_terminal("--registry", registry_path, "model", "card", "m@1.0.0", "--edit")
     assert (code, "is kept" in said) == (0, True), said

@@ -47,7 +47,7 @@ def test_every_command_offers_its_flags() -> None:
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
-def test_scripts(pacha: Callable[..., Ended], name: str) -> None:
+def test_completion_prints_the_script_of_a_shell(pacha: Callable[..., Ended], name: str) -> None:
     script = pacha("completion", name).out
     assert completion.WORD in script
     assert "git-pacha" in script
@@ -82,7 +82,7 @@ def complete_in_bash(shell: Shell, line: str, function: str, before: str = "") -
 
 
 @pytest.mark.parametrize("program", ["pacha", "git-pacha"])
-def test_bash(shell: Shell, program: str) -> None:
+def test_bash_completes_commands_flags_and_words(shell: Shell, program: str) -> None:
     assert complete_in_bash(shell, f"{program} mod", "_pacha") == ["model"]
     assert complete_in_bash(shell, f"{program} model stage 'a b' -t arch", "_pacha") == ["archived"]
     assert "--registry" in complete_in_bash(shell, f"{program} model list --", "_pacha")

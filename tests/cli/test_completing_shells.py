@@ -77,7 +77,7 @@ def test_from_the_registry(line: str, expected: str) -> None:
     assert offered(line) == expected.split()
 
 
-def test_runs(filled: Registry) -> None:
+def test_the_id_of_a_run_is_completed(filled: Registry) -> None:
     with filled.run() as run:
         assert offered(f"run get {run.id[:10]}") == [run.id]
 

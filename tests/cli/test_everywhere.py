@@ -35,7 +35,7 @@ def with_at(words: tuple[str, ...], place: int, *flags: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_json_anywhere(pacha: Run, place: int) -> None:
+def test_json_is_heard_anywhere(pacha: Run, place: int) -> None:
     ended = pacha(*with_at(("version",), place, "--json"))
     assert ended.code == 0
     assert set(ended.json) == {"version", "format"}
@@ -46,7 +46,7 @@ def test_json_anywhere(pacha: Run, place: int) -> None:
     "flags", [("--json",), ("--json", "-q"), ("--verbose", "--json"), ("--registry", "x", "--json")]
 )
 @pytest.mark.parametrize("place", range(4))
-def test_json_anywhere_in_an_error(pacha: Run, place: int, flags: tuple[str, ...]) -> None:
+def test_json_is_heard_anywhere_in_an_error(pacha: Run, place: int, flags: tuple[str, ...]) -> None:
     ended = pacha(*with_at(("model", "get", "absent"), place, "--registry", "/nowhere", *flags[:0], *flags))
     assert ended.code == 3
     assert ended.out == ""
@@ -63,7 +63,7 @@ def test_json_where_the_value_of_a_flag_is_missing(pacha: Run, words: tuple[str,
 
 
 @pytest.mark.parametrize("place", range(4))
-def test_registry_anywhere(pacha: Run, tmp_path: Path, place: int) -> None:
+def test_registry_is_heard_anywhere(pacha: Run, tmp_path: Path, place: int) -> None:
     ended = pacha(*with_at(("model", "get", "absent"), place, "--registry", str(tmp_path / "here")))
     assert ended.code == 3
     assert str(tmp_path / "here") in ended.err
@@ -96,7 +96,7 @@ def test_alone_it_shows_help(pacha: Run) -> None:
 
 
 @pytest.mark.parametrize("words", [("-V",), ("model", "-V"), ("model", "get", "-V"), ("--version",), ("version",)])
-def test_version_anywhere(pacha: Run, words: tuple[str, ...]) -> None:
+def test_version_is_heard_anywhere(pacha: Run, words: tuple[str, ...]) -> None:
     ended = pacha(*words)
     assert ended.code == 0
     assert ended.out.startswith("pacha-git ")
@@ -163,7 +163,7 @@ def test_typos_suggest_the_nearest(pacha: Run, words: tuple[str, ...], hint: str
     ],
     ids=" ".join,
 )
-def test_wrong_usage(pacha: Run, at: Run, words: tuple[str, ...]) -> None:
+def test_wrong_usage_exits_with_2_and_a_hint(pacha: Run, at: Run, words: tuple[str, ...]) -> None:
     ended = at(*words)
     assert ended.code == 2, ended
     assert ended.out == ""

@@ -11,7 +11,7 @@ from .conftest import Ended
 Run = Callable[..., Ended]
 
 
-def test_evict(at: Run, tmp_path: Path) -> None:
+def test_evict_drops_only_what_a_remote_has(at: Run, tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes(b"hello world")
     assert at("model", "register", "m", tmp_path / "m", "-v", "1.0.0").code == 0
     assert at("evict", "m@1.0.0").code == 3

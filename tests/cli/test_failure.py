@@ -59,7 +59,9 @@ CODES = [
 
 
 @pytest.mark.parametrize(("error", "code", "word"), CODES, ids=[type(error).__name__ for error, _, _ in CODES])
-def test_codes(pacha: Run, raising: Callable[..., None], error: Exception, code: int, word: str) -> None:
+def test_each_error_has_its_exit_code_and_word(
+    pacha: Run, raising: Callable[..., None], error: Exception, code: int, word: str
+) -> None:
     raising(error)
     ended = pacha("version")
     assert ended.code == code

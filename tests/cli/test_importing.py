@@ -22,7 +22,7 @@ def test_a_store_that_is_not_there(at, tmp_path: Path) -> None:  # type: ignore[
     assert at("run", "import", "mlflow", tmp_path / "gone").code in (1, 3)
 
 
-def test_a_snapshot(at, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_snapshot_is_registered_with_its_tags_once(at, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     put(tmp_path / "tiny/config.json", b'{"model_type": "bert"}')
     done = at("model", "import", "hf", tmp_path / "tiny", "acme/tiny", "--tag", "team=search")
     assert done.code == 0

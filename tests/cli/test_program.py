@@ -27,7 +27,7 @@ HEAVY = ("pygit2", "rich", "sqlite3", "cryptography", "pydantic", "dulwich", "to
     ],
     ids=["git-pacha", "git pacha", "pacha", "python -m"],
 )
-def test_its_names(shell: Shell, start: tuple[str, ...], spoken: str) -> None:
+def test_it_starts_under_each_of_its_names(shell: Shell, start: tuple[str, ...], spoken: str) -> None:
     where = {"env": {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}}
     assert shell(*start, "version", **where).out.startswith("pacha-git ")
     assert shell(*start, "-h", **where).out.startswith(f"Usage: {spoken} [OPTIONS]")
@@ -70,7 +70,7 @@ def test_a_full_disk(shell: Shell) -> None:
     assert ended.err.startswith("Error: the output can't be written: No space left on device")
 
 
-def test_closed_streams(shell: Shell) -> None:
+def test_closed_streams_end_without_a_traceback(shell: Shell) -> None:
     assert shell("bash", "-c", "git-pacha version >&-").code == 1
     assert shell("bash", "-c", "git-pacha version 2>&-").code == 0
     assert shell("bash", "-c", "git-pacha modle 2>&-").code == 2

@@ -84,7 +84,7 @@ def test_validate_what_is_registered(at: Run, recipe: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "name = ", "name = 'x'", "name = '../x'\nversion = '1.0.0'", "\x00", "a = {" * 500]
 )
-def test_bad_toml(at: Run, recipe: Path, text: str) -> None:
+def test_bad_toml_is_told_with_its_place(at: Run, recipe: Path, text: str) -> None:
     recipe.write_text(text)
     ended = at("recipe", "register", recipe)
     assert ended.code in (1, 2, 5)

@@ -169,7 +169,7 @@ def test_a_name_that_a_terminal_would_act_upon(at: Callable[..., Any]) -> None:
         assert r"\x1b[31mred" in said
 
 
-def test_nothing_yet(at: Callable[..., Any]) -> None:
+def test_a_list_without_runs_says_how_to_begin_one(at: Callable[..., Any]) -> None:
     ended = at("run", "list")
     assert (ended.code, ended.out) == (0, "")
     assert "run start" in ended.err

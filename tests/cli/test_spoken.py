@@ -29,11 +29,11 @@ ATTESTATIONS = "refs/notes/pacha/models/team/fraud/_attestations"
         ("refs/pacha/models/x/not-semver", "refs/pacha/models/x/not-semver"),
     ],
 )
-def test_one(ref: str, words: str) -> None:
+def test_a_ref_is_told_in_words(ref: str, words: str) -> None:
     assert ref_in_words(ref) == words
 
 
-def test_many() -> None:
+def test_many_refs_are_told_by_kind() -> None:
     assert refs_in_words([RUN, POINTS, MODEL]) == "1 version, 1 run, 1 payload"
     everything = [MODEL, PAYLOAD, EVENTS, ATTESTATIONS, "refs/pacha/registry", "refs/pacha/root"]
     assert refs_in_words(everything) == "1 version, 1 payload, the events of 1 name, settings"

@@ -71,14 +71,16 @@ def test_the_quick_start_word_for_word(pacha: Run, home: Path) -> None:
     assert (home / ".pacha" / "registry.git").is_dir()
 
 
-def test_init(pacha: Run, registry_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_makes_a_registry_once(pacha: Run, registry_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert pacha("init", registry_path, "--json").json == {"path": str(registry_path), "created": True}
     assert pacha("init", registry_path, "--json").json == {"path": str(registry_path), "created": False}
     monkeypatch.setenv("PACHA_REGISTRY", str(registry_path))
     assert pacha("init", "--json").json["created"] is False
 
 
-def test_which_registry(pacha: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+def test_the_flag_goes_before_the_environment_and_the_folder(
+    pacha: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
     folders = {name: tmp_path / name for name in ("flag", "environment", "stood-in")}
     for folder in folders.values():
         assert pacha("init", folder).code == 0
@@ -104,7 +106,7 @@ def test_without_a_registry(pacha: Run, words: tuple[str, ...]) -> None:
     assert "git pacha init" in ended.err
 
 
-def test_register(at: Run, model: Path) -> None:
+def test_register_tells_the_version_and_what_it_cost(at: Run, model: Path) -> None:
     ended = at("model", "register", "fraud", model, "-v", "1.0.0", "-d", "--json", "--json")
     assert ended.code == 0
     assert ended.err == ""
@@ -123,7 +125,7 @@ def test_register_says_what_was_shared(at: Run, tmp_path: Path) -> None:
     assert at("model", "register", "m", tmp_path / "w", "-v", "1.0.2", "-q").out == ""
 
 
-def test_register_twice(filled: Run, model: Path) -> None:
+def test_registering_a_version_twice_is_a_conflict(filled: Run, model: Path) -> None:
     ended = filled("model", "register", "fraud", model, "-v", "1.9.0", "--json")
     assert ended.code == 4
     assert ended.error["code"] == "conflict"
@@ -198,7 +200,9 @@ def test_several_paths_and_what_is_left_out(at: Run, tmp_path: Path) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) and isinstance(value[0], str) else None,
 )
-def test_wrong_input(filled: Run, model: Path, tmp_path: Path, words: tuple[str, ...], code: Any) -> None:
+def test_wrong_input_is_an_error_that_changes_nothing(
+    filled: Run, model: Path, tmp_path: Path, words: tuple[str, ...], code: Any
+) -> None:
     (tmp_path / "empty").mkdir()
     said = [word.format(model=model, empty=tmp_path / "empty") for word in words]
     before = filled("model", "list", "--all", "--json").json
@@ -239,7 +243,7 @@ def test_every_spelling_of_a_version(filled: Run, words: tuple[str, ...]) -> Non
     assert filled("model", "cat", *words).raw == b"hello world"
 
 
-def test_get(filled: Run) -> None:
+def test_get_shows_the_highest_version(filled: Run) -> None:
     got = filled("model", "get", "fraud", "--json").json
     assert set(got) >= VERSION_KEYS | {"files", "card"}
     assert got["version"] == "1.10.0"
@@ -274,7 +278,7 @@ def test_a_card_cannot_speak_to_the_terminal(at: Run, model: Path, tmp_path: Pat
     assert "# Card" in at("model", "get", "m").out
 
 
-def test_list(filled: Run, model: Path) -> None:
+def test_list_shows_names_versions_stages_and_tags(filled: Run, model: Path) -> None:
     [one] = filled("model", "list", "--json").json
     assert set(one) >= VERSION_KEYS | {"versions"}
     assert (one["version"], one["versions"]) == ("1.10.0", 2)
@@ -291,7 +295,7 @@ def test_list(filled: Run, model: Path) -> None:
     assert table[1].split()[:3] == ["fraud", "1.9.0", "production"]
 
 
-def test_stage(filled: Run) -> None:
+def test_stage_walks_the_steps_and_replaces_when_told(filled: Run) -> None:
     done = filled("model", "stage", "fraud@1.10.0", "-t", "PROD", "-m", "better", "--json").json
     assert done["steps"] == [{"from": "development", "to": "staging"}, {"from": "staging", "to": "production"}]
     assert done["stage"] == "production"
@@ -307,7 +311,7 @@ def test_stage(filled: Run) -> None:
     assert impossible.code == 1
 
 
-def test_history(filled: Run) -> None:
+def test_history_tells_who_moved_what_and_why(filled: Run) -> None:
     assert filled("model", "history", "fraud", "--json").json == []
     assert filled("model", "stage", "fraud@1.9.0", "-t", "production", "-m", "it is good").code == 0
     assert filled("model", "alias", "fraud", "champion", "-v", "1.9.0").code == 0
@@ -324,7 +328,7 @@ def test_history(filled: Run) -> None:
     assert "it is good" in table
 
 
-def test_alias(filled: Run) -> None:
+def test_an_alias_moves_and_goes(filled: Run) -> None:
     assert filled("model", "alias", "fraud", "champion", "-v", "1.9.0", "--json").json["aliases"] == ["champion"]
     assert filled("model", "alias", "fraud@1.10.0", "champion", "--json").json["version"] == "1.10.0"
     assert filled("model", "get", "fraud@champion", "--json").json["version"] == "1.10.0"
@@ -339,7 +343,7 @@ def test_tag_and_describe(filled: Run) -> None:
     assert filled("model", "get", "fraud", "--json").json["commit"] == commit
 
 
-def test_download(filled: Run, tmp_path: Path) -> None:
+def test_download_overwrites_only_by_force(filled: Run, tmp_path: Path) -> None:
     out = tmp_path / "out.bin"
     assert filled("model", "download", "fraud@1.9.0", "-o", out, "--json").json == {"path": str(out)}
     assert out.read_bytes() == b"hello world"
@@ -354,7 +358,7 @@ def test_download(filled: Run, tmp_path: Path) -> None:
     assert (tmp_path / "folder" / "model.bin").read_bytes() == b"hello world"
 
 
-def test_path(filled: Run) -> None:
+def test_path_prints_a_folder_with_the_bytes(filled: Run) -> None:
     folder = Path(filled("model", "path", "fraud@1.9.0").out.removesuffix("\n"))
     assert (folder / "model.bin").read_bytes() == b"hello world"
     assert filled("model", "path", "fraud@1.9.0", "--json").json == {"path": str(folder)}
@@ -377,7 +381,7 @@ def test_cat_of_any_kind(filled: Run, model: Path) -> None:
     assert filled("cat", "data:transactions@1.0.0").raw == b"a,b\n1,2\n"
 
 
-def test_lineage(filled: Run) -> None:
+def test_lineage_goes_up_and_down(filled: Run) -> None:
     graph = filled("model", "lineage", "fraud@1.10.0", "--json").json
     assert [set(node) for node in graph["nodes"]] == [{"kind", "name", "version", "commit"}] * 3
     edges = {(edge["from"], edge["relation"], edge["to"]) for edge in graph["edges"]}
@@ -394,7 +398,7 @@ def test_lineage(filled: Run) -> None:
     assert filled("model", "lineage", "fraud@1.10.0", "--format", "mermaid").out.startswith(("graph", "flowchart"))
 
 
-def test_diff(filled: Run) -> None:
+def test_diff_names_changed_files_and_metrics(filled: Run) -> None:
     found = filled("model", "diff", "fraud@1.9.0", "fraud@1.10.0", "--json").json
     assert (found["a"], found["b"]) == ("fraud@1.9.0", "fraud@1.10.0")
     assert found["changed"] == ["model.bin"]
@@ -404,7 +408,7 @@ def test_diff(filled: Run) -> None:
     assert "auc" in text
 
 
-def test_rm(filled: Run, model: Path) -> None:
+def test_rm_removes_bytes_and_keeps_the_version_taken(filled: Run, model: Path) -> None:
     assert filled("model", "rm", "fraud@1.9.0", "-m", "leaked").code == 0
     assert filled("model", "get", "fraud@1.9.0", "--json").json["payload"] == "removed"
     assert [item["version"] for item in filled("model", "list", "fraud", "--json").json] == ["1.10.0"]
@@ -414,7 +418,7 @@ def test_rm(filled: Run, model: Path) -> None:
     assert filled("model", "download", "fraud@1.9.0", "-o", "x").code in (1, 3)
 
 
-def test_rm_unpushed(filled: Run, model: Path) -> None:
+def test_rm_unpushed_lets_the_version_be_registered_anew(filled: Run, model: Path) -> None:
     assert filled("model", "rm", "fraud@1.10.0", "--unpushed").code == 0
     assert filled("model", "get", "fraud@1.10.0").code == 3
     assert filled("model", "register", "fraud", model, "-v", "1.10.0").code == 0

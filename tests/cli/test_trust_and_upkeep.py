@@ -65,7 +65,7 @@ def test_signing_without_a_key(filled: Run) -> None:
 
 
 @pytest.mark.damaged
-def test_altered_bytes(filled: Run, shell: Run, registry_path: Path) -> None:
+def test_altered_bytes_fail_verification(filled: Run, shell: Run, registry_path: Path) -> None:
     words = ["git", "-C", registry_path, "show", "refs/pacha/payload/models/m/1.0.0:blobs/m"]
     assert shell(*words).raw == b"hello world"
     oid = shell("git", "-C", registry_path, "rev-parse", "refs/pacha/payload/models/m/1.0.0:blobs/m").out.strip()
@@ -85,7 +85,7 @@ def test_altered_bytes(filled: Run, shell: Run, registry_path: Path) -> None:
     assert filled("fsck", "--json").code == 5
 
 
-def test_stats(filled: Run, tmp_path: Path) -> None:
+def test_stats_counts_kinds_versions_and_bytes(filled: Run, tmp_path: Path) -> None:
     assert filled("model", "register", "m", tmp_path / "m", "-v", "1.1.0").code == 0
     stats = filled("stats", "--json").json
     keys = {"models", "datasets", "recipes", "runs", "versions", "payload_bytes", "stored_bytes", "chunks"}
@@ -94,7 +94,7 @@ def test_stats(filled: Run, tmp_path: Path) -> None:
     assert "Registered" in filled("stats").out
 
 
-def test_upkeep(filled: Run, registry_path: Path) -> None:
+def test_upkeep_mends_the_index_and_frees_what_was_removed(filled: Run, registry_path: Path) -> None:
     report = filled("fsck", "--json").json
     assert report["problems"] == []
     assert report["checked"] > 0
@@ -108,7 +108,9 @@ def test_upkeep(filled: Run, registry_path: Path) -> None:
     assert filled("fsck").code == 0
 
 
-def test_no_identity(no_identity: Path, pacha: Run, registry_path: Path, tmp_path: Path) -> None:
+def test_without_an_identity_the_hint_is_how_to_set_one(
+    no_identity: Path, pacha: Run, registry_path: Path, tmp_path: Path
+) -> None:
     (tmp_path / "m").write_bytes(b"x")
     assert pacha("init", registry_path).code == 0
     ended = pacha("--registry", registry_path, "model", "register", "m", tmp_path / "m", "-v", "1.0.0")

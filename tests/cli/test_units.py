@@ -22,7 +22,7 @@ from pacha_git.cli.showing.units import counted, instant, share, size
         (5000 * 1024**5, "5,000.0 PiB"),
     ],
 )
-def test_size(count: int, text: str) -> None:
+def test_size_has_one_decimal_from_a_kibibyte_on(count: int, text: str) -> None:
     assert size(count) == text
 
 
@@ -35,7 +35,7 @@ def test_size_is_never_far_off(count: int) -> None:
 
 
 @pytest.mark.parametrize(("count", "words"), [(0, "0 files"), (1, "1 file"), (2, "2 files"), (12345, "12,345 files")])
-def test_counted(count: int, words: str) -> None:
+def test_counted_takes_the_plural_but_of_one(count: int, words: str) -> None:
     assert counted(count, "file") == words
 
 
@@ -54,10 +54,10 @@ def test_counted_of_an_odd_plural() -> None:
         (0, 0, "0 %"),
     ],
 )
-def test_share(part: int, whole: int, text: str) -> None:
+def test_share_is_a_percentage_that_hides_no_rest(part: int, whole: int, text: str) -> None:
     assert share(part, whole) == text
 
 
-def test_instant() -> None:
+def test_instant_leaves_what_is_none() -> None:
     assert instant("2026-07-29T10:12:33Z") == "2026-07-29 10:12 UTC"
     assert instant("yesterday") == "yesterday"

@@ -114,7 +114,7 @@ def test_everything_and_chosen_payloads(here: Registry, there: Registry, tmp_pat
     all_verify(there)
 
 
-def test_runs_too(here: Registry, there: Registry, tmp_path: Path) -> None:
+def test_a_bundle_carries_runs_and_their_points(here: Registry, there: Registry, tmp_path: Path) -> None:
     with here.run(params={"lr": 0.1}) as run:
         run.log(loss=0.5, step=1)
         run.artifact(put(tmp_path / "plot.txt", noise(5000, 7)))

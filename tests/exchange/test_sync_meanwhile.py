@@ -89,7 +89,7 @@ WHEN = (
         *(pytest.param(happens, *when, marks=SOAK) for happens in EVERY for when in WHEN),
     ],
 )
-def test_a_push(
+def test_what_happens_during_a_push_poisons_nothing(
     tmp_path: Path,
     hub: Path,
     happens: Callable[[Path, str], None],
@@ -128,7 +128,7 @@ def test_a_push(
         ),
     ],
 )
-def test_a_pull(
+def test_what_happens_during_a_pull_poisons_nothing(
     tmp_path: Path, hub: Path, happens: Callable[[Path, str], None], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = registry(tmp_path, "here", hub)

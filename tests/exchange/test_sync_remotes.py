@@ -72,7 +72,7 @@ def test_a_memory_that_can_not_be_read_is_none(there: Registry, memory: str) -> 
     assert there.pull().remote == "origin"
 
 
-def test_nobody_answers(there: Registry, tmp_path: Path) -> None:
+def test_a_pull_that_nobody_answers_names_the_first_remote(there: Registry, tmp_path: Path) -> None:
     (tmp_path / "hub.git").rename(tmp_path / "away.git")
     (tmp_path / "backup.git").rename(tmp_path / "gone.git")
     for _ in range(2):
