@@ -6,7 +6,7 @@ It knows the lines alone, folded as events are, and refuses to know what the rec
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pacha_git.format.event import Event
 from pacha_git.gitobjects.oid import Oid
@@ -61,7 +61,7 @@ class Attestations:
         of: Per record commit of which something is attested.
         tips: What the next attestation's ``after`` must be.
         void: The lines that set nothing, each with the record it is annotated on; honest writers make none.
-        effective: The other lines, likewise.
+        effective: The other lines, likewise; both only of a whole fold, not of a standing that went on.
     """
 
     of: Mapping[Oid, Attested]
@@ -80,8 +80,9 @@ def fold_attestations(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name:
     graph = build_graph(notes, kind=kind, name=name)
     registers = Registers(graph, _claim)
     void = tuple((ruling.node.commit, ruling.node.event) for ruling in registers.rulings if ruling.claim is None)
+    effective = tuple((each.node.commit, each.node.event) for each in registers.rulings if each.claim is not None)
     held = held_in(registers)
-    return _attestations(held, standing_of(registers, held, graph.tips), void)
+    return replace(_attestations(held, standing_of(registers, held, graph.tips), void), effective=effective)
 
 
 def attestations_of(standing: FoldState) -> Attestations:

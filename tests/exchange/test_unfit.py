@@ -159,9 +159,12 @@ def test_void_and_illegal_lines_come_along_and_set_nothing(ours: Registry, hub: 
     assert {"void", "illegal"} <= told.keys()
     [named] = [each for each in ours.models.history("m") if each.said_version == "9.9.9"]
     assert named.version == "1.0.0"
+    word = lines.line(hub, M1, "tag", target={"version": "9.9.9"}, key="a", value="b")
+    lines.write(hub, ATTESTATIONS, {commit: [word]})
+    ours.pull()
     report = ours.fsck()
     assert report.problems == ()
-    assert len(report.notes) == 4
+    assert len(report.notes) == 5  # the word of another version, too
     kept = git(ours.path, "cat-file", "-p", f"{EVENTS}:{commit[:2]}/{commit[2:]}").encode()
     assert all(each in kept for each in (void, illegal, newer, astray, b"no line at all"))
 
