@@ -43,7 +43,9 @@ def test_every_class_of_the_api_is_guarded(name: str) -> None:
 
 
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda each: type(each()).__name__)
-@pytest.mark.parametrize("call", ["get", "list", "cat", "download", "history"])
+@pytest.mark.parametrize(
+    "call", ["cat", *(pytest.param(each, marks=pytest.mark.soak) for each in ("get", "list", "download", "history"))]
+)
 def test_what_fails_underneath_is_told(
     registry: Registry, call: str, failure: Callable[[], BaseException], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from pacha_git import Registry
 from tests.making import git, noise, put
 
-SECONDS = 1.5
+SECONDS = 0.8
 
 
 @pytest.fixture
