@@ -19,6 +19,7 @@ from pacha_git.session.context import Context
 from pacha_git.session.items import Item, read_item
 from pacha_git.session.results import Evicted
 from pacha_git.store.payload import cache
+from pacha_git.vocabulary.kinds import Kind
 
 
 def evict(context: Context, specs: Sequence[str]) -> list[Evicted]:
@@ -55,7 +56,7 @@ def evict(context: Context, specs: Sequence[str]) -> list[Evicted]:
             holder = holders.get(item.payload_ref)
             if holder is None:  # it was removed
                 changes.afterwards(partial(cache.forget, item.content))
-            dropped.append(Evicted(item.own.kind, item.own.name, item.own.version, size, holder))
+            dropped.append(Evicted(Kind(item.own.kind), item.own.name, item.own.version, size, holder))
     return dropped
 
 

@@ -72,11 +72,11 @@ def _root(context: Context, spec: str, kind: Kind | None, version: str | None) -
     if kind is not Kind.RUN:
         return _node(*resolve(context, spec, kind=kind, version=version))
     run_id = find_run(context, spec)
-    return LineageNode(kind.value, run_id, None, run_commits.read_run(context.repo, run_id).commit)
+    return LineageNode(kind, run_id, None, run_commits.read_run(context.repo, run_id).commit)
 
 
 def _node(version: VersionId, commit: Oid) -> LineageNode:
-    return LineageNode(version.kind.value, version.name, str(version.version), commit)
+    return LineageNode(version.kind, version.name, str(version.version), commit)
 
 
 def _above(context: Context, node: LineageNode) -> Iterator[tuple[LineageNode, LineageEdge]]:
@@ -95,7 +95,7 @@ def edges_at(context: Context, commit: Oid, kind: str) -> list[Edge]:
 def _target_node(context: Context, target: Target) -> LineageNode:
     """The node of a target; a run is one node wherever it stood when it was named."""
     commit = context.repo.ref(RunId(target.name).ref) if target.kind == Kind.RUN.value else None
-    return LineageNode(target.kind, target.name, target.version, commit or target.commit)
+    return LineageNode(Kind(target.kind), target.name, target.version, commit or target.commit)
 
 
 def _below(context: Context, node: LineageNode) -> Iterator[tuple[LineageNode, LineageEdge]]:
@@ -116,7 +116,7 @@ def _children(context: Context, commit: Oid) -> Iterator[tuple[LineageNode, Oid,
         yield _node(child, stored.commit), commit, stored.record.lineage
     for run_id in context.catalogue.child_runs(commit):
         run = run_commits.read_run(context.repo, run_id)
-        yield LineageNode(Kind.RUN.value, run_id, None, run.commit), commit, run.record.inputs
+        yield LineageNode(Kind.RUN, run_id, None, run.commit), commit, run.record.inputs
 
 
 # Drawings -----------------------------------------------------------------------------------------------------------

@@ -89,7 +89,7 @@ def verify_one(
         warnings = words.warnings
         payload_ok = _payload(context, stored, problems, progress, sound)
     return Verification(
-        version.kind.value, version.name, str(version.version), not problems, signer, payload_ok, tuple(problems),
+        version.kind, version.name, str(version.version), not problems, signer, payload_ok, tuple(problems),
         tuple(warnings),
     )  # fmt: skip
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pacha_git.session.results.plain import Json, plain
+from pacha_git.vocabulary.kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)
 class LineageNode:
     """A version (or a run: ``version`` None) in a lineage graph."""
 
-    kind: str
+    kind: Kind
     name: str
     version: str | None
     commit: str

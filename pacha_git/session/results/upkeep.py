@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pacha_git.session.results.plain import Json, plain
+from pacha_git.vocabulary.kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,7 @@ class Verification:
     ``warnings`` fail nothing.
     """
 
-    kind: str
+    kind: Kind
     name: str
     version: str
     ok: bool
@@ -108,7 +109,7 @@ class Evicted:
     ``version`` is None for a run, ``remote`` for what was removed and nobody is to have.
     """
 
-    kind: str
+    kind: Kind
     name: str
     version: str | None
     size: int

@@ -51,7 +51,7 @@ def test_edges_of_every_relation_find_the_kind_that_the_relation_names(registry:
     assert {edge.relation: edge.kind for edge in made.lineage} == relations
     assert len(git(registry.path, "rev-list", "--parents", "-1", made.commit).split()) == 4
     derived = registry.datasets.register("y", data, version="1.0.0", lineage=["derived-from=x", "generated-by=x"])
-    assert [edge["kind"] for edge in derived.lineage] == ["dataset", "recipe"]
+    assert [edge.kind for edge in derived.lineage] == ["dataset", "recipe"]
     all_verify(registry)
 
 
@@ -62,7 +62,7 @@ def test_a_kind_may_be_said(registry: Registry, tmp_path: Path) -> None:
     made = registry.models.register(
         "y", data, version="1.0.0", lineage=["derived-from=data:x", "derived-from=model:x@1.0.0"]
     )
-    assert [edge["kind"] for edge in made.lineage] == ["dataset", "model"]
+    assert [edge.kind for edge in made.lineage] == ["dataset", "model"]
     with pytest.raises(Ambiguous) as caught:
         registry.resolve("x@1.0.0")
     assert caught.value.candidates == ("model:x@1.0.0", "data:x@1.0.0")
