@@ -87,6 +87,7 @@ def _accept(listener: socket.socket, target: tuple[str, int], wire: Wire) -> Non
             continue
         for one, other, up in ((client, server, True), (server, client, False)):
             threading.Thread(target=_pump, args=(one, other, wire, up), daemon=True).start()
+        del client, server, one, other  # or the last pair would stay open until the next comes
 
 
 def _pump(source: socket.socket, sink: socket.socket, wire: Wire, up: bool) -> None:
@@ -103,6 +104,7 @@ def _pump(source: socket.socket, sink: socket.socket, wire: Wire, up: bool) -> N
         _reset(client)
         if not up:
             _drain(server)
+            _close(server)  # whoever still sends is told; the thread of the other direction has nothing more for it
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_WR)  # a server still gets all that was sent before, then the end
 
@@ -113,6 +115,12 @@ def _reset(client: socket.socket) -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.shutdown(socket.SHUT_RDWR)  # wakes the thread at the other direction; closing alone would not
     client.close()
+
+
+def _close(end: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
+    end.close()
 
 
 def _drain(server: socket.socket) -> None:
