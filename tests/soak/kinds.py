@@ -94,7 +94,7 @@ class Trials:
         path, how = _damaged(world.reg, chance)
         self.told = {"file": str(path.relative_to(world.reg)), "how": how, "form": form}
         journal = "pacha/runs" in str(path)
-        wrong = [*self._read_all(), *self._silent(before)]
+        wrong = self._read_all() if journal else [*self._read_all(), *self._silent(before)]
         repaired = self.rig.cli("doctor", "--repair", registry=world.reg)
         pulled = self.rig.cli("pull", "--payload", "all", registry=world.reg)
         wrong += [f"a bug: {each.err[-400:]}" for each in (repaired, pulled) if each.is_bug]
