@@ -19,7 +19,7 @@ import pytest
 from pacha_git import Registry, VerificationFailed
 from pacha_git.hooks.install import guard
 from pacha_git.registry.upkeep.keys import generate_key
-from pacha_git.session.signing import keys_folder
+from pacha_git.session.signing import PersonalKeys
 from tests.cli.conftest import scripts
 from tests.exchange import lines
 from tests.making import noise, put
@@ -188,7 +188,7 @@ def flip_settings(world: World) -> None:
 @row("settings", "other key", "kept", "kept", "marked", "marked")
 def other_key_settings(world: World) -> None:
     """Who may push settings may say whom a hub trusts; nobody else follows without adopting them."""
-    mallory = (keys_folder() / "mallory.pub").read_text().split()[:2]
+    mallory = (PersonalKeys().folder() / "mallory.pub").read_text().split()[:2]
     _settings(world, lambda toml: toml, ("mallory@example.org " + " ".join(mallory) + "\n").encode())
 
 
@@ -273,7 +273,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def _fill(folder: Path) -> None:
     hub = Registry.init(folder / "hub.git")
-    hub.trust_key(str(keys_folder() / "ada.pub"), "ada@example.org")
+    hub.trust_key(str(PersonalKeys().folder() / "ada.pub"), "ada@example.org")
     hub.models.register("m", put(folder / "m.bin", noise(2_000)), version="1.0.0", description="what Ada wrote")
     hub.models.stage("m@1.0.0", "staging")
     hub.models.set_card("m@1.0.0", "# Ada's card")

@@ -13,7 +13,7 @@ from pacha_git import PachaError, Registry
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.commits import commit_bytes, split_commit
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.session.signing import keys_folder, load_key
+from pacha_git.session.signing import PersonalKeys
 from pacha_git.trust import sshsig
 from tests.exchange import lines
 
@@ -55,7 +55,7 @@ def git(path: Path, *words: str, stdin: bytes = b"") -> str:
 
 
 def sign(name: str, namespace: str = sshsig.EVENT_NAMESPACE) -> Callable[[bytes], str]:
-    pair = load_key(keys_folder() / name)
+    pair = PersonalKeys().load(PersonalKeys().folder() / name)
     return lambda message: sshsig.sign(pair, message, namespace)
 
 
