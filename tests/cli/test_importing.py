@@ -14,7 +14,7 @@ def test_csv_says_what_was_taken_in(at, tmp_path: Path) -> None:  # type: ignore
     found = at("run", "import", "csv", path, "--json").json
     assert (found["runs"], len(found["known"]), found["skipped"]) == ([], 2, [])
     wrong = at("run", "import", "csv", put(tmp_path / "bad.csv", b"loss\nlow\n"))
-    assert wrong.code == 2
+    assert wrong.code == 1
     assert "line 2, column 1 (loss)" in wrong.err
 
 

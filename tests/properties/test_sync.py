@@ -121,7 +121,9 @@ class World:
     def remove(self, at: int, pick: int) -> None:
         some = self._some(at, pick)
         if some is not None and pick % 3 == 0:
+            before = len(self.registries[at].models.history(some[0]))
             self.registries[at].models.remove("@".join(some), reason="not needed")
+            self.events[some[0]] += len(self.registries[at].models.history(some[0])) - before
             self.removed.add("@".join(some))
 
     def push(self, at: int, pick: int) -> None:

@@ -130,7 +130,8 @@ def _lacks_bytes(context: Context, version: VersionId) -> bool:
         return False
     held = context.repo.ref(version.payload_ref)
     with suppress(PachaError):  # of a record that can't be read, that it is there is enough
-        return held is None or held != read_item(context.repo, version.ref, commit).payload_commit
+        there = read_item(context.repo, version.ref, commit)
+        return there.version == version and held != there.payload_commit
     return False
 
 

@@ -91,7 +91,7 @@ def test_an_exception_loses_them_too(registry: Registry) -> None:
         raise RuntimeError(f"can't reach postgres://bob:{SECRET}@db/x with password='{SECRET}'")
     assert recorded(registry, run.id)["error"] == "RuntimeError: can't reach postgres://bob:***@db/x with password=***"
     ended = registry.runs.start()
-    ended.finish("failed", f"--token={SECRET}")
+    ended.finish("failed", error=f"--token={SECRET}")
     assert recorded(registry, ended.id)["error"] == "--token=***"
 
 
