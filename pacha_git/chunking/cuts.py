@@ -35,12 +35,12 @@ def file_cuts(head: Head, size: int, layout: Layout = FIRST) -> list[int]:
 
 
 def has_parts(start: bytes) -> bool:
-    """Whether a file that begins so, with 512 bytes if it has as many, is cut at more than tensors."""
+    """Tell whether a file that begins so, with 512 bytes if it has as many, is cut at more than tensors."""
     return _parts_of(start) is not None
 
 
 def _parts_of(start: bytes) -> Parts | None:
-    """How the parts of a file are found; None if tensors are all that may be in it."""
+    """Tell how the parts of a file are found; None if tensors are all that may be in it."""
     from pacha_git.chunking import frames, members, pages  # few files are so large that they are cut
 
     if start.startswith(b"PK\x03\x04"):

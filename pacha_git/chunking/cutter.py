@@ -1,4 +1,4 @@
-"""Cuts a stream of bytes into chunks by FastCDC, in bounded memory; it refuses to know what the bytes mean.
+"""Cuts a stream of bytes into chunks by FastCDC, in bounded memory.
 
 FastCDC: Xia et al., "The Design of Fast Content-Defined Chunking for Data Deduplication Based Storage Systems", 2020.
 """

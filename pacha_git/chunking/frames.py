@@ -16,7 +16,7 @@ _RAW, _RUN, _COMPRESSED = 0, 1, 2
 
 
 def zstd_parts(head: Head, size: int) -> Iterator[tuple[int, int]]:
-    """Each frame."""
+    """Yield each frame."""
     position, blocks = 0, 0
     while position < size:
         start = head(position, 18)

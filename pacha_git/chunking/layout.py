@@ -62,7 +62,7 @@ LAYOUTS: Final[Mapping[str, Layout]] = MappingProxyType({layout.name: layout for
 
 
 def layout_named(name: object) -> Layout:
-    """The layout that a registry's settings name; the newest that is known here if it is a newer one.
+    """Return the layout that a registry's settings name; the newest that is known here if it is a newer one.
 
     Bytes are readable under any layout, so a client that does not know one writes beside it what it does know.
     """

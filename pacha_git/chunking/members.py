@@ -23,7 +23,7 @@ _NARROW: Final = 0xFFFFFFFF
 
 
 def zip_parts(head: Head, size: int) -> Iterator[tuple[int, int]]:
-    """The packed bytes of each member, in order of their places."""
+    """Yield the packed bytes of each member, in order of their places."""
     directory = _directory(head, size)
     if directory is None:
         return
@@ -98,7 +98,7 @@ def _wide(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int]:
 
 
 def is_tar_header(block: bytes) -> bool:
-    """Whether a block is a header of a tar file: its check sum is the sum of its bytes."""
+    """Tell whether a block is a header of a tar file: its check sum is the sum of its bytes."""
     if len(block) < TAR_BLOCK or not block[0]:
         return False
     said = _octal(block[148:156])
@@ -113,7 +113,7 @@ def _octal(field: bytes) -> int | None:
 
 
 def tar_parts(head: Head, size: int) -> Iterator[tuple[int, int]]:
-    """The bytes of each member with the zeros that fill its last block."""
+    """Yield the bytes of each member with the zeros that fill its last block."""
     position = 0
     wide: int | None = None
     while position + TAR_BLOCK <= size:
@@ -142,7 +142,7 @@ def _tar_size(block: bytes) -> int | None:
 
 
 def _pax_size(records: bytes) -> int | None:
-    """The size that an extended header says, as ``<length> size=<digits>`` and LF; None if it says none."""
+    """Return the size that an extended header says, as ``<length> size=<digits>`` and LF; None if it says none."""
     at = 0
     while at < len(records):
         digits = records[at : at + 20].partition(b" ")[0]

@@ -23,7 +23,7 @@ class _NoHeader(Exception):
 
 
 def parquet_parts(head: Head, size: int) -> Iterator[tuple[int, int]]:
-    """Each page with its header."""
+    """Yield each page with its header."""
     position = 4
     while position < size - _FOOT:
         try:
@@ -38,7 +38,7 @@ def parquet_parts(head: Head, size: int) -> Iterator[tuple[int, int]]:
 
 
 def _header(head: Head, position: int) -> tuple[int, int]:
-    """How long the header of a page is, and how many bytes follow it."""
+    """Tell how long the header of a page is, and how many bytes follow it."""
     for wanted in (_BLOCK, _LONGEST_HEADER):
         data = head(position, wanted)
         try:
@@ -84,7 +84,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _skip(data: bytes, at: int, kind: int, depth: int) -> int:
-    """Where the next value begins."""
+    """Tell where the next value begins."""
     if depth > _DEPTH:
         raise _NoHeader
     if kind in (_TRUE, _FALSE):

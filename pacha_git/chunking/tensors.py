@@ -60,7 +60,7 @@ def tensor_cuts(head: Head, size: int, layout: Layout = FIRST) -> list[int]:
 
 
 def _safetensors(head: Head, size: int) -> Iterator[tuple[int, int]]:
-    """The tensors, if those that the header names fill the rest of the file without a gap."""
+    """Yield the tensors, if those that the header names fill the rest of the file without a gap."""
     start = head(0, 9)
     length = int.from_bytes(start[:8], "little")
     data = 8 + length
@@ -92,7 +92,7 @@ def _data_offsets(head: Head, data: int) -> list[tuple[int, int]]:
 
 
 def _gguf(head: Head, size: int) -> Iterator[tuple[int, int]]:
-    """The tensors: each reaches to the next, since the head gives no sizes."""
+    """Yield the tensors: each reaches to the next, since the head gives no sizes."""
     walk = _HeadWalk(head, min(size, _GGUF_HEADER))
     walk.skip(4)
     version, tensors, keys = walk.unpack("<IQQ")

@@ -1,7 +1,4 @@
-"""What was asked for beside the command itself: the global flags, and the registry they mean.
-
-It refuses to know any command.
-"""
+"""What was asked for beside the command itself: the global flags, and the registry they mean."""
 
 from __future__ import annotations
 
@@ -39,14 +36,14 @@ class Invocation:
 
 
 def invocation(ctx: Context) -> Invocation:
-    """The invocation that a command runs in."""
+    """Return the invocation that a command runs in."""
     asked = ctx.obj
     assert isinstance(asked, Invocation)
     return asked
 
 
 def registry_path(ctx: Context) -> Path | None:
-    """Where ``--registry`` points; None if it was not given."""
+    """Tell where ``--registry`` points; None if it was not given."""
     said = invocation(ctx).registry
     return Path(said) if said else None
 
@@ -74,12 +71,12 @@ def _ask_passphrase(key: Path) -> str:
 
 
 def noun_kind(ctx: Context) -> Kind:
-    """The kind whose noun (model, data, recipe) the command was said under."""
+    """Return the kind whose noun (model, data, recipe) the command was said under."""
     assert ctx.parent is not None
     assert ctx.parent.info_name is not None
     return Kind.parse(ctx.parent.info_name)
 
 
 def collection(ctx: Context) -> Collection:
-    """The part of the registry that the noun means."""
+    """Return the part of the registry that the noun means."""
     return registry(ctx).collection(noun_kind(ctx))

@@ -1,7 +1,4 @@
-"""The entry of both console scripts: it settles streams and environment, runs one command, returns its exit code.
-
-It refuses to know any command, and what an error is worth (``failure`` knows).
-"""
+"""The entry of both console scripts: it settles streams and environment, runs one command, returns its exit code."""
 
 from __future__ import annotations
 
@@ -64,5 +61,5 @@ def _run(program: str, words: list[str]) -> int:
 
 
 def _spoken(program: str) -> str:
-    """The program as a person says it: ``pacha``, or ``git pacha`` however else it was started."""
+    """Return the program as a person says it: ``pacha``, or ``git pacha`` however else it was started."""
     return "pacha" if Path(program).stem == "pacha" else "git pacha"

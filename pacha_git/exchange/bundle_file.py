@@ -107,7 +107,7 @@ def _known(context: Context, since: str | None) -> list[Oid]:
 
 
 def _kept_there(refs: Mapping[str, Oid]) -> list[Oid]:
-    """What its reader holds on to: settings and README of another registry it leaves alone."""
+    """Tell what its reader holds on to: settings and README of another registry it leaves alone."""
     return [oid for ref, oid in refs.items() if ref.startswith((*WANTED, PAYLOAD_ROOT))]
 
 
@@ -249,7 +249,7 @@ def _without_holes(context: Context, side: Side, header: Header, items: Sequence
 
 
 def _is_whole(context: Context, side: Side, tips: Iterable[Oid]) -> bool:
-    """Whether everything that these commits reach is here or came along."""
+    """Tell whether everything that these commits reach is here or came along."""
     ours = context.repo.refs_below("refs/").values()
     asked = "".join([*(f"{oid}\n" for oid in tips), *(f"^{oid}\n" for oid in ours)])
     try:
@@ -288,7 +288,7 @@ def _item_here(context: Context, refs: Mapping[str, Oid], record: str) -> Item |
 
 
 def _is_ours(context: Context, item: Item) -> bool:
-    """Whether our record is the one that the bytes belong to, and its bytes were not removed."""
+    """Tell whether our record is the one that the bytes belong to, and its bytes were not removed."""
     ours = context.repo.ref(item.ref) in (item.commit, *item.chain)
     return ours and not context.is_removed(item.version, item.commit)
 

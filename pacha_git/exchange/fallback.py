@@ -1,6 +1,6 @@
 """Several remotes: which is asked next, and which is left alone for a while because it failed lately.
 
-It knows names and times; what is asked of a remote it refuses to know.
+It knows names and times.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Attempts:
         self.failures: dict[str, RemoteError] = {}
 
     def first(self, question: Callable[[str], T]) -> T:
-        """What the first remote answers that can be reached.
+        """Tell what the first remote answers that can be reached.
 
         Raises:
             RemoteError: of the first one, if none can.
@@ -54,11 +54,11 @@ class Attempts:
         raise next(iter(self.failures.values()))
 
     def others(self, than: str) -> list[str]:
-        """The remotes to ask for what that one had not."""
+        """Return the remotes to ask for what that one had not."""
         return [name for name in self._names if name != than and not self._rests(name)]
 
     def ask(self, name: str, question: Callable[[], T]) -> list[T]:
-        """What one remote answers; nothing if it can't be reached or breaks off."""
+        """Tell what one remote answers; nothing if it can't be reached or breaks off."""
         try:
             found = [question()]
         except RemoteError as error:
@@ -73,7 +73,7 @@ class Attempts:
     # Who failed lately --------------------------------------------------------------------------------------------
 
     def _rests(self, name: str) -> bool:
-        """Whether a remote failed so lately that it is left alone: a minute at first, twice as long each time."""
+        """Tell whether a remote failed so lately that it is left alone: a minute at first, twice as long each time."""
         count, at = self._failures().get(name, (0, 0.0))
         wait = min(_FIRST_WAIT * 2 ** (count - 1), _LONGEST_WAIT) if count else 0.0
         return 0 <= time.time() - at < wait

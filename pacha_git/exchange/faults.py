@@ -23,7 +23,7 @@ _REFUSED: Final = re.compile(r"^error in (?:commit|tree|blob|tag) ([0-9a-f]{40})
 
 
 def faults(side: Side, most: int, *, git_refused: bool) -> dict[Oid, str]:
-    """The objects that arrived and must not stay, each with what is wrong.
+    """Return the objects that arrived and must not stay, each with what is wrong.
 
     Args:
         side: Where they are.
@@ -57,7 +57,7 @@ def _refused_by_git(side: Side) -> dict[Oid, str]:
 
 
 def tainted(side: Side, tips: Iterable[Oid], bad: Mapping[Oid, str]) -> dict[Oid, str]:
-    """Those of the tips that reach a bad object among what arrived, each with what is wrong."""
+    """Return those of the tips that reach a bad object among what arrived, each with what is wrong."""
     if not bad:
         return {}
     arrived = frozenset(side.arrived())
@@ -89,7 +89,7 @@ def _settle(objects: GitRepository, tip: Oid, arrived: frozenset[Oid], why: dict
 
 
 def _named(objects: GitRepository, oid: Oid) -> list[Oid]:
-    """The objects that an object names."""
+    """Return the objects that an object names."""
     kind, body = objects.read(oid)
     if kind == "commit":
         commit = split_commit(body)

@@ -1,6 +1,6 @@
 """What a remote had is checked before any ref of ours moves: records, runs, their lineage, events, settings.
 
-It trusts nothing that it reads; who fetched it, and what is fetched next, it refuses to know.
+It trusts nothing that it reads.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def inspect(
 
 
 def name_of(ref: str) -> tuple[Kind, str] | None:
-    """The name that a ref of a version or of notes belongs to; None for any other ref."""
+    """Return the name that a ref of a version or of notes belongs to; None for any other ref."""
     try:
         notes = parse_notes_ref(ref) if ref.startswith(NOTES_ROOT) else None
         version = parse_item_ref(ref) if is_item(ref) else None
@@ -109,7 +109,7 @@ def name_of(ref: str) -> tuple[Kind, str] | None:
 
 
 def _sound_notes(objects: GitRepository, fresh: Mapping[str, Oid], arrival: Arrival) -> dict[str, Oid]:
-    """The settings and notes that can be read and folded."""
+    """Return the settings and notes that can be read and folded."""
     sound: dict[str, Oid] = {}
     for ref, tip in fresh.items():
         if is_item(ref):
@@ -215,7 +215,7 @@ def adopt_items(context: Context, changes: Changes, theirs: Mapping[str, Oid], a
 
 
 def _leads_on(context: Context, ref: str, mine: Oid, theirs: Oid, arrival: Arrival) -> bool:
-    """Whether ours and theirs are one thing: a version at one commit, a run of which one is further on."""
+    """Tell whether ours and theirs are one thing: a version at one commit, a run of which one is further on."""
     if mine == theirs:
         return True
     if grows(ref):

@@ -171,7 +171,7 @@ def _take(context: Context, result: Look, fresh: Mapping[str, Oid], progress: Pr
 
 
 def is_utf8(ref: str) -> bool:
-    """Whether the name of a ref is text; Git takes any bytes."""
+    """Tell whether the name of a ref is text; Git takes any bytes."""
     try:
         ref.encode("utf-8")
     except UnicodeEncodeError:

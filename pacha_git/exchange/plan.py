@@ -53,7 +53,7 @@ class Selection:
     names: set[tuple[Kind, Name]] | None
 
     def has_notes(self, ref: str) -> bool:
-        """Whether the events in a notes ref belong to it."""
+        """Tell whether the events in a notes ref belong to it."""
         if not ref.startswith(NOTES_ROOT):
             return False
         parsed = parse_notes_ref(ref) if self.names is not None else None
@@ -118,7 +118,7 @@ def plan(
 
 
 def _as_recorded(context: Context, record: str, payload: Oid) -> bool:
-    """Whether a payload here is the one that its record here names."""
+    """Tell whether a payload here is the one that its record here names."""
     commit = context.repo.ref(record)
     try:
         return commit is not None and read_item(context.repo, record, commit).payload_commit == payload
@@ -159,7 +159,7 @@ def _leave_out_descendants(context: Context, selection: Selection, made: Plan, l
 
 
 def descending(context: Context, items: Mapping[str, Oid], refs: Iterable[str]) -> set[str]:
-    """Those of the items that come from what lies under some refs, near or far; without these themselves."""
+    """Return those of the items that come from what lies under some refs, near or far; without these themselves."""
     queue = [ref for ref in refs if ref in items]
     known = {*refs, *queue}
     while queue:
@@ -171,14 +171,14 @@ def descending(context: Context, items: Mapping[str, Oid], refs: Iterable[str]) 
 
 
 def _children(context: Context, ref: str, tip: Oid) -> Iterator[str]:
-    """The refs of the versions and runs that come from what a ref leads to; of a run, from any of its commits."""
+    """Yield the refs of the versions and runs that come from what a ref leads to; of a run, from any of its commits."""
     for commit in run_commits.history(context.repo, tip) if grows(ref) else [tip]:
         yield from (child.ref for child in context.catalogue.children(commit))
         yield from (RunId(run).ref for run in context.catalogue.child_runs(commit))
 
 
 def _goes_forward(context: Context, ref: str, newer: Oid, older: Oid) -> bool:
-    """Whether a run's one commit comes after another; a version has only one."""
+    """Tell whether a run's one commit comes after another; a version has only one."""
     try:
         return grows(ref) and older in run_commits.history(context.repo, newer)
     except PachaError:
@@ -197,7 +197,7 @@ def _plan_notes(context: Context, selection: Selection, there: Mapping[str, Oid]
 
 
 def _claim_that_goes_along(context: Context, ref: str, there: Oid | None) -> str:
-    """The removal that somebody claims and that a remote would first learn of from us; empty if there is none."""
+    """Give the removal that somebody claims and that a remote would first learn of from us; empty if there is none."""
     parsed = parse_notes_ref(ref)
     if parsed is None or parsed[2] != ATTESTATIONS:
         return ""

@@ -89,7 +89,7 @@ def push_payloads(
 
 
 def part_bytes(there: Mapping[str, Oid]) -> int:
-    """How large a part is: a server that lists many refs lists them for every part."""
+    """Tell how large a part is: a server that lists many refs lists them for every part."""
     return max(PART_BYTES, _PER_REF * len(there))
 
 
@@ -243,7 +243,7 @@ def sweep(context: Context, remote: str, there: Mapping[str, Oid]) -> None:
 
 
 def pushed_at(ref: str) -> float:
-    """When the push of a part began, in seconds since 1970: its id is a UUIDv7 (RFC 9562, section 5.7); else 0."""
+    """Tell when the push of a part began, in seconds since 1970: its id is a UUIDv7 (RFC 9562, section 5.7); else 0."""
     digits = ref[len(TMP_ROOT) :].partition("/")[0].replace("-", "")
     try:
         return int(digits[:12], 16) / 1000

@@ -49,7 +49,7 @@ def add(context: Context, name: str, url: str) -> str:
 
 
 def located(url: str) -> str:
-    """A URL as it is; a folder, there already or not, by its whole path: git reads it from wherever one stands."""
+    """Give a URL as it is; a folder, there already or not, by its whole path: git reads it from wherever one stands."""
     before = url.partition("/")[0]
     is_folder = url and not url.startswith("-") and (":" not in before or Path(url).is_dir())
     return str(expanded(url).absolute()) if is_folder else url
@@ -72,7 +72,7 @@ def remove(context: Context, name: str) -> None:
 
 
 def chosen(context: Context, name: str | None) -> str:
-    """The remote that is meant: the named one, else origin, else the only one.
+    """Return the remote that is meant: the named one, else origin, else the only one.
 
     Raises:
         NotFound: there is none, or none of this name.
@@ -93,7 +93,7 @@ def chosen(context: Context, name: str | None) -> str:
 
 
 def candidates(context: Context, name: str | None) -> list[str]:
-    """The remotes that may be asked, in order: the named one alone, else origin and then the others.
+    """Return the remotes that may be asked, in order: the named one alone, else origin and then the others.
 
     Raises:
         NotFound: there is none, or none of this name.
@@ -103,13 +103,13 @@ def candidates(context: Context, name: str | None) -> list[str]:
 
 
 def plain_warning(remote: str) -> str:
-    """What a person should know of a server that fails where Git's own compares."""
+    """Tell what a person should know of a server that fails where Git's own compares."""
     return f"{remote} can't be told to compare payloads, as Git's own servers can: whole ones move, whatever is there"
 
 
 @contextmanager
 def quarantined(repo: GitRepository, remote: str, wants: Sequence[Oid]) -> Iterator[Side]:
-    """A side repository into which a few small things were fetched, and nothing that can't be one."""
+    """Yield a side repository into which a few small things were fetched, and nothing that can't be one."""
     with passing(repo) as side:
         fetching.fetch(side, remote, wants, most=_SMALL)
         if side.largest() > _SMALL:
@@ -118,14 +118,14 @@ def quarantined(repo: GitRepository, remote: str, wants: Sequence[Oid]) -> Itera
 
 
 def tracking(remote: str, ref: str) -> str:
-    """Where the last-seen copy of a remote's ref is kept."""
+    """Tell where the last-seen copy of a remote's ref is kept."""
     if ref.startswith(NOTES_ROOT):
         return f"refs/remotes/{remote}/pacha/notes/{ref[len(NOTES_ROOT) :]}"
     return f"refs/remotes/{remote}/pacha/{ref[len(REF_ROOT) :]}"
 
 
 def as_there(ref: str) -> str:
-    """The ref at a remote of which this is the last-seen copy; empty if it is none."""
+    """Return the ref at a remote of which this is the last-seen copy; empty if it is none."""
     rest = ref[len(TRACKING_ROOT) :].partition("/pacha/")[2] if ref.startswith(TRACKING_ROOT) else ""
     if not rest:
         return ""
@@ -144,7 +144,7 @@ def remember(context: Context, changes: Changes, remote: str, refs: Mapping[str,
 
 
 def seen(context: Context, remote: str) -> dict[str, Oid]:
-    """A remote's refs as they were last seen, by the names that they have there."""
+    """Return a remote's refs as they were last seen, by the names that they have there."""
     root = f"refs/remotes/{remote}/pacha/"
     found: dict[str, Oid] = {}
     for ref, oid in context.repo.refs_below(root).items():
@@ -157,7 +157,7 @@ def seen(context: Context, remote: str) -> dict[str, Oid]:
 
 
 def show_settings(context: Context) -> SettingsInfo:
-    """The settings, with the signers as lines."""
+    """Return the settings, with the signers as lines."""
     stored = context.settings
     return SettingsInfo(stored.settings.values, tuple(stored.signers_file.decode("utf-8", "replace").splitlines()))
 
@@ -254,7 +254,7 @@ def publish_settings(context: Context, remote: str) -> None:
 
 
 def settings_stand(context: Context, theirs: Oid | None) -> str:
-    """How a remote's settings stand to ours: equal (or not known), older (they led to ours), or other."""
+    """Tell how a remote's settings stand to ours: equal (or not known), older (they led to ours), or other."""
     ours = context.settings.commit
     if theirs is None or theirs == ours:
         return "equal"
@@ -262,7 +262,7 @@ def settings_stand(context: Context, theirs: Oid | None) -> str:
 
 
 def _history(context: Context, commit: Oid) -> dict[Oid, None]:
-    """All commits that led to settings, nearest first."""
+    """Return all commits that led to settings, nearest first."""
     found: dict[Oid, None] = {}
     queue = [commit]
     while queue:

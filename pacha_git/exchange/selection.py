@@ -1,6 +1,6 @@
 """What a pull or push is about: SPECs, patterns, a stage, a kind, with or without bytes, and whose.
 
-It knows how a wish is said and which versions and runs answer to it; how they move it refuses to know.
+It knows how a wish is said and which versions and runs answer to it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class TransferRequest:
     without: tuple[str, ...] = ()
 
     def passes_by(self, ref: str) -> bool:
-        """Whether a ref of the remote is to be passed by."""
+        """Tell whether a ref of the remote is to be passed by."""
         return any(_speaks_of(word, ref) for word in self.without)
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class TransferRequest:
 
 
 def _speaks_of(word: str, ref: str) -> bool:
-    """Whether a word of ``without`` means a ref: a name has its versions, its payloads and its events."""
+    """Tell whether a word of ``without`` means a ref: a name has its versions, its payloads and its events."""
     if word.startswith("refs/"):
         return ref == word
     head, colon, rest = word.partition(":")
@@ -93,7 +93,7 @@ def _speaks_of(word: str, ref: str) -> bool:
 
 
 def choose(context: Context, wish: TransferRequest) -> dict[str, Oid]:
-    """The versions and runs that a wish names, by ref.
+    """Return the versions and runs that a wish names, by ref.
 
     Raises:
         NotFound: nothing answers to it.
@@ -124,7 +124,7 @@ def _named(context: Context, text: str) -> Iterator[tuple[str, Oid]]:
 
 
 def _matching(context: Context, text: str) -> Iterator[tuple[str, Oid]]:
-    """Everything that a pattern means; of a name without a selector all versions."""
+    """Yield everything that a pattern means; of a name without a selector all versions."""
     head, colon, rest = text.partition(":")
     said = KIND_WORDS.get(head.lower()) if colon else None
     pattern, at, selector = (rest if said else text).partition("@")
@@ -175,7 +175,7 @@ def _in_stage(context: Context, chosen: dict[str, Oid], stage: Stage) -> dict[st
 
 
 def with_lineage(context: Context, chosen: dict[str, Oid]) -> dict[str, Item]:
-    """The items chosen, and everything that they come from, as it lies here."""
+    """Return the items chosen, and everything that they come from, as it lies here."""
     found: dict[str, Item] = {}
     queue = list(chosen)
     while queue:

@@ -210,7 +210,7 @@ def _send_refs(to: _To, refs: Mapping[str, Oid]) -> None:
 
 
 def _without(context: Context, refs: Mapping[str, Oid], refused: set[str]) -> dict[str, Oid]:
-    """What is left without some refs and what comes from them: its lineage would not be there."""
+    """Tell what is left without some refs and what comes from them: its lineage would not be there."""
     left = dict(refs)
     for ref in refused | descending(context, refs, refused):
         left.pop(ref, None)

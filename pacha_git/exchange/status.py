@@ -24,7 +24,7 @@ from pacha_git.vocabulary.kinds import VERSIONED_KINDS, Kind
 
 
 def status(context: Context) -> Status:
-    """How this registry stands; see ``Registry.status``."""
+    """Tell how this registry stands; see ``Registry.status``."""
     folds, signless, payloadless = context.catalogue.unsettled()
     away = [row for row in payloadless if row[3] not in folds[row[0], row[1]]["removed"]]
     refs = {VersionId.parse(Kind(kind), name, version).ref: Oid(oid) for kind, name, version, oid in away}
@@ -38,7 +38,7 @@ def status(context: Context) -> Status:
 
 
 def _labels(rows: Iterable[VersionLine]) -> tuple[str, ...]:
-    """How people name versions, in the order of kinds."""
+    """Tell how people name versions, in the order of kinds."""
     kinds = [kind.value for kind in VERSIONED_KINDS]
     nouns = {kind.value: kind.noun for kind in VERSIONED_KINDS}
     listed = sorted(rows, key=lambda row: kinds.index(row[0]))
@@ -93,7 +93,7 @@ def _remote_status(context: Context, name: str, url: str, ours: dict[str, Oid]) 
 
 
 def _leads(context: Context, ref: str, tip: Oid, older: Oid) -> bool:
-    """Whether one state of a ref that may move comes after another."""
+    """Tell whether one state of a ref that may move comes after another."""
     if ref.startswith(NOTES_ROOT):
         return descends(context.repo, tip, older)
     return grows(ref) and older in run_commits.history(context.repo, tip)

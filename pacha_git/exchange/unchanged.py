@@ -1,7 +1,7 @@
 """Sees without reading a single ref that a pull or push has nothing to do, among a hundred thousand versions too.
 
-It compares lists of refs with one another, and with what they were when there was nothing to do last; what a verb would
-do about a difference it refuses to know. Losing its file costs a second, no more.
+It compares lists of refs with one another, and with what they were when there was nothing to do last. Losing its file
+costs a second, no more.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FILE: Final = "pacha/quiet.json"
 
 
 def stamp(context: Context, listing: bytes) -> str:
-    """A text that is the same as long as neither the remote's list of refs nor any ref here has changed."""
+    """Return a text that is the same as long as neither the remote's list of refs nor any ref here has changed."""
     refs = context.repo.refs
     digest = blake3.blake3(listing)
     digest.update(refs.packed_stamp().encode())
@@ -33,7 +33,7 @@ def stamp(context: Context, listing: bytes) -> str:
 
 
 def in_step(context: Context, remote: str, listing: bytes) -> bool:
-    """Whether both sides have the same versions, runs and events, all of them seen before, and we no other bytes.
+    """Tell whether both sides have the same versions, runs and events, all of them seen before, and we no other bytes.
 
     Where something may have been removed, or a push was cut off, the answer is no: that takes a closer look.
     """
@@ -64,7 +64,7 @@ def _as_there(remote: str, lines: Iterable[bytes]) -> set[bytes]:
 
 
 def is_known(context: Context, remote: str, verb: str, now: str) -> bool:
-    """Whether the verb found nothing to do when everything stood as it does now."""
+    """Tell whether the verb found nothing to do when everything stood as it does now."""
     return _read(context).get(f"{verb} {remote}") == now
 
 

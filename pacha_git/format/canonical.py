@@ -1,7 +1,8 @@
-"""Canonical JSON: one value, one spelling in bytes; it refuses to know what the values mean.
+"""Canonical JSON: one value, one spelling in bytes.
 
-RFC 8785 within the limits of docs/format.md, "Canonical JSON": integers within ±(2^53-1), finite doubles, no duplicate
-keys, no lone surrogates, no U+0000. What is too large or not finite is written as a string (``json_number``).
+RFC 8785 within the limits of docs/format.md, "Canonical JSON": integers within ±(2^53-1), finite doubles, no
+duplicate keys, no lone surrogates, no U+0000. What is too large or not finite is written as a string
+(``json_number``).
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def encode(value: Any, *, depth: int = DEPTH) -> bytes:
 
 
 def _around(error: UnicodeEncodeError) -> str:
-    """What can't be encoded, with the word that it stands in; not the rest of the document."""
+    """Tell what can't be encoded, with the word that it stands in; not the rest of the document."""
     before, after = error.object[: error.start][-_SHOWN:], error.object[error.end :][:_SHOWN]
     return before.rpartition('"')[2] + error.object[error.start : error.end] + after.partition('"')[0]
 
@@ -154,7 +155,7 @@ def _check_leaf(leaf: Any) -> bool:
 
 
 def _is_written_alike(number: float) -> bool:
-    """Whether Python and ECMAScript write a double alike: the shortest digits, and no exponent."""
+    """Tell whether Python and ECMAScript write a double alike: the shortest digits, and no exponent."""
     return 1e-4 <= abs(number) < 1e16 and not number.is_integer()
 
 

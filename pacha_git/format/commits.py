@@ -34,7 +34,7 @@ _ARMORED: Final = re.compile(
 
 
 def record_message(record: Record, address: Address, documents: Mapping[str, Address]) -> str:
-    """The message of a record commit: subject, description, trailers.
+    """Return the message of a record commit: subject, description, trailers.
 
     Args:
         record: What it is a commit of.
@@ -60,7 +60,7 @@ def _lineage_trailer(edge: Edge) -> str:
 
 
 def record_tree(record_bytes: bytes, documents: Mapping[str, bytes]) -> bytes:
-    """The body of a record commit's tree: ``record.json`` and the documents beside it.
+    """Return the body of a record commit's tree: ``record.json`` and the documents beside it.
 
     Raises:
         InvalidInput: a document larger than 1 MiB.
@@ -75,7 +75,7 @@ def record_tree(record_bytes: bytes, documents: Mapping[str, bytes]) -> bytes:
 def record_commit(
     record: Record, record_bytes: bytes, documents: Mapping[str, bytes], *, signature: str | None = None
 ) -> bytes:
-    """The body of a record's commit object, signed if there is a signature.
+    """Return the body of a record's commit object, signed if there is a signature.
 
     The bytes to sign are those without one.
 

@@ -52,7 +52,7 @@ class Content(Part):
         return self.file_count > 1 or (self.model_extra or {}).get(_FOLDER) is True
 
     def as_folder(self) -> Content:
-        """The same as of a folder that was registered."""
+        """Return the same as of a folder that was registered."""
         return self if self.is_folder else self.model_copy(update={_FOLDER: True})
 
 

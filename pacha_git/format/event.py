@@ -1,7 +1,6 @@
 """One event as the line of a note: its envelope, its id, its hash and its limits.
 
-It knows one line at a time, and refuses to know what a line means beside others or what a type may say (the ledger's
-part). The format is docs/format.md, "Events".
+It knows one line at a time. The format is docs/format.md, "Events".
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ class Event:
     body: Mapping[str, Any] = field(compare=False, repr=False)
 
     def text(self, key: str) -> str:
-        """The text under a key; empty if there is none."""
+        """Return the text under a key; empty if there is none."""
         return _text(self.body, key)
 
     @property
@@ -157,7 +156,7 @@ class Envelope:
     reason: str = ""
 
     def following(self, event: Event) -> Envelope:
-        """The same, for an event made right after ``event`` (which must be signed by now, if it is to be)."""
+        """Return the same, for an event made right after ``event`` (which must be signed by now, if it is to be)."""
         return replace(self, after=(event.hash,))
 
 
@@ -229,12 +228,12 @@ def parse_line(line: bytes) -> Event | None:
 
 
 def line_hash(line: bytes) -> str:
-    """The BLAKE3 of a line without its LF, signature and all: 64 hex digits, as ``after`` writes them."""
+    """Return the BLAKE3 of a line without its LF, signature and all: 64 hex digits, as ``after`` writes them."""
     return blake3.blake3(line).hexdigest()
 
 
 def signed_part(line: bytes) -> bytes:
-    """What a signature (namespace ``pacha-event``) is over: the line as it would be without ``sig``.
+    """Tell what a signature (namespace ``pacha-event``) is over: the line as it would be without ``sig``.
 
     Law: ``signed_part(with_signature(e, s).line) == e.line`` for an unsigned e.
 
@@ -249,7 +248,7 @@ def signed_part(line: bytes) -> bytes:
 
 
 def with_signature(event: Event, armored: str) -> Event:
-    """The same event, carrying a signature; a line of its own, with a hash of its own.
+    """Return the same event, carrying a signature; a line of its own, with a hash of its own.
 
     Raises:
         InvalidInput: it makes the line too long.
@@ -291,5 +290,5 @@ _ids: Final = _Ids()
 
 
 def new_event_id() -> str:
-    """A new UUIDv7; within a process each is greater than the one before, whatever the clock does."""
+    """Return a new UUIDv7; within a process each is greater than the one before, whatever the clock does."""
     return str(_ids.next(time.time_ns() // 1_000_000))

@@ -24,7 +24,7 @@ _NUMBER_WORD: Final = re.compile(r"(NaN|-?Infinity|-?[1-9][0-9]{15,})\Z", re.ASC
 
 
 def first_problem(error: ValidationError) -> str:
-    """The first thing that is wrong, after the field it is wrong with."""
+    """Return the first thing that is wrong, after the field it is wrong with."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"]))
     return f"{where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}"

@@ -104,7 +104,7 @@ _GROWING: Final = tuple(f"{REF_ROOT}{kind.plural}/" for kind, declared in KINDS.
 
 
 def grows(ref: str) -> bool:
-    """Whether what lies under a ref moves on, as a run does."""
+    """Tell whether what lies under a ref moves on, as a run does."""
     return ref.startswith(_GROWING)
 
 

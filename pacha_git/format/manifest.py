@@ -82,7 +82,7 @@ class FileLine(NamedTuple):
         return hash(self[:-1])
 
     def as_json(self) -> dict[str, Any]:
-        """The line as a value for canonical JSON."""
+        """Return the line as a value for canonical JSON."""
         value = {
             **self.extra,
             "path": self.path,
@@ -96,7 +96,7 @@ class FileLine(NamedTuple):
         return value
 
     def without_parts(self) -> FileLine:
-        """The line as a record lists it."""
+        """Return the line as a record lists it."""
         return self._replace(parts=None)
 
 
@@ -161,7 +161,7 @@ def _is_size(value: Any) -> bool:
 
 
 def sorted_lines(lines: Iterable[FileLine]) -> list[FileLine]:
-    """The lines in the order of a manifest: by the UTF-8 bytes of their paths, which is by their code points."""
+    """Return the lines in the order of a manifest: by the UTF-8 bytes of their paths, which is by their code points."""
     return sorted(lines, key=itemgetter(0))
 
 
@@ -253,7 +253,7 @@ def _address_row(line: FileLine) -> str:
 
 
 def content_address(files: Iterable[FileLine]) -> tuple[Address, AddressOf]:
-    """The address of a payload: of exactly one non-executable file, its BLAKE3; else that of the list.
+    """Return the address of a payload: of exactly one non-executable file, its BLAKE3; else that of the list.
 
     Raises:
         InvalidInput: there is no file.

@@ -1,7 +1,7 @@
-"""The parameters of a run as TOML, each with its type, and metrics as numbers; it refuses to know what they mean.
+"""The parameters of a run as TOML, each with its type, and metrics as numbers.
 
-An int stays an int, a bool is no number, and what a number library wraps is unwrapped. TOML has no null, so a parameter
-that is None says nothing and is left out.
+An int stays an int, a bool is no number, and what a number library wraps is unwrapped. TOML has no null, so a
+parameter that is None says nothing and is left out.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _integer(value: int, where: str) -> int:
 
 
 def _unwrapped(value: Any) -> Any:
-    """The number within a scalar of NumPy, PyTorch and the like; anything else as it is."""
+    """Return the number within a scalar of NumPy, PyTorch and the like; anything else as it is."""
     item = getattr(value, "item", None)
     if callable(item):
         try:
@@ -96,7 +96,7 @@ def _key(key: Any, where: str) -> str:
 
 
 def check_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """All parameters as TOML can hold them, those that are None left out.
+    """Return all parameters as TOML can hold them, those that are None left out.
 
     Raises:
         InvalidInput: one can't be, or all together are larger than 1 MiB.
@@ -149,7 +149,7 @@ def decode_params(data: bytes) -> dict[str, Any]:
 
 
 def metric_value(name: str, value: Any) -> float:
-    """A metric as a double; NaN and infinities are numbers.
+    """Return a metric as a double; NaN and infinities are numbers.
 
     Raises:
         InvalidInput: it is no number (a bool is none, nor is a text).
@@ -185,7 +185,7 @@ def _is_utf8(text: str) -> bool:
 
 
 def step_value(step: Any) -> int:
-    """A step as an integer; a float that is whole, as numerical libraries give it, is one.
+    """Return a step as an integer; a float that is whole, as numerical libraries give it, is one.
 
     Raises:
         InvalidInput: it is no whole number, or beyond ±(2^53-1).

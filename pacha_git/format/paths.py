@@ -1,4 +1,4 @@
-"""Which paths a payload may hold, and how they are spelled in Git trees; it refuses to know what lies at a path.
+"""Which paths a payload may hold, and how they are spelled in Git trees.
 
 The rules are docs/format.md, "Paths": they hold when registering and when reading what somebody else wrote.
 """
@@ -62,7 +62,7 @@ def _path_problem(path: str) -> str:
 
 
 def is_dot_git(segment: str) -> bool:
-    """Whether Git, on some file system, takes a segment for the folder that its configuration and hooks lie in."""
+    """Tell whether Git, on some file system, takes a segment for the folder that its configuration and hooks lie in."""
     return _IS_DOT_GIT.match(segment if segment.isascii() else _IGNORED.sub("", segment)) is not None
 
 

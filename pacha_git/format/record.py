@@ -1,6 +1,6 @@
 """What is said of one version: the record of a model, dataset or recipe, as a value and as its canonical bytes.
 
-It refuses to know where records lie. The format is docs/format.md, "Records"; unknown keys survive a round trip.
+The format is docs/format.md, "Records"; unknown keys survive a round trip.
 """
 
 from __future__ import annotations
@@ -262,5 +262,5 @@ def refuse_newer(format_number: Any, what: str) -> None:
 
 
 def record_address(data: bytes) -> Address:
-    """The identity of a record: the BLAKE3 of the bytes of ``record.json``."""
+    """Return the identity of a record: the BLAKE3 of the bytes of ``record.json``."""
     return Address.of_digest(blake3.blake3(data).digest())

@@ -1,6 +1,6 @@
 """What is said of one run: the record ``run.json`` as a value and as bytes, and the commit that carries it.
 
-It refuses to know where runs lie, and what came before a commit. The format is docs/format.md, "Runs".
+The format is docs/format.md, "Runs".
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ class RunCommit:
 
 
 def run_target(run: RunRecord, data: bytes, commit: Oid) -> Target:
-    """The run as an edge names it, at one of its commits.
+    """Return the run as an edge names it, at one of its commits.
 
     Args:
         run: What the commit says.
@@ -206,7 +206,7 @@ def run_target(run: RunRecord, data: bytes, commit: Oid) -> Target:
 
 
 def run_tree(data: bytes, params: bytes) -> bytes:
-    """The body of a run commit's tree: ``run.json`` and ``params.toml``."""
+    """Return the body of a run commit's tree: ``run.json`` and ``params.toml``."""
     files = {RUN_FILE: data, PARAMS_FILE: params}
     return tree_bytes((_FILE_MODE, name.encode("ascii"), git_oid("blob", body)) for name, body in files.items())
 
@@ -214,7 +214,7 @@ def run_tree(data: bytes, params: bytes) -> bytes:
 def run_commit(
     run: RunRecord, data: bytes, params: bytes, parents: Sequence[Oid], *, signature: str | None = None
 ) -> bytes:
-    """The body of a run's commit object.
+    """Return the body of a run's commit object.
 
     Args:
         run: What it says.

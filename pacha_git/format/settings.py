@@ -38,7 +38,7 @@ class Settings:
     values: Mapping[str, Any] = field(hash=False, repr=False)
 
     def rule(self, name: str) -> bool:
-        """Whether a rule of the policy is set.
+        """Tell whether a rule of the policy is set.
 
         Raises:
             Corrupt: it is neither true nor false: a word in quotes must not pass for "off".
@@ -53,7 +53,7 @@ class Settings:
 
 
 def new_settings(registry: str, layout: str | None = None) -> Settings:
-    """The settings of a new registry, without a policy, and the layout that it writes.
+    """Return the settings of a new registry, without a policy, and the layout that it writes.
 
     Raises:
         Corrupt: ``registry`` is no UUID in lowercase.

@@ -181,7 +181,7 @@ class Changes:
             self.moved.put(RefUpdate(ref, at, at))
 
     def resolve_with(self, prefix: str, resolver: Resolver) -> None:
-        """What to do when a ref below ``prefix`` has moved meanwhile: the resolver gives its new oid, or None."""
+        """Tell what to do when a ref below ``prefix`` has moved meanwhile: the resolver gives its new oid, or None."""
         self._resolvers[prefix] = resolver
 
     def afterwards(self, action: Callable[[], None]) -> None:

@@ -35,7 +35,7 @@ class Holes:
         self.missing: dict[Oid, None] = {}
 
     def is_whole(self, tip: Oid) -> bool:
-        """Whether a commit, tree or blob and all that it reaches are here."""
+        """Tell whether a commit, tree or blob and all that it reaches are here."""
         found = self._whole.get(tip)
         if found is not None:
             return found
@@ -54,7 +54,7 @@ class Holes:
         return self._whole[tip]
 
     def _below(self, oid: Oid) -> Iterator[Oid]:
-        """The commits and trees right below an object, its blobs being asked for at once."""
+        """Return the commits and trees right below an object, its blobs being asked for at once."""
         try:
             kind, body = self._repo.read(oid)
         except (NotFound, Corrupt):

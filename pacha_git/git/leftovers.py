@@ -34,20 +34,20 @@ class Cleared(NamedTuple):
 
 
 def find(git_dir: Path) -> list[Path]:
-    """Every leftover that is old enough; a pack without its index is one at any age, for it stops every repack."""
+    """Give every leftover that is old enough; a pack without its index is one at any age, for it stops every repack."""
     locked = [*git_dir.glob("*.lock"), *(git_dir / "refs").rglob("*.lock"), git_dir / PACKED_REFS_NEW]
     candidates = [*locked, *_of_objects(git_dir / "objects")]
     return sorted({*filter(is_old, candidates), *orphans(git_dir / "objects/pack")})
 
 
 def in_packs(git_dir: Path) -> bool:
-    """Whether there is one among the packs: a single look at one folder, for those who ask often."""
+    """Tell whether there is one among the packs: a single look at one folder, for those who ask often."""
     folder = git_dir / "objects/pack"
     return bool(orphans(folder)) or any(map(is_old, _of_packs(folder)))
 
 
 def is_old(path: Path) -> bool:
-    """Whether a file is there, and older than git ever keeps such a one."""
+    """Tell whether a file is there, and older than git ever keeps such a one."""
     try:
         return time.time() - path.lstat().st_mtime > _AGE_SECONDS
     except OSError:
@@ -127,5 +127,5 @@ def _clear(git_dir: Path, left: list[Path], names: tuple[str, ...]) -> Cleared:
 
 
 def how_to_remove(git_dir: Path, cleared: Cleared) -> str:
-    """The command for a person who knows that nobody is at work."""
+    """Return the command for a person who knows that nobody is at work."""
     return "rm " + " ".join(str(git_dir / name) for name in cleared.kept) if cleared.kept else ""

@@ -42,7 +42,7 @@ def _is_own(owner: int) -> bool:
 
 
 def _is_safe(path: Path) -> bool:
-    """Whether Git's configuration names the folder; as there, an empty value takes back what came before."""
+    """Tell whether Git's configuration names the folder; as there, an empty value takes back what came before."""
     try:
         argv = ["git", "config", "--show-scope", "--null", "--type=path", "--get-all", "safe.directory"]
         said = run(argv, cwd=Path("/")).stdout

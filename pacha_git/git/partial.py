@@ -13,7 +13,7 @@ class LeftOut(NotFound):
 
 
 def promisor(path: Path) -> str | None:
-    """The remote that a partial clone left objects with; None if the repository is no such clone."""
+    """Return the remote that a partial clone left objects with; None if the repository is no such clone."""
     try:
         config = (path / "config").read_text("utf-8", "replace")
     except OSError:
@@ -25,12 +25,12 @@ def promisor(path: Path) -> str | None:
 
 
 def complete_line(path: Path, remote: str) -> str:
-    """The command that makes a partial clone whole."""
+    """Return the command that makes a partial clone whole."""
     return f"git -C {path} fetch --refetch --no-filter {remote}"
 
 
 def not_here(path: Path, oid: str, hint: str = "") -> NotFound:
-    """What to say of an object that a repository does not have."""
+    """Tell what to say of an object that a repository does not have."""
     remote = promisor(path)
     if remote is None:
         return NotFound(f"object {oid} is not here", hint=hint)

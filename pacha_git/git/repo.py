@@ -154,7 +154,7 @@ class GitRepository:
         return self.packs.read(oid)
 
     def read_as(self, oid: Oid, wanted: ObjectType) -> bytes:
-        """The body of an object that must have the type.
+        """Return the body of an object that must have the type.
 
         Raises:
             NotFound, Corrupt: as ``read``; Corrupt too if it has another type.
@@ -165,17 +165,17 @@ class GitRepository:
         return body
 
     def read_blobs(self, oids: Iterable[Oid]) -> Iterator[bytes]:
-        """The bodies of many blobs in order, read ahead in threads; errors as ``read``."""
+        """Return the bodies of many blobs in order, read ahead in threads; errors as ``read``."""
         return self.packs.read_many(oids)
 
     def has(self, oid: Oid) -> bool:
-        """Whether an object is here."""
+        """Tell whether an object is here."""
         if self.overlay is not None and oid in self.overlay.pending:
             return True
         return self.packs.find(oid) is not None or loose_path(self.objects, oid).exists()
 
     def missing(self, oids: Iterable[Oid]) -> list[Oid]:
-        """Those of the objects that are not here."""
+        """Return those of the objects that are not here."""
         return [Oid.of_raw(raw) for raw in self.packs.missing(oid.raw for oid in oids)]
 
     def _kind_of(self, oid: Oid) -> str:
@@ -187,18 +187,18 @@ class GitRepository:
     # Refs --------------------------------------------------------------------------------------------------------
 
     def ref(self, ref: str) -> Oid | None:
-        """Where a ref stands, counting what this thread is about to change."""
+        """Tell where a ref stands, counting what this thread is about to change."""
         if self.overlay is not None and ref in self.overlay.moved:
             return self.overlay.moved[ref]
         return self.refs.get(ref)
 
     def tips(self, ref: str) -> tuple[Oid, ...]:
-        """Where a ref stands, as a sequence: none, or one."""
+        """Tell where a ref stands, as a sequence: none, or one."""
         commit = self.ref(ref)
         return () if commit is None else (commit,)
 
     def refs_below(self, prefix: str) -> dict[str, Oid]:
-        """All refs below a prefix that ends in ``/``, counting what this thread is about to change."""
+        """Return all refs below a prefix that ends in ``/``, counting what this thread is about to change."""
         found = self.refs.below(prefix)
         for ref, oid in self.overlay.moved.below(prefix) if self.overlay is not None else ():
             if oid is None:
@@ -227,7 +227,7 @@ class GitRepository:
     # Shape -------------------------------------------------------------------------------------------------------
 
     def git(self, *arguments: str, stdin: bytes | None = None, keeps: int | None = None) -> bytes:
-        """What a stock git command on this repository writes; ``keeps`` is a lock that it holds with us."""
+        """Tell what a stock git command on this repository writes; ``keeps`` is a lock that it holds with us."""
         return run(["git", f"--git-dir={self.path}", *arguments], stdin=stdin, keeps=keeps).stdout
 
     def configure(self, *words: str) -> None:
@@ -236,7 +236,7 @@ class GitRepository:
         self.git("config", "--local", *words)
 
     def git_text(self, *arguments: str) -> str:
-        """The same as text without the last line end."""
+        """Return the same as text without the last line end."""
         return self.git(*arguments).decode("utf-8", "replace").rstrip("\n")
 
 

@@ -42,7 +42,7 @@ _FOLDERS: Final = ("objects/pack", "objects/info", "refs/heads", "refs/tags")
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a folder is a registry, or what is left of one."""
+    """Tell whether a folder is a registry, or what is left of one."""
     if not (path / "objects").is_dir():
         return False
     if (path / "pacha").is_dir() or (path / "refs/pacha").is_dir():
@@ -53,7 +53,7 @@ def is_ours(path: Path) -> bool:
 
 
 def shape_problems(path: Path) -> list[tuple[str, str]]:
-    """What is wrong with the files that make it a repository: file, and what is wrong with it."""
+    """Tell what is wrong with the files that make it a repository: file, and what is wrong with it."""
     found: list[tuple[str, str]] = []
     try:
         if not _HEAD.match((path / "HEAD").read_bytes()):
@@ -71,7 +71,7 @@ def shape_problems(path: Path) -> list[tuple[str, str]]:
 
 
 def config_problem(config: Path) -> str:
-    """Why a file can't be the configuration of a bare repository; empty if it can."""
+    """Tell why a file can't be the configuration of a bare repository; empty if it can."""
     if not config.is_file():
         return "it is gone"
     try:
@@ -87,7 +87,7 @@ def config_problem(config: Path) -> str:
 
 
 def _cut_off(path: Path) -> str:
-    """Whether settings that every registry has are gone, which the kept copy still has; empty if not."""
+    """Tell whether settings that every registry has are gone, which the kept copy still has; empty if not."""
     gone = sorted(_keys(path / KEPT) & _OURS - _keys(path / "config"))
     return f"it lacks {gone[0]}, which every registry has" if gone else ""
 
@@ -152,7 +152,7 @@ def keep_config(path: Path) -> None:
 
 
 def lost_remotes(path: Path) -> dict[str, str]:
-    """The remotes, name → URL, that the kept copy names and the configuration does not."""
+    """Return the remotes, name → URL, that the kept copy names and the configuration does not."""
     return {name: url for name, url in _remotes(path / KEPT).items() if _remotes(path / "config").get(name) != url}
 
 

@@ -1,6 +1,6 @@
 """Repositories beside another one, borrowing its objects: where arrivals are checked and departures are gathered.
 
-It knows their folder, their lock, their packs, and when one is rubbish. What is checked or sent it refuses to know.
+It knows their folder, their lock, their packs, and when one is rubbish.
 """
 
 from __future__ import annotations
@@ -80,11 +80,11 @@ class Side:
         return max((size for _, size in self._sizes()), default=0)
 
     def larger_than(self, most: int) -> list[Oid]:
-        """The objects that arrived and have more bytes than that; raises as ``largest``."""
+        """Return the objects that arrived and have more bytes than that; raises as ``largest``."""
         return [oid for oid, size in self._sizes() if size > most]
 
     def arrived(self) -> list[Oid]:
-        """Every object that arrived."""
+        """Return every object that arrived."""
         return [Oid(line.strip().decode("ascii")) for line in self._oids()]
 
     def _sizes(self) -> list[tuple[Oid, int]]:
@@ -125,7 +125,7 @@ class Side:
 
 @contextmanager
 def passing(host: GitRepository) -> Iterator[Side]:
-    """A side repository that is gone when the block ends."""
+    """Yield a side repository that is gone when the block ends."""
     path = host.path / FOLDER / (_PASSING + secrets.token_hex(8))
     with locks.exclusive(_lock_of(path)):
         side = Side(host, path)

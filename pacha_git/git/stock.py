@@ -13,7 +13,7 @@ _STALE: Final = 12 * 3600
 
 
 def gc_under_way(repository: Path) -> bool:
-    """Whether a ``git gc`` is running, here or on another machine: it says so in ``gc.pid``, as ``PID HOST``."""
+    """Tell whether a ``git gc`` is running, here or on another machine: it says so in ``gc.pid``, as ``PID HOST``."""
     file = repository / "gc.pid"
     try:
         pid, _, host = file.read_text("utf-8", "replace").partition(" ")

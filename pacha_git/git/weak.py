@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def weakly(method: Callable[P, T]) -> Callable[P, T]:
-    """The same method; whoever calls it must know its object to be alive, as a part of it does."""
+    """Return the same method; whoever calls it must know its object to be alive, as a part of it does."""
     reference = WeakMethod(method)
 
     def call(*args: P.args, **kwargs: P.kwargs) -> T:

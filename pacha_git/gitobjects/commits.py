@@ -74,7 +74,7 @@ def split_commit(raw: bytes) -> ParsedCommit:
 
 
 def _read_oids(lines: Sequence[bytes]) -> tuple[Oid, tuple[Oid, ...], int]:
-    """The tree, the parents, and the number of lines they take."""
+    """Return the tree, the parents, and the number of lines they take."""
     oids: list[Oid] = []
     for line in lines:
         match = _OID_LINE.match(line)

@@ -42,7 +42,7 @@ class Oid(str):
 
 
 def git_oid(kind: str, body: bytes | bytearray | memoryview) -> Oid:
-    """The id Git gives an object: SHA-1 of ``<kind> <size> NUL <body>``.
+    """Return the id Git gives an object: SHA-1 of ``<kind> <size> NUL <body>``.
 
     Args:
         kind: ``blob``, ``tree`` or ``commit``.

@@ -49,7 +49,7 @@ def parse_tree(body: bytes) -> list[TreeEntry]:
 
 
 def tree_bytes(entries: Iterable[tuple[int | str, bytes, Oid]]) -> bytes:
-    """The body of a tree object, in Git's order (a folder sorts as if its name ended in ``/``).
+    """Return the body of a tree object, in Git's order (a folder sorts as if its name ended in ``/``).
 
     Args:
         entries: Mode (``0o100644`` or ``"100644"``; folders ``40000``), name, oid; in any order.

@@ -1,6 +1,6 @@
 """The hooks that look at documents before they are committed: which there are, and what each finds.
 
-It decides over paths and bytes; how they were come by, and how a person is told, it refuses to know.
+It decides over paths and bytes.
 """
 
 from __future__ import annotations

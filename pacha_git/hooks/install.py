@@ -1,6 +1,6 @@
 """Puts our shims among the hooks of a repository, where Git looks for them; a hook of somebody else's stays.
 
-It knows files and the words of ``git config``; what the hooks do it refuses to know.
+It knows files and the words of ``git config``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Installed:
     passed_by: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """All fields, paths as text."""
+        """Return all fields, paths as text."""
         paths = {"former": self.former, "chained": self.chained, "passed_by": self.passed_by}
         said = {key: str(path) if path else None for key, path in paths.items()}
         return {"path": str(self.path), "changed": self.changed, "shared": self.shared, **said}
@@ -132,7 +132,7 @@ def _guard(target: Path, shim: bytes) -> Installed:
 
 
 def _shim(name: str) -> bytes:
-    """The bytes of a hook of ours; it finds our program also where the PATH of a server does not lead to it."""
+    """Return the bytes of a hook of ours; it finds our program also where the PATH of a server does not lead to it."""
     programs = str(Path(sys.executable).parent).replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
     raw = files("pacha_git.hooks").joinpath("shims", name).read_bytes()
     return raw.replace(b"@PROGRAMS@", programs.replace("`", "\\`").encode())
@@ -146,7 +146,7 @@ def _write(target: Path, data: bytes) -> None:
 
 
 def _hooks_folder(folder: Path) -> tuple[Path, bool]:
-    """Where Git looks for hooks, and whether that is outside of the repository."""
+    """Tell where Git looks for hooks, and whether that is outside of the repository."""
     if not folder.is_dir():
         raise NotFound(f"no such folder: {folder}")
     try:

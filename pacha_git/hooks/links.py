@@ -45,7 +45,7 @@ def resolved(
 
 
 def _followed(path: str, entries: Mapping[str, Entry], read: Callable[[bytes], bytes]) -> str | None:
-    """The file that a link leads to; None if that is no file of these."""
+    """Return the file that a link leads to; None if that is no file of these."""
     for _ in range(_LONGEST):
         entry = entries.get(path)
         if entry is None:

@@ -1,7 +1,7 @@
 """The documents that a push would bring into a repository of code: those that its branches and tags do not have yet.
 
 Cherry-pick, rebase and fast-forward run no hook of the client that could look; a push always runs this one. It knows
-refs, trees and quarantine, and refuses to know what makes a document valid.
+refs, trees and quarantine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _COMPARED: Final = 50
 def read_pushed(
     moves: Iterable[Move], suffixes: tuple[str, ...], inherited: Mapping[str, str]
 ) -> Iterator[tuple[str, bytes]]:
-    """The bytes of files that a push adds or changes, each once, by their paths.
+    """Yield the bytes of files that a push adds or changes, each once, by their paths.
 
     Args:
         moves: What the push would do.
@@ -46,7 +46,7 @@ def read_pushed(
 
 
 def _of_branches(inherited: Mapping[str, str]) -> set[tuple[str, bytes]]:
-    """What the branches have now: a new one is compared with them."""
+    """Tell what the branches have now: a new one is compared with them."""
     listed = run(
         [
             "git",
@@ -62,7 +62,7 @@ def _of_branches(inherited: Mapping[str, str]) -> set[tuple[str, bytes]]:
 
 
 def _tree(tip: str, inherited: Mapping[str, str]) -> dict[str, Entry]:
-    """Every file of a commit by its path; nothing for what has no files, such as a tag of a blob."""
+    """Return every file of a commit by its path; nothing for what has no files, such as a tag of a blob."""
     try:
         listed = run(["git", "ls-tree", "-r", "-z", "--full-tree", f"{tip}^{{commit}}"], env=inherited).stdout
     except CommandFailed:

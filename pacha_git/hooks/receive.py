@@ -73,7 +73,7 @@ def parse_moves(lines: Iterable[bytes]) -> list[Move]:
 
 
 def refusals(folder: Path, moves: Sequence[Move], environment: Mapping[str, str]) -> dict[str, str]:
-    """Which refs may not move as a push wants it, and why.
+    """Tell which refs may not move as a push wants it, and why.
 
     Args:
         folder: The repository that is pushed to.
@@ -123,7 +123,7 @@ class _Push:
         return bad
 
     def here(self, ref: str) -> list[Oid]:
-        """Where a ref stands at the host."""
+        """Tell where a ref stands at the host."""
         stands = self.host.ref(ref)
         return [] if stands is None else [stands]
 
@@ -137,7 +137,7 @@ def _note_removals(host: GitRepository, objects: GitRepository, moves: Iterable[
 
 @contextmanager
 def _with_quarantine(host: GitRepository, environment: Mapping[str, str]) -> Iterator[GitRepository]:
-    """What can be read once the push is done: the repository's objects, and those that just came."""
+    """Tell what can be read once the push is done: the repository's objects, and those that just came."""
     quarantine = environment.get("GIT_QUARANTINE_PATH") or environment.get("GIT_OBJECT_DIRECTORY")
     if quarantine is None:
         yield host
@@ -236,7 +236,7 @@ def _payload(push: _Push, move: Move) -> str:
 
 
 def _unfit(objects: GitRepository, commit: Oid) -> str:
-    """What is wrong with a payload of which no record is here yet, by its commit and its manifest."""
+    """Tell what is wrong with a payload of which no record is here yet, by its commit and its manifest."""
     raw = objects.read_as(commit, "commit")
     parsed = split_commit(raw)
     if payload_commit(parsed.tree, Address.parse(parsed.message.rstrip("\n"))) != raw:

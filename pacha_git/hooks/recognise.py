@@ -1,7 +1,7 @@
 """Which files of a work tree are recipes, model cards or datasheets: by their names, else by what stands in them.
 
-It refuses to know what makes one valid. A file that is named as one is one, however broken; any other TOML or Markdown
-is one if it says so where only such a document would.
+A file that is named as one is one, however broken; any other TOML or Markdown is one if it says so where only such a
+document would.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SUFFIXES: Final = (".toml", ".md")
 
 
 def kind_of(path: str, data: bytes) -> Kind | None:
-    """What a file is; None if it is none of ours.
+    """Tell what a file is; None if it is none of ours.
 
     Args:
         path: As Git has it, with ``/``.

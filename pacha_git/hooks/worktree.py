@@ -1,6 +1,6 @@
 """What a commit is about to contain: the files of a work tree, or of the index that Git is making the commit from.
 
-It knows how Git is asked; what the files are it refuses to know.
+It knows how Git is asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _STAGED: Final = ("git", "diff", "--cached", "--raw", "--no-abbrev", "--no-renam
 
 
 def read_files(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """The bytes of files as they lie on disk.
+    """Yield the bytes of files as they lie on disk.
 
     Raises:
         NotFound, PachaError: one can't be read.
@@ -32,7 +32,7 @@ def read_files(paths: Sequence[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def read_staged(suffixes: Sequence[str], inherited: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
-    """The bytes of files as they are staged, those alone that the commit would add or change.
+    """Yield the bytes of files as they are staged, those alone that the commit would add or change.
 
     Args:
         suffixes: In lower case; other files are passed by.
@@ -54,7 +54,7 @@ def read_staged(suffixes: Sequence[str], inherited: Mapping[str, str]) -> Iterat
 
 
 def _index(inherited: Mapping[str, str]) -> dict[str, Entry]:
-    """Everything that is staged, by its path from the top."""
+    """Return everything that is staged, by its path from the top."""
     listed = run(["git", "ls-files", "--stage", "-z", "--full-name", ":/"], env=inherited).stdout
     found: dict[str, Entry] = {}
     for line in listed.split(b"\0"):
@@ -70,7 +70,7 @@ def _text(path: bytes) -> str:
 
 
 def blobs(oids: Sequence[bytes], inherited: Mapping[str, str]) -> Iterator[bytes]:
-    """The bytes of blobs, read by one git for all of them."""
+    """Yield the bytes of blobs, read by one git for all of them."""
     if not oids:
         return
     said = run(["git", "cat-file", "--batch"], env=inherited, stdin=b"".join(oid + b"\n" for oid in oids)).stdout

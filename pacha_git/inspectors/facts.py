@@ -1,6 +1,6 @@
 """What is known of a file from its head: its format, its tensors, what it says of itself, and what is dubious about it.
 
-It refuses to know how any format is read. Everything in it is bounded, so that a record can hold it.
+Everything in it is bounded, so that a record can hold it.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ _OLD_JOBLIB: Final = b"ZF0x"
 
 
 def may_say_something(start: bytes, name: str) -> bool:
-    """Whether a file is worth a closer look, by its first 512 bytes and its name: never wrong by a no."""
+    """Tell whether a file is worth a closer look, by its first 512 bytes and its name: never wrong by a no."""
     return (
         start.startswith(_BEGINNINGS)
         or start[8:9] == b"{"  # the head of safetensors, behind its length
@@ -65,7 +65,7 @@ def may_say_something(start: bytes, name: str) -> bool:
 
 
 def may_run_code(start: bytes, name: str) -> bool:
-    """Whether a file may be a pickle, bare, compressed or in an archive, by its first bytes and its name."""
+    """Tell whether a file may be a pickle, bare, compressed or in an archive, by its first bytes and its name."""
     return (
         begins_pickle(start)
         or start.startswith((ZIP, _OLD_JOBLIB))
@@ -76,17 +76,17 @@ def may_run_code(start: bytes, name: str) -> bool:
 
 
 def may_share_more(start: bytes) -> bool:
-    """Whether a file may be one that shares more when it is stored otherwise (``sharing``), by its first bytes."""
+    """Tell whether a file may be one that shares more when it is stored otherwise (``sharing``), by its first bytes."""
     return wrapper_of(start) is not None or start.startswith(PARQUET) or start[257:262] == TAR_MARK
 
 
 def begins_pickle(start: bytes) -> bool:
-    """Whether the first bytes say a protocol and then what may follow it."""
+    """Tell whether the first bytes say a protocol and then what may follow it."""
     return len(start) >= 3 and start[0] == 0x80 and 2 <= start[1] <= 5
 
 
 def may_be_old_pickle(start: bytes) -> bool:
-    """Whether a file may be a pickle of protocol 0 or 1: a mark, or an import of a module's name by lines."""
+    """Tell whether a file may be a pickle of protocol 0 or 1: a mark, or an import of a module's name by lines."""
     if start[:1] != b"c":
         return start[:1] in (b"(", b"}", b"]")
     return all(line.replace(b".", b"").replace(b"_", b"").isalnum() for line in start[1:].split(b"\n", 2)[:2])
@@ -106,7 +106,7 @@ def wrapper_of(start: bytes) -> str | None:
 
 
 def _may_be_stream(start: bytes) -> bool:
-    """An Arrow stream: its mark, a length, then a root within it."""
+    """Return an Arrow stream: its mark, a length, then a root within it."""
     size, root = int.from_bytes(start[4:8], "little"), int.from_bytes(start[8:12], "little")
     return start.startswith(b"\xff\xff\xff\xff") and 16 <= size <= 16 << 20 and size % 8 == 0 and 4 <= root < size
 
@@ -116,17 +116,17 @@ def _may_be_lightgbm(start: bytes) -> bool:
 
 
 def _may_be_json_booster(start: bytes) -> bool:
-    """A model that XGBoost or CatBoost wrote as JSON."""
+    """Return a model that XGBoost or CatBoost wrote as JSON."""
     return start.startswith(b"{") and b"".join(start[:200].split()).startswith(_JSON_BOOSTERS)
 
 
 def _is_executorch(start: bytes) -> bool:
-    """A program of ExecuTorch: a flat buffer with its mark at offset 4."""
+    """Return a program of ExecuTorch: a flat buffer with its mark at offset 4."""
     return start[4:6] == b"ET" and start[6:8].isdigit()
 
 
 def _may_be_tfrecord(start: bytes) -> bool:
-    """The length of a record (one of over 4 GiB is none), and the check sum of that length."""
+    """Return the length of a record (one of over 4 GiB is none), and the check sum of that length."""
     if len(start) < 12 or start[5:8] != b"\0\0\0":
         return False
     from pacha_git.inspectors.data.records import masked_crc

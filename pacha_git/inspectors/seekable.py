@@ -1,4 +1,4 @@
-"""Bytes of known size as a seekable file, for readers that want one; where the bytes come from it refuses to know."""
+"""Bytes of known size as a seekable file, for readers that want one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SeekableFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """Where the next read begins, in bytes."""
+        """Tell where the next read begins, in bytes."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:

@@ -37,7 +37,7 @@ class Advice:
 
 
 def advice(source: Source) -> Advice | None:
-    """What is to be said of a file; None if nothing is."""
+    """Tell what is to be said of a file; None if nothing is."""
     if source.size < LEAST:
         return None
     try:

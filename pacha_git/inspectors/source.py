@@ -1,7 +1,4 @@
-"""Reads the bytes of a file that nobody vouches for: within its size, within a budget, in order or at an offset.
-
-It refuses to know any format.
-"""
+"""Reads the bytes of a file that nobody vouches for: within its size, within a budget, in order or at an offset."""
 
 from __future__ import annotations
 
@@ -90,7 +87,7 @@ class Cursor:
         self.position += count
 
     def take(self, count: int) -> bytes:
-        """The next bytes.
+        """Return the next bytes.
 
         Raises:
             Damaged: there are not as many.
@@ -130,7 +127,7 @@ class Cursor:
             self.skip(start + at - self.position)
 
     def varint(self) -> int:
-        """An unsigned integer of 7 bits a byte, lowest first, at most 64 bits."""
+        """Return an unsigned integer of 7 bits a byte, lowest first, at most 64 bits."""
         value = 0
         for shift in range(0, 70, 7):
             byte = self.take(1)[0]

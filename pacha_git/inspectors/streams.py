@@ -113,13 +113,13 @@ class UnpackedStream:
 
 
 def unpacked(source: Source, wrapper: str, start: int = 0) -> UnpackedStream | None:
-    """What a wrapped file holds; None for a wrapper that can't be opened here (zstd)."""
+    """Tell what a wrapped file holds; None for a wrapper that can't be opened here (zstd)."""
     most = MOST_UNPACKED if wrapper in ("gzip", "zlib") else _MOST_UNPACKED_SLOWLY
     return unpacked_from(SourceStream(source, start), wrapper, most)
 
 
 def unpacked_from(packed: Stream, wrapper: str, most: int) -> UnpackedStream | None:
-    """What a wrapped stream holds, up to a bound; None for a wrapper that can't be opened here."""
+    """Tell what a wrapped stream holds, up to a bound; None for a wrapper that can't be opened here."""
     pieces = _UNPACKERS.get(wrapper)
     return UnpackedStream(pieces(packed), most) if pieces is not None else None
 
@@ -162,7 +162,7 @@ def _from_library(
 
 
 def _lz4_blocks(stream: Stream) -> Iterator[bytes]:
-    """The blocks of an LZ4 frame: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md."""
+    """Yield the blocks of an LZ4 frame: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md."""
     head = stream.read(7)
     if len(head) < 7 or head[4] >> 6 != 1:
         raise Damaged("no frame of LZ4 that is known here")

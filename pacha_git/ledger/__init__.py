@@ -1,4 +1,4 @@
-"""What sets of lines come to: stages, aliases, history, attestations; pure, it refuses to know where notes lie."""
+"""What sets of lines come to: stages, aliases, history, attestations."""
 
 from __future__ import annotations
 

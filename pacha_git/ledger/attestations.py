@@ -1,6 +1,6 @@
 """What was said of a name's versions after they were registered: tags, texts, endorsements, evaluations, tombstones.
 
-It knows the lines alone, folded as events are, and refuses to know what the records themselves say: that never changes.
+It knows the lines alone, folded as events are.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class Attested:
     words: dict[str, Event] = field(default_factory=dict)
 
     def document(self, file: str) -> str | None:
-        """The text in place of a document of the record, by its file name; None if there is none."""
+        """Return the text in place of a document of the record, by its file name; None if there is none."""
         return {"card.md": self.card, "datasheet.md": self.datasheet}.get(file)
 
     def tags_over(self, recorded: Mapping[str, str]) -> dict[str, str]:
-        """The tags of a version, from those of its record, sorted by key."""
+        """Return the tags of a version, from those of its record, sorted by key."""
         tags = {**recorded, **self.tags}
         return {key: value for key, value in sorted(tags.items()) if value is not None}
 
@@ -71,7 +71,7 @@ class Attestations:
     effective: tuple[tuple[Oid, Event], ...] = ()
 
     def about(self, commit: Oid) -> Attested:
-        """What is attested of a version, by its record commit; nothing is an empty value."""
+        """Tell what is attested of a version, by its record commit; nothing is an empty value."""
         return self.of.get(commit) or Attested()
 
 
@@ -86,7 +86,7 @@ def fold_attestations(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name:
 
 
 def attestations_of(standing: FoldState) -> Attestations:
-    """The attestations from what holds.
+    """Return the attestations from what holds.
 
     Raises:
         ValueError: it is no such standing.
@@ -103,7 +103,7 @@ def _attestations(held: Iterable[Held], standing: FoldState, void: tuple[tuple[O
 
 
 def go_on(standing: FoldState, events: Iterable[tuple[Oid, Event]]) -> FoldState | None:
-    """What holds after further attestations; None if only a fold can say."""
+    """Tell what holds after further attestations; None if only a fold can say."""
     return extended(standing, events, _claim, anything)
 
 

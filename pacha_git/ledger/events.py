@@ -1,7 +1,7 @@
 """Which version is in which stage, and what each alias names: the fold of the events of one name.
 
-It knows the lines alone, and refuses to know which records are here. Order and duplication of lines don't matter, and
-folding the union of two sides gives both sides the same. The rule is docs/format.md, "The fold".
+It knows the lines alone. Order and duplication of lines don't matter, and folding the union of two sides gives both
+sides the same. The rule is docs/format.md, "The fold".
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class LedgerEntry:
         return self.status is not EventStatus.EFFECTIVE
 
     def row(self, signed_by: str | None = None) -> dict[str, Any]:
-        """The keys of ``history --json``, as the event says them: the ``version`` of a void one may be anything.
+        """Return the keys of ``history --json``, as the event says them: the ``version`` of a void one may be anything.
 
         Args:
             signed_by: Whose signature over it was found good, if any.
@@ -102,18 +102,18 @@ class Ledger:
         return self.fold_all()
 
     def words_of(self, commit: Oid) -> dict[str, Event]:
-        """The events that set the stage and the aliases of a version: by ``stage`` and ``aliases.NAME``."""
+        """Return the events that set the stage and the aliases of a version: by ``stage`` and ``aliases.NAME``."""
         found = {f"aliases.{alias}": self.words["alias", alias] for alias in self.aliases_of(commit)}
         if ("stage", commit) in self.words:
             found["stage"] = self.words["stage", commit]
         return found
 
     def stage(self, commit: Oid) -> Stage:
-        """The stage of a version, by its record commit."""
+        """Return the stage of a version, by its record commit."""
         return self.stages.get(commit, INITIAL)
 
     def aliases_of(self, commit: Oid) -> list[Alias]:
-        """The aliases of a version, by its record commit, sorted."""
+        """Return the aliases of a version, by its record commit, sorted."""
         return sorted(alias for alias, named in self.aliases.items() if named == commit)
 
 
@@ -136,7 +136,7 @@ def fold(notes: Mapping[Oid, Iterable[bytes]], *, kind: Kind, name: str) -> Ledg
 
 
 def ledger_of(standing: FoldState, fold_all: Callable[[], tuple[LedgerEntry, ...]]) -> Ledger:
-    """A ledger from what holds; its history is asked for when it is needed.
+    """Return a ledger from what holds; its history is asked for when it is needed.
 
     Raises:
         ValueError: it is no such standing.
@@ -161,7 +161,7 @@ def _ledger(held: Iterable[Held], standing: FoldState, fold_all: Callable[[], tu
 
 
 def go_on(standing: FoldState, events: Iterable[tuple[Oid, Event]]) -> FoldState | None:
-    """What holds after further events; None if only a fold can say."""
+    """Tell what holds after further events; None if only a fold can say."""
     return extended(standing, events, _claim, _allows)
 
 

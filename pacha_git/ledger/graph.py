@@ -1,4 +1,4 @@
-"""The lines of a notes ref as a graph: what each knew of when it was made; it refuses to know what any of them sets.
+"""The lines of a notes ref as a graph: what each knew of when it was made.
 
 Nodes are lines, edges are ``after``; a hash can't form a cycle. Whether one node lies in the past of another is
 answered in constant
@@ -64,7 +64,7 @@ class Node:
     clock: Clock = _NOTHING
 
     def follows(self, other: Node) -> bool:
-        """Whether ``other`` lies in its past."""
+        """Tell whether ``other`` lies in its past."""
         if self.chain == other.chain:
             return other.place < self.place
         return other.chain < len(self.clock.reach) and other.place <= self.clock.reach[other.chain]
@@ -205,7 +205,7 @@ class _Chains:
 
 
 def _join(parents: list[Node], effort: Effort) -> Clock:
-    """The clock of a node that knew of all of ``parents`` and what they knew of."""
+    """Return the clock of a node that knew of all of ``parents`` and what they knew of."""
     clocks = sorted({id(parent.clock): parent.clock.reach for parent in parents}.values(), key=len)
     reach = list(clocks[-1])
     reach.extend([0] * (1 + max(parent.chain for parent in parents) - len(reach)))

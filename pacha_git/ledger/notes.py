@@ -1,4 +1,4 @@
-"""Notes as sets of lines: how one is read, written and united with another's; it refuses to know what a line says.
+"""Notes as sets of lines: how one is read, written and united with another's.
 
 Merging is ours: per record the union of both sides, without a merge base, so that no line is lost because one side
 lacks it.

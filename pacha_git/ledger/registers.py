@@ -1,4 +1,4 @@
-"""What each register holds: the legal claim of greatest depth; it refuses to know what claims are about.
+"""What each register holds: the legal claim of greatest depth.
 
 A register is a key; nodes lay claim to it. Depth of a node = 1 + the greatest depth among the legal claims to the
 same register in its past. The legal claim of greatest (depth, id, hash) sets the register, in the whole graph and in
@@ -152,7 +152,7 @@ class Registers:
             self.winners[claim.register] = ruling
 
     def _before(self, node: Node, register: Register) -> Ruling | None:
-        """The claim that sets a register in the past of a node."""
+        """Return the claim that sets a register in the past of a node."""
         lanes = self._lanes.get(register)
         if lanes is None:
             return None

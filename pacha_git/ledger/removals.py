@@ -63,12 +63,12 @@ class Standing:
     signature: Callable[[Event], Signature]
 
     def is_refused(self, event: Event) -> bool:
-        """Whether a person refused it here, and did not accept it after that."""
+        """Tell whether a person refused it here, and did not accept it after that."""
         decided = [word for word in self.words.get(event.hash, ()) if word in (ACCEPTED, REFUSED)]
         return bool(decided) and decided[-1] == REFUSED
 
     def counts(self, tombstone: Event) -> bool:
-        """Whether a tombstone counts here, as long as nobody takes it back."""
+        """Tell whether a tombstone counts here, as long as nobody takes it back."""
         if self.is_refused(tombstone):
             return False
         if self.is_ours(tombstone) or self.is_near(tombstone):
@@ -76,18 +76,18 @@ class Standing:
         return self.wanted != ASK and self.signature(tombstone).principal is not None
 
     def takes_back(self, revoke: Event, tombstone: Event) -> bool:
-        """Whether a revoke that names a tombstone counts here."""
+        """Tell whether a revoke that names a tombstone counts here."""
         signer = self.signature(tombstone).fingerprint
         if signer is not None:
             return self.signature(revoke).fingerprint == signer
         return self.is_ours(revoke) or self.is_near(revoke)
 
     def is_ours(self, event: Event) -> bool:
-        """Whether it was made or accepted here, or was here before a list was kept."""
+        """Tell whether it was made or accepted here, or was here before a list was kept."""
         return not _OURS.isdisjoint(self.words.get(event.hash, ()))
 
     def is_near(self, event: Event) -> bool:
-        """Whether it came from where a registry without keys believes what it is told."""
+        """Tell whether it came from where a registry without keys believes what it is told."""
         believes = not self.trusts_keys and self.wanted == ORIGIN_TOO
         return believes and not _NEAR.isdisjoint(self.words.get(event.hash, ()))
 

@@ -1,4 +1,4 @@
-"""The ways between stages; it knows the rule alone, and refuses to know which version is where."""
+"""The ways between stages; it knows the rule alone."""
 
 from __future__ import annotations
 

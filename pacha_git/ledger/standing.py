@@ -53,7 +53,7 @@ class Held(NamedTuple):
 
 
 def held_in(registers: Registers) -> list[Held]:
-    """The lines that won, in the order of the graph."""
+    """Return the lines that won, in the order of the graph."""
     won = {id(ruling) for ruling in registers.winners.values()}
     return [
         Held(ruling.node.commit, ruling.node.event, ruling.claim, ruling.rank[0])
@@ -63,7 +63,7 @@ def held_in(registers: Registers) -> list[Held]:
 
 
 def standing_of(registers: Registers, held: Iterable[Held], tips: Sequence[str]) -> FoldState:
-    """What a fold comes to."""
+    """Tell what a fold comes to."""
     crossing = tuple(
         (ruling.claim.register, f"{ruling.node.event.type} {ruling.node.event.version}")
         for ruling in registers.rulings
@@ -77,7 +77,7 @@ def _winner(held: Held) -> Winner:
 
 
 def held_again(standing: FoldState, claim_of: ClaimOf) -> list[Held]:
-    """The lines that won, read again.
+    """Return the lines that won, read again.
 
     Raises:
         ValueError: one of them can't have won.
@@ -93,7 +93,7 @@ def held_again(standing: FoldState, claim_of: ClaimOf) -> list[Held]:
 
 
 def _known(line: str) -> Event | None:
-    """A line that parsed before: that it is canonical need not be seen again, which takes longest."""
+    """Return a line that parsed before: that it is canonical need not be seen again, which takes longest."""
     data = line.encode("utf-8")
     event_id, _, said = line.partition("\t")
     body = json.loads(said)
@@ -104,7 +104,7 @@ def _known(line: str) -> Event | None:
 def extended(
     standing: FoldState, events: Iterable[tuple[Oid, Event]], claim_of: ClaimOf, allows: Allows
 ) -> FoldState | None:
-    """What holds after further events, of which each knew of all before it; None if a fold is to say."""
+    """Tell what holds after further events, of which each knew of all before it; None if a fold is to say."""
     by_register = {held.claim.register: held for held in held_again(standing, claim_of)}
     tips, crossing = standing.tips, standing.crossing
     for commit, event in events:
@@ -121,7 +121,7 @@ def extended(
 
 
 def encode_standing(standing: FoldState, tip: Oid) -> bytes:
-    """The bytes that are kept of it, for the notes commit that it belongs to; they begin with their own hash."""
+    """Return the bytes that are kept of it, for the notes commit that it belongs to; they begin with their own hash."""
     data = json.dumps([tip, *standing], separators=(",", ":")).encode("ascii")
     return blake3.blake3(data).hexdigest().encode("ascii") + data
 

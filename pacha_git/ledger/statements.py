@@ -1,7 +1,6 @@
 """What events and attestations say, type by type: how each is written and how it is read back.
 
-It knows the keys of every type, and refuses to know what holds in the end. A statement that can't be read is None: it
-sets nothing.
+It knows the keys of every type. A statement that can't be read is None: it sets nothing.
 """
 
 from __future__ import annotations
@@ -100,12 +99,12 @@ def revoke(tombstone: str) -> Statement:
 
 
 def read_stage(event: Event) -> tuple[str, str]:
-    """The words for the two stages of a ``stage`` event, as they stand there; empty for what is no text."""
+    """Return the words for the two stages of a ``stage`` event, as they stand there; empty for what is no text."""
     return event.text("from"), event.text("to")
 
 
 def read_alias(event: Event) -> AliasChange | None:
-    """The alias and what happens to it, of an ``alias`` event."""
+    """Return the alias and what happens to it, of an ``alias`` event."""
     name, op = event.body.get("name"), event.body.get("op")
     if not isinstance(name, str) or op not in ALIAS_OPS:
         return None
@@ -124,7 +123,7 @@ def read_tag(event: Event) -> TagChange | None:
 
 
 def read_text(event: Event) -> str | None:
-    """The text of ``describe``, ``card`` or ``datasheet``."""
+    """Return the text of ``describe``, ``card`` or ``datasheet``."""
     text = event.body.get("text")
     if not isinstance(text, str) or (event.type != "describe" and _too_long(text)):
         return None
@@ -132,7 +131,7 @@ def read_text(event: Event) -> str | None:
 
 
 def reads_as_addition(event: Event) -> bool:
-    """Whether it is an ``endorse``, ``evaluate``, ``tombstone`` or ``revoke`` (they only add up) with its keys."""
+    """Tell whether it is an ``endorse``, ``evaluate``, ``tombstone`` or ``revoke`` (they only add up) with its keys."""
     if event.type == "endorse":
         return isinstance(event.body.get("scope"), str)
     if event.type == "evaluate":

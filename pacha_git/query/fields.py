@@ -1,6 +1,6 @@
 """The fields that ``--where`` may name, what their values are, and when one compares so to another.
 
-It knows one field and one value at a time, and refuses to know how comparisons are joined or where values lie.
+It knows one field and one value at a time.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def field_of(text: str) -> Field:
 
 
 def unquoted(text: str) -> str:
-    r"""A text without its quotes; ``\`` in quotes makes the next character stand for itself."""
+    r"""Return a text without its quotes; ``\`` in quotes makes the next character stand for itself."""
     return _ESCAPED.sub(r"\1", text[1:-1]) if text[:1] in ("'", '"') and text[-1:] == text[:1] else text
 
 
@@ -161,7 +161,7 @@ def _size(text: str) -> float:
 
 
 def _span(text: str) -> tuple[str, str]:
-    """The time that a date means: a year, a month, a day, a minute or a second."""
+    """Return the time that a date means: a year, a month, a day, a minute or a second."""
     match = _DATE.match(text)
     try:
         if match is None:
@@ -196,12 +196,12 @@ def _instant(moment: datetime) -> str:
 
 
 def contains(text: str, part: str) -> bool:
-    """Whether a text contains another, whatever the case of either."""
+    """Tell whether a text contains another, whatever the case of either."""
     return part.casefold() in text.casefold()
 
 
 def version_key(text: str) -> str:
-    """A text that sorts as SemVer orders versions; the build counts for nothing.
+    """Return a text that sorts as SemVer orders versions; the build counts for nothing.
 
     Raises:
         InvalidInput: it is no version.
@@ -218,7 +218,7 @@ def _sortable(digits: str) -> str:
 
 
 def holds_for(field: Field, operator: str, operands: Sequence[Operand], text: str, number: float | None) -> bool:
-    """Whether a value compares so: its text, and the number that it is or reads as.
+    """Tell whether a value compares so: its text, and the number that it is or reads as.
 
     Numbers compare with numbers, texts by code point, versions as SemVer orders them, a date as the time that it means.
     """

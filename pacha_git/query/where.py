@@ -89,7 +89,7 @@ def parse_where(text: str) -> Expression:
 
 
 def holds(expression: Expression, values: Mapping[str, Sequence[Value]]) -> bool:
-    """Whether an expression holds for a thing, given by what it has in every field."""
+    """Tell whether an expression holds for a thing, given by what it has in every field."""
     if isinstance(expression, Comparison):
         found = values.get(expression.field.name, ())
         return any(
@@ -102,7 +102,7 @@ def holds(expression: Expression, values: Mapping[str, Sequence[Value]]) -> bool
 
 
 def comparisons(expression: Expression) -> list[Comparison]:
-    """All comparisons of an expression, in order."""
+    """Return all comparisons of an expression, in order."""
     if isinstance(expression, Comparison):
         return [expression]
     terms = (expression.term,) if isinstance(expression, Not) else expression.terms
@@ -145,7 +145,7 @@ class _WhereParser:
         return [*found, _Token("end", "", end)]
 
     def whole(self) -> Expression:
-        """All of the text."""
+        """Return all of the text."""
         if self._next.kind == "end":
             raise self._wrong(0, "nothing stands there")
         found = self._some(0)

@@ -54,7 +54,7 @@ class Collection(Face):
         return f"{type(self).__name__}({str(self._context.path)!r})"
 
     def get(self, spec: str, *, version: str | None = None) -> VersionDetail:
-        """A version with its files and its document.
+        """Return a version with its files and its document.
 
         Raises:
             InvalidInput, Ambiguous, NotFound: as ``Registry.resolve``.
@@ -71,7 +71,7 @@ class Collection(Face):
         all: bool = False,
         removed: bool = False,
     ) -> list[VersionInfo]:
-        """The latest version of every name; of one name all versions; with ``all`` every version of every name.
+        """Return the latest version of every name; of one name all versions; with ``all`` every version of every name.
 
         Raises:
             NotFound: no such name.
@@ -125,7 +125,7 @@ class Collection(Face):
         return verbs.content.open_file(self._context, spec, file, kind=self.kind, version=version)
 
     def cat(self, spec: str, *, byte_range: str | None = None, version: str | None = None) -> Iterator[bytes]:
-        """The bytes of one file; ``byte_range`` is ``A-B`` (inclusive), ``A-`` or ``-N``; errors as ``open``."""
+        """Return the bytes of one file; ``byte_range`` is ``A-B`` (inclusive), ``A-`` or ``-N``; errors as ``open``."""
         return verbs.content.cat(self._context, spec, kind=self.kind, byte_range=byte_range, version=version)
 
     def stage(
@@ -169,25 +169,25 @@ class Collection(Face):
     def provenance(
         self, spec: str, *, version: str | None = None, direction: Direction = "up", depth: int | None = None
     ) -> dict[str, Any]:
-        """The lineage of a version as PROV-JSON; see ``provenance.prov_json``."""
+        """Return the lineage of a version as PROV-JSON; see ``provenance.prov_json``."""
         return verbs.provenance.prov_json(
             self._context, self.lineage(spec, version=version, direction=direction, depth=depth)
         )
 
     def history(self, name: str) -> Sequence[HistoryEntry]:
-        """Who moved which version to which stage or alias, when, why; oldest first."""
+        """Tell who moved which version to which stage or alias, when, why; oldest first."""
         return verbs.stages.history(self._context, name, kind=self.kind)
 
     def lineage(
         self, spec: str, *, version: str | None = None, direction: Direction = "up", depth: int | None = None
     ) -> LineageGraph:
-        """What a version came from (``up``) or what came from it (``down``)."""
+        """Tell what a version came from (``up``) or what came from it (``down``)."""
         return verbs.lineage.lineage(
             self._context, spec, kind=self.kind, version=version, direction=direction, depth=depth
         )
 
     def diff(self, a: str, b: str) -> Difference:
-        """How two versions differ."""
+        """Tell how two versions differ."""
         return verbs.diff.diff(self._context, a, b, kind=self.kind)
 
     def remove(
@@ -302,7 +302,7 @@ class Models(Collection):
         )  # fmt: skip
 
     def card(self, spec: str, *, version: str | None = None) -> DocumentDetail:
-        """The newest card of a version, checked."""
+        """Return the newest card of a version, checked."""
         return verbs.documents.read_document(self._context, spec, kind=self.kind, version=version)
 
     def set_card(
@@ -320,7 +320,7 @@ class Models(Collection):
     def card_skeleton(
         self, spec: str, *, version: str | None = None, progress: Progress | None = None
     ) -> tuple[str, tuple[str, ...]]:
-        """A card to begin with, filled with what the registry knows; and what could not be looked at."""
+        """Return a card to begin with, filled with what the registry knows; and what could not be looked at."""
         return verbs.skeleton.skeleton(self._context, spec, kind=self.kind, version=version, progress=progress)
 
 
@@ -387,7 +387,7 @@ class Datasets(Collection):
         return verbs.register.register(self._context, wanted, progress)
 
     def datasheet(self, spec: str, *, version: str | None = None) -> DocumentDetail:
-        """The newest datasheet of a version, checked."""
+        """Return the newest datasheet of a version, checked."""
         return verbs.documents.read_document(self._context, spec, kind=self.kind, version=version)
 
     def set_datasheet(
@@ -405,7 +405,7 @@ class Datasets(Collection):
     def datasheet_skeleton(
         self, spec: str, *, version: str | None = None, progress: Progress | None = None
     ) -> tuple[str, tuple[str, ...]]:
-        """A datasheet to begin with, filled with what the registry knows; and what could not be looked at."""
+        """Return a datasheet to begin with, filled with what the registry knows; and what could not be looked at."""
         return verbs.skeleton.skeleton(self._context, spec, kind=self.kind, version=version, progress=progress)
 
 
@@ -430,7 +430,7 @@ class Recipes(Collection):
         return verbs.recipes.register_recipe(self._context, Path(file), sign=sign, strict=strict)
 
     def validate(self, spec_or_path: AnyPath) -> Sequence[RecipeProblem]:
-        """Every problem of a recipe, registered (a SPEC) or in a file.
+        """Return every problem of a recipe, registered (a SPEC) or in a file.
 
         Raises:
             NotFound: neither such a file nor such a recipe.

@@ -82,7 +82,7 @@ def _need_extra() -> None:
 
 @contextmanager
 def _as_somebody_else(folder: Path) -> Iterator[None]:
-    """A home and a Git identity of the demo's own, so that nothing of the person's is read or touched."""
+    """Yield a home and a Git identity of the demo's own, so that nothing of the person's is read or touched."""
     home = folder / "home"
     home.mkdir()
     (home / ".gitconfig").touch()
@@ -257,7 +257,7 @@ class _Lesson:
 
 @contextmanager
 def _git_daemon(served: Path) -> Iterator[str]:
-    """A stock git daemon on the loopback that serves one empty bare repository."""
+    """Yield a stock git daemon on the loopback that serves one empty bare repository."""
     bare = served / "registry.git"
     run_program(["git", "init", "--quiet", "--bare", str(bare)])
     port = _free_port()

@@ -54,7 +54,7 @@ def _function(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def _said(name: str, args: tuple[Any, ...]) -> str:
-    """What was asked for, as it is named in an error that names nothing itself."""
+    """Tell what was asked for, as it is named in an error that names nothing itself."""
     words = [str(each) for each in args if isinstance(each, str)]
     return " ".join([name, *words])
 

@@ -195,7 +195,7 @@ class Registry(TrustMethods, Face):
     @overload
     def collection(self, kind: Kind | KindWord) -> Collection: ...
     def collection(self, kind: Kind | KindWord) -> Collection:
-        """The collection of a kind.
+        """Return the collection of a kind.
 
         Raises:
             InvalidInput: no kind, or that of runs, which are in ``runs``.
@@ -206,7 +206,7 @@ class Registry(TrustMethods, Face):
         return COLLECTIONS[wanted](self._context)
 
     def resolve(self, spec: str, *, kind: Kind | KindWord | None = None, version: str | None = None) -> VersionId:
-        """Which version a SPEC means.
+        """Tell which version a SPEC means.
 
         Raises:
             InvalidInput: it can't be read.
@@ -224,7 +224,7 @@ class Registry(TrustMethods, Face):
             yield self
 
     def cat(self, spec: str, *, byte_range: str | None = None) -> Iterator[bytes]:
-        """The bytes of one file of a version of any kind; see ``Collection.cat``."""
+        """Return the bytes of one file of a version of any kind; see ``Collection.cat``."""
         return verbs.content.cat(self._context, spec, kind=None, byte_range=byte_range)
 
     # Finding ---------------------------------------------------------------------------------------------------------
@@ -341,7 +341,7 @@ class Registry(TrustMethods, Face):
         return verbs.sync.push(self._context, remote, wish, dry_run, progress)
 
     def status(self) -> results.Status:
-        """What stands out here, and how this registry stands to its remotes by what was last fetched."""
+        """Tell what stands out here, and how this registry stands to its remotes by what was last fetched."""
         return verbs.status.status(self._context)
 
     def create_bundle(
@@ -415,7 +415,7 @@ class Registry(TrustMethods, Face):
         return verbs.evict.evict(self._context, specs)
 
     def cache_list(self) -> list[results.CacheEntry]:
-        """What ``path`` keeps in the cache, for this registry and others."""
+        """Tell what ``path`` keeps in the cache, for this registry and others."""
         return verbs.cache.listed(self._context)
 
     def cache_clear(self, specs: Sequence[str] = ()) -> results.CacheCleared:
@@ -446,7 +446,7 @@ class Registry(TrustMethods, Face):
         return verbs.doctor.doctor(self.path, self._context.caller, repair=repair, progress=progress)
 
     def stats(self) -> results.Stats:
-        """How much is here."""
+        """Tell how much is here."""
         return verbs.listing.stats(self._context)
 
 

@@ -161,16 +161,16 @@ class Runs(Face):
         return info(self._context, stored)
 
     def get(self, run_id: WhichRun) -> RunInfo:
-        """A run with its environment; of a live one with what was logged so far. Raises as ``find``."""
+        """Return a run with its environment; of a live one with what was logged so far. Raises as ``find``."""
         return info(self._context, run_commits.read_run(self._context.repo, find_run(self._context, run_id)))
 
     def lineage(self, run_id: WhichRun, *, direction: Direction = "up", depth: int | None = None) -> LineageGraph:
-        """What a run worked with (``up``), or what came from it (``down``); raises as ``Collection.lineage``."""
+        """Tell what a run worked with (``up``), or what came from it (``down``); raises as ``Collection.lineage``."""
         found = find_run(self._context, run_id)
         return lineage.lineage(self._context, found, kind=Kind.RUN, direction=direction, depth=depth)
 
     def provenance(self, run_id: WhichRun, *, direction: Direction = "up", depth: int | None = None) -> dict[str, Any]:
-        """The lineage of a run as PROV-JSON; see ``provenance.prov_json``."""
+        """Return the lineage of a run as PROV-JSON; see ``provenance.prov_json``."""
         return provenance.prov_json(self._context, self.lineage(run_id, direction=direction, depth=depth))
 
     # Several -----------------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class Runs(Face):
     def list(
         self, recipe: str | None = None, *, version: str | None = None, status: RunStatus | None = None
     ) -> list[RunInfo]:
-        """All runs, oldest first, or those of a recipe's version, or in a status.
+        """Return all runs, oldest first, or those of a recipe's version, or in a status.
 
         Raises:
             InvalidInput: an unknown status.
@@ -228,7 +228,7 @@ class Runs(Face):
     # What a run left ------------------------------------------------------------------------------------------------
 
     def series(self, run_id: WhichRun) -> dict[str, Series]:
-        """The points of every metric.
+        """Return the points of every metric.
 
         Raises:
             NotFound: no such run, or its payload is not here.

@@ -38,7 +38,7 @@ class TrustMethods:
         return verbs.verify.verify(self._context, specs, every=all, progress=progress)
 
     def claims(self) -> list[results.Claim]:
-        """The removals that others claim and that nobody decided on here."""
+        """Return the removals that others claim and that nobody decided on here."""
         return verbs.removals.claims(self._context)
 
     def accept_removal(self, spec: str, *, version: str | None = None) -> results.VersionInfo:
@@ -70,15 +70,15 @@ class TrustMethods:
         return verbs.keys.trust_key(self._context, key, principal)
 
     def keys(self) -> list[results.KeyInfo]:
-        """The keys of this person, and the signers that are trusted here."""
+        """Return the keys of this person, and the signers that are trusted here."""
         return verbs.keys.list_keys(self._context)
 
     def settings(self) -> results.SettingsInfo:
-        """The settings: what ``registry.toml`` says, and the lines of ``allowed_signers``."""
+        """Return the settings: what ``registry.toml`` says, and the lines of ``allowed_signers``."""
         return verbs.remotes.show_settings(self._context)
 
     def layout(self, name: str | None = None, *, dry_run: bool = False) -> results.LayoutInfo:
-        """How files are cut here; or move on to another layout, for everything that is registered from now on.
+        """Tell how files are cut here; or move on to another layout, for everything that is registered from now on.
 
         Args:
             name: The layout to write; None only tells.

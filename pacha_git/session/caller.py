@@ -44,7 +44,7 @@ class Caller(NamedTuple):
     keys: Keys
 
     def now(self) -> Acting:
-        """The actor, acting at this moment.
+        """Return the actor, acting at this moment.
 
         Raises:
             PachaError: nobody can be named.

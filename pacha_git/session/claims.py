@@ -25,13 +25,13 @@ from pacha_git.vocabulary.kinds import Kind
 
 
 def removal_of(removals: Removals, event: Event) -> Removal:
-    """Who removed a version, when, why, and whose good signature says so."""
+    """Tell who removed a version, when, why, and whose good signature says so."""
     signature = removals.signatures.get(event.hash)
     return Removal(event.by, event.at, event.reason, signature.shown if signature is not None else None)
 
 
 def claim_warnings(context: Context, results: Iterable[RefResult]) -> list[str]:
-    """What a person should know of the removals that somebody claims in notes refs that just changed."""
+    """Tell what a person should know of the removals that somebody claims in notes refs that just changed."""
     said: list[str] = []
     for ref in (each.ref for each in results if each.ref.startswith(NOTES_ROOT)):
         parsed = parse_notes_ref(ref)
@@ -59,7 +59,7 @@ def claim_in_words(version: VersionId, claim: Removal) -> str:
 
 
 def removals_of(repo: GitRepository) -> RemovalList:
-    """The removals of a repository that may be no registry, such as a hub that Git pushes to."""
+    """Return the removals of a repository that may be no registry, such as a hub that Git pushes to."""
 
     def signers() -> Signers:
         try:
@@ -71,7 +71,7 @@ def removals_of(repo: GitRepository) -> RemovalList:
 
 
 def version_at(context: Context, kind: Kind, name: str, commit: Oid) -> VersionId | None:
-    """The version whose record lies at a commit; None if it is not here."""
+    """Return the version whose record lies at a commit; None if it is not here."""
     for version, oid in records.versions_of(context.repo, kind, name).items():
         if oid == commit:
             return VersionId.parse(kind, name, str(version))

@@ -1,6 +1,6 @@
 """What every verb works on: the repository, its side index, its settings, and who is acting.
 
-It opens them and keeps them together; it refuses to know what any verb does.
+It opens them and keeps them together.
 """
 
 from __future__ import annotations
@@ -178,11 +178,11 @@ class Context:
         return gitconfig.value_for(self.path, SETTING)
 
     def is_removed(self, version: VersionId | None, commit: Oid) -> bool:
-        """Whether the payload of a version is removed here; that of a run (None) never is."""
+        """Tell whether the payload of a version is removed here; that of a run (None) never is."""
         return version is not None and commit in self.removed(version.kind, version.name)
 
     def removed(self, kind: Kind, name: str) -> Collection[Oid]:
-        """The record commits of a name whose payload is removed here."""
+        """Return the record commits of a name whose payload is removed here."""
         attested = read_attestations(self.repo, kind, name)
         if not any(about.tombstones for about in attested.of.values()):
             return ()  # most names: the list of removals is not even loaded
@@ -200,7 +200,7 @@ class Context:
         return self.settings.signers
 
     def acting(self) -> Acting:
-        """Who acts, at this moment.
+        """Tell who acts, at this moment.
 
         Raises:
             PachaError: Git knows nobody.
@@ -208,7 +208,7 @@ class Context:
         return self.caller.now()
 
     def author(self, sign: bool | None, acting: Acting | None = None) -> Author:
-        """Who makes an event now, with a key if ``sign`` (None: as ``sign.default`` says)."""
+        """Tell who makes an event now, with a key if ``sign`` (None: as ``sign.default`` says)."""
         acting = acting or self.acting()
         signer = self.signing.signer(sign, "pacha-event")
         return Author(self.registry_id, acting.identity, acting.seconds, acting.at, signer)

@@ -27,12 +27,12 @@ _LEAST: Final = 8
 
 
 def says_run(spec: str) -> bool:
-    """Whether a SPEC says of itself that it is a run."""
+    """Tell whether a SPEC says of itself that it is a run."""
     return spec.lower().startswith(_WORDS)
 
 
 def find_runs(context: Context, which: WhichRun | Iterable[WhichRun]) -> list[str]:
-    """The ids of the runs that are meant, each once; raises as ``find_run``."""
+    """Return the ids of the runs that are meant, each once; raises as ``find_run``."""
     several = which if isinstance(which, Iterable) and not isinstance(which, str) else [which]
     return list(dict.fromkeys(find_run(context, each) for each in several))
 

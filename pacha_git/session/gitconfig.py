@@ -21,12 +21,12 @@ _remembered: dict[tuple[str, ...], tuple[float, dict[str, str]]] = {}
 
 
 def value(key: str) -> str:
-    """The last value of a key (``user.*``, ``author.*``, ``pacha.*``, in lower case); empty if there is none."""
+    """Return the last value of a key (``user.*``, ``author.*``, ``pacha.*``, in lower case); empty if there is none."""
     return _values().get(key, "")
 
 
 def truth(key: str) -> bool:
-    """Whether a key says yes, in any of Git's spellings."""
+    """Tell whether a key says yes, in any of Git's spellings."""
     return key in _values() and value(key).lower() in ("true", "yes", "on", "1", "")
 
 
@@ -50,7 +50,7 @@ def _values() -> dict[str, str]:
 
 
 def _where() -> tuple[str, ...]:
-    """Where we stand, and the stamps of the files that Git reads there: a change to one of them counts at once."""
+    """Tell where we stand, and the stamps of the files that Git reads there: a change to one of them counts at once."""
     names = ("HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL")
     home, xdg, said = (os.environ.get(name, "") for name in names)
     files = (f"{home}/.gitconfig", f"{xdg or home + '/.config'}/git/config", said, ".git/config")
@@ -77,7 +77,7 @@ def _asked() -> dict[str, str]:
 
 
 def asked(*words: str) -> str | None:
-    """What ``git config`` answers here; None if the key is not set.
+    """Tell what ``git config`` answers here; None if the key is not set.
 
     Where the folder one stands in belongs to no repository that Git can open (a ``.git`` file that leads nowhere), the
     settings of the person count all the same.

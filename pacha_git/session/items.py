@@ -1,6 +1,6 @@
 """What travels under one ref, a version or a run, as those who move it see it: both are the same to them.
 
-It knows refs, targets and content; how anything moves, and what it is good for, it refuses to know.
+It knows refs, targets and content.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ class Item:
 
 
 def is_item(ref: str) -> bool:
-    """Whether a version or a run lies under a ref of this kind."""
+    """Tell whether a version or a run lies under a ref of this kind."""
     return ref.startswith(ITEM_ROOTS)
 
 
 def parse_item_ref(ref: str) -> VersionId | RunId:
-    """The version or the run that a ref spells.
+    """Return the version or the run that a ref spells.
 
     Raises:
         InvalidInput: it breaks the grammar, or is no such ref.
@@ -152,11 +152,11 @@ def broken_edge(repo: GitRepository, item: Item, coming: Mapping[str, Item], her
 
 
 def differing(refs: Mapping[str, Oid], others: Mapping[str, Oid]) -> dict[str, Oid]:
-    """Those of the refs that are missing or elsewhere among the others; there may be hundreds of thousands."""
+    """Return those of the refs that are missing or elsewhere among the others; there may be hundreds of thousands."""
     where = others.get
     return {ref: oid for ref, oid in refs.items() if where(ref) != oid}
 
 
 def refs_here(repo: GitRepository) -> dict[str, Oid]:
-    """All refs of ours that travel as records or events: versions, runs, notes."""
+    """Return all refs of ours that travel as records or events: versions, runs, notes."""
     return {ref: oid for root in (*ITEM_ROOTS, NOTES_ROOT) for ref, oid in repo.refs_below(root).items()}

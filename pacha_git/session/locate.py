@@ -20,12 +20,12 @@ CONFIG_KEY: Final = "pacha.registry"
 
 
 def default_path() -> Path:
-    """The registry at home."""
+    """Return the registry at home."""
     return home_folder() / ".pacha" / "registry.git"
 
 
 def wanted_path(said: str | PathLike[str] | None = None) -> Path:
-    """Where the registry is, or would be made, in the order of the contract."""
+    """Tell where the registry is, or would be made, in the order of the contract."""
     if said is not None:
         return expanded(os.fspath(said)).absolute()
     from_environment = os.environ.get(ENVIRONMENT)
@@ -35,7 +35,7 @@ def wanted_path(said: str | PathLike[str] | None = None) -> Path:
 
 
 def existing_path(said: str | PathLike[str] | None = None) -> Path:
-    """Where the registry is.
+    """Tell where the registry is.
 
     Raises:
         NotFound: there is none; the hint says how to make one.
@@ -69,7 +69,7 @@ def _from_config() -> Path | None:
 
 
 def _repository_root() -> Path:
-    """What a relative path in the configuration starts from: the top of the work tree, else here."""
+    """Tell what a relative path in the configuration starts from: the top of the work tree, else here."""
     try:
         return Path(run(["git", "rev-parse", "--show-toplevel"]).stdout.decode("utf-8", "surrogateescape").strip())
     except CommandFailed:
@@ -77,7 +77,7 @@ def _repository_root() -> Path:
 
 
 def _stood_in() -> Path | None:
-    """The registry that the working directory lies in: a bare repository that has our settings."""
+    """Return the registry that the working directory lies in: a bare repository that has our settings."""
     here = Path.cwd()
     for folder in (here, *here.parents):
         if is_registry(folder):
@@ -86,7 +86,7 @@ def _stood_in() -> Path | None:
 
 
 def is_registry(folder: Path) -> bool:
-    """Whether a folder looks like a registry: bare, and with our settings or root ref."""
+    """Tell whether a folder looks like a registry: bare, and with our settings or root ref."""
     if not (folder / "HEAD").is_file() or not (folder / "objects").is_dir():
         return False
     if (folder / "refs" / "pacha").is_dir() or (folder / "pacha").is_dir():

@@ -39,7 +39,7 @@ class Remark:
 
 
 def remarks_on(repo: GitRepository, ref: str, tip: Oid) -> Iterator[Remark]:
-    """Every remark on the lines in a commit of a notes ref.
+    """Yield every remark on the lines in a commit of a notes ref.
 
     Raises:
         InvalidInput, Corrupt: it is no notes ref, or can't be read or folded.
@@ -72,7 +72,7 @@ def _is_addressed(event: Event, commit: Oid, kind: Kind, name: str) -> bool:
 
 
 def _astray(repo: GitRepository, commit: Oid, event: Event) -> str:
-    """What to say of a line whose version or record is not that of the record that it annotates."""
+    """Tell what to say of a line whose version or record is not that of the record that it annotates."""
     try:
         target = records.read(repo, commit).target
     except PachaError:
@@ -83,5 +83,5 @@ def _astray(repo: GitRepository, commit: Oid, event: Event) -> str:
 
 
 def spelled_twice(repo: GitRepository, tip: Oid) -> list[Oid]:
-    """The oids that a notes tree spells by more than one path."""
+    """Return the oids that a notes tree spells by more than one path."""
     return [annotated for annotated, blobs in note_blobs(repo, tip).items() if len(blobs) > 1]

@@ -1,6 +1,6 @@
 """From what a person types to the one version that is meant.
 
-It knows the contract's order of kinds and selectors; what is then done with the version it refuses to know.
+It knows the contract's order of kinds and selectors.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def resolve(
 
 
 def only_kind(context: Context, spec: Spec) -> Kind:
-    """The only kind that has the name (and, if one is said, the version).
+    """Return the only kind that has the name (and, if one is said, the version).
 
     Raises:
         Ambiguous: several have it.
@@ -126,7 +126,7 @@ def _select(context: Context, spec: Spec, selector: Selector, versions: Mapping[
 
 
 def without_removed(context: Context, kind: Kind, name: str, versions: Mapping[Version, Oid]) -> dict[Version, Oid]:
-    """The versions whose payload was not removed."""
+    """Return the versions whose payload was not removed."""
     removed = context.removed(kind, name)
     return {version: commit for version, commit in versions.items() if commit not in removed}
 
@@ -148,7 +148,7 @@ def _with_address(context: Context, spec: Spec, selector: ByAddress, versions: M
 
 
 def address_of(stored: records.StoredRecord) -> str:
-    """What people call the address of a version: of its payload, or of the document that it is."""
+    """Tell what people call the address of a version: of its payload, or of the document that it is."""
     if stored.record.content is not None:
         return stored.record.content.address
     document = KINDS[stored.id.kind].primary_document
@@ -158,7 +158,7 @@ def address_of(stored: records.StoredRecord) -> str:
 
 
 def no_such_name(context: Context, kind: Kind | None, name: str) -> NotFound:
-    """The error for a name that nobody has, with the nearest ones."""
+    """Return the error for a name that nobody has, with the nearest ones."""
     kinds = [kind] if kind else VERSIONED_KINDS
     known = [str(each) for one in kinds for each in records.names_of(context.repo, one)]
     near = difflib.get_close_matches(name, known, 3, 0.5)

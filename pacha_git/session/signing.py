@@ -31,16 +31,16 @@ class Keys(Protocol):
     """The keys that somebody signs with."""
 
     def folder(self) -> Path:
-        """Where new ones are put."""
+        """Tell where new ones are put."""
 
     def chosen(self) -> Path | None:
-        """The one that signs; None if there is none."""
+        """Return the one that signs; None if there is none."""
 
     def load(self, path: Path) -> KeyPair:
         """Read a private one."""
 
     def sign_always(self) -> bool:
-        """Whether to sign where nothing else was said."""
+        """Tell whether to sign where nothing else was said."""
 
 
 class PersonalKeys:
@@ -54,11 +54,11 @@ class PersonalKeys:
         self._ask = ask
 
     def folder(self) -> Path:
-        """Where ``key generate`` puts keys."""
+        """Tell where ``key generate`` puts keys."""
         return home_folder() / ".pacha" / "keys"
 
     def chosen(self) -> Path | None:
-        """The key that signs: ``pacha.sign.key`` of the Git configuration, else the default one if it is there."""
+        """Give the key that signs: ``pacha.sign.key`` of the Git configuration, else the default one if it is there."""
         said = gitconfig.value(_SIGN_KEY)
         if said:
             path = expanded(said)
@@ -67,7 +67,7 @@ class PersonalKeys:
         return path if path.exists() else None
 
     def sign_always(self) -> bool:
-        """Whether ``pacha.sign.default`` says so."""
+        """Tell whether ``pacha.sign.default`` says so."""
         return gitconfig.truth(_SIGN_DEFAULT)
 
     def load(self, path: Path) -> KeyPair:
@@ -108,7 +108,7 @@ class Signing:
         self._signers = signers
 
     def signer(self, sign: bool | None, namespace: str) -> Callable[[bytes], str] | None:
-        """What makes signatures, or None if nothing is to be signed.
+        """Tell what makes signatures, or None if nothing is to be signed.
 
         Args:
             sign: Yes, no, or None: as ``pacha.sign.default`` says.
@@ -134,7 +134,7 @@ class Signing:
         return sign_bytes
 
     def signed_by(self, signature: str, message: bytes, namespace: str, at: str) -> SignedBy:
-        """Whose signature it is.
+        """Tell whose signature it is.
 
         Raises:
             VerificationFailed: it is not a signature over these bytes.
@@ -144,7 +144,7 @@ class Signing:
         return verdict.signed_by(self._signers(), signature, message, namespace, at)
 
     def who(self, signature: str | None, message: bytes, namespace: str, at: str) -> SignedBy | None:
-        """Whose good signature it is; None for no signature or a bad one (``verify`` tells which)."""
+        """Tell whose good signature it is; None for no signature or a bad one (``verify`` tells which)."""
         if signature is None:
             return None
         try:
@@ -153,6 +153,6 @@ class Signing:
             return None
 
     def shown(self, signature: str | None, message: bytes, namespace: str, at: str) -> str | None:
-        """The principal whose good signature it is, else the fingerprint; None as in ``who``."""
+        """Return the principal whose good signature it is, else the fingerprint; None as in ``who``."""
         by = self.who(signature, message, namespace, at)
         return by.shown if by is not None else None

@@ -52,7 +52,7 @@ def _note(path: Path, lines: str) -> None:
 
 
 def nowhere(context: Context, refs: Mapping[str, Oid], *, others_held: bool = False) -> list[Item]:
-    """What was made here and whose bytes are gone as far as anybody here knows, of what lies under these refs.
+    """Tell what was made here and whose bytes are gone as far as anybody here knows, of what lies under these refs.
 
     What can't be read is left out: that is told as what it is. So is what has other bytes than its record says, unless
     ``others_held``.
@@ -79,7 +79,7 @@ def nowhere(context: Context, refs: Mapping[str, Oid], *, others_held: bool = Fa
 
 
 def _was_made_here(context: Context, item: Item, origins: Mapping[tuple[str, str], str]) -> bool:
-    """Whether its bytes were here once: noted, or written all the same though nothing came to hold them."""
+    """Tell whether its bytes were here once: noted, or written all the same though nothing came to hold them."""
     payload, origin = item.payload_commit, origins.get((item.ref, item.commit))
     return payload is not None and (origin == _MADE or (origin is None and context.repo.has(payload)))
 

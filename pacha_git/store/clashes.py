@@ -35,7 +35,7 @@ def check_free(repo: GitRepository, version: VersionId) -> None:
 
 
 def taken(version: VersionId) -> Conflict:
-    """What to say of a version that exists."""
+    """Tell what to say of a version that exists."""
     return Conflict(
         f"{version.kind.noun} {version.name} {version.version} exists already",
         hint=f"give it another version; git pacha {version.kind.noun} get {version.spec} shows what is there",
@@ -43,14 +43,14 @@ def taken(version: VersionId) -> Conflict:
 
 
 def _same_but_for_build_or_case(repo: GitRepository, version: VersionId) -> str | None:
-    """A version of the name that can't be told apart."""
+    """Return a version of the name that can't be told apart."""
     prefix = NameId(version.kind, version.name).prefix
     alike = repo.alike_below(prefix, str(version.version))
     return next((other for other in sorted(alike) if repo.ref(prefix + other) is not None), None)
 
 
 def _other_case(repo: GitRepository, kind: Kind, name: Name) -> str | None:
-    """A name that begins like this one, but in other letters."""
+    """Return a name that begins like this one, but in other letters."""
     root = above = f"{REF_ROOT}{kind.plural}/"
     for segment in name.split("/"):
         spellings = repo.alike_below(above, segment)

@@ -65,7 +65,7 @@ def read_ledger(repo: GitRepository, kind: Kind, name: str, *, keeps: bool = Tru
 
 
 def ledger_at(repo: GitRepository, tip: Oid | None, kind: Kind, name: str) -> Ledger:
-    """The stages, aliases and history that a notes commit comes to."""
+    """Return the stages, aliases and history that a notes commit comes to."""
     return fold(_lines(repo, tip), kind=kind, name=name)
 
 
@@ -75,7 +75,7 @@ def crossing(ledger: Ledger) -> list[str]:
 
 
 def read_attestations(repo: GitRepository, kind: Kind, name: str, *, keeps: bool = True) -> Attestations:
-    """What is attested of the versions of a name; ``keeps`` as ``read_ledger``."""
+    """Tell what is attested of the versions of a name; ``keeps`` as ``read_ledger``."""
     ref = NameId(kind, Name(name)).notes_ref(ATTESTATIONS)
     tip = repo.ref(ref)
     if tip is not None and (kept := standings.recall(repo.path, ref, tip)) is not None:
@@ -89,12 +89,12 @@ def read_attestations(repo: GitRepository, kind: Kind, name: str, *, keeps: bool
 
 
 def attestations_at(repo: GitRepository, tip: Oid | None, kind: Kind, name: str) -> Attestations:
-    """What the attestations in a notes commit come to."""
+    """Tell what the attestations in a notes commit come to."""
     return fold_attestations(_lines(repo, tip), kind=kind, name=name)
 
 
 def _are_many(notes: Mapping[Oid, list[bytes]]) -> bool:
-    """Whether to fold so many lines each time takes longer than to keep what they come to."""
+    """Tell whether to fold so many lines each time takes longer than to keep what they come to."""
     return sum(map(len, notes.values())) >= _MANY
 
 

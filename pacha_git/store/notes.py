@@ -26,7 +26,7 @@ _MOST_TREES: Final = 200_000
 
 
 def read_notes(repo: GitRepository, tip: Oid | None) -> dict[Oid, bytes]:
-    """Every note of a notes commit, by the oid it annotates; nothing for None.
+    """Return every note of a notes commit, by the oid it annotates; nothing for None.
 
     Raises:
         Corrupt: the tree is not one of notes.
@@ -37,14 +37,14 @@ def read_notes(repo: GitRepository, tip: Oid | None) -> dict[Oid, bytes]:
 
 
 def read_note(repo: GitRepository, tip: Oid | None, annotated: Oid) -> bytes:
-    """The note on one oid; empty if there is none."""
+    """Return the note on one oid; empty if there is none."""
     if tip is None:
         return b""
     return _note(repo, tuple(blob for found, blob in _blobs(repo, tip) if found == annotated))
 
 
 def note_blobs(repo: GitRepository, tip: Oid) -> dict[Oid, tuple[Oid, ...]]:
-    """The blobs of every note, by the oid it annotates: several where the tree spells that oid more than once."""
+    """Give the blobs of every note, by the oid it annotates: several where the tree spells that oid more than once."""
     found: dict[Oid, tuple[Oid, ...]] = {}
     for annotated, blob in _blobs(repo, tip):
         found[annotated] = tuple(sorted({*found.get(annotated, ()), blob}))
@@ -52,7 +52,7 @@ def note_blobs(repo: GitRepository, tip: Oid) -> dict[Oid, tuple[Oid, ...]]:
 
 
 def _note(repo: GitRepository, blobs: tuple[Oid, ...]) -> bytes:
-    """The lines of a note; of several spellings the union, so that none of them hides another."""
+    """Return the lines of a note; of several spellings the union, so that none of them hides another."""
     if len(blobs) == 1:
         return repo.read_as(blobs[0], "blob")
     return union(*(repo.read_as(blob, "blob") for blob in blobs)) if blobs else b""
@@ -106,7 +106,7 @@ def write_notes(
 
 
 def merge_tips(repo: GitRepository, changes: Changes, ours: Oid, theirs: Oid) -> Oid:
-    """The deterministic merge of two notes commits: the union of their lines, whoever merges.
+    """Return the deterministic merge of two notes commits: the union of their lines, whoever merges.
 
     Returns:
         ``ours`` or ``theirs`` where one descends from the other and has all its lines, else a new merge commit.
@@ -135,7 +135,7 @@ def merge_tips(repo: GitRepository, changes: Changes, ours: Oid, theirs: Oid) ->
 
 
 def commit_seconds(repo: GitRepository, tip: Oid) -> int:
-    """The committer date of a commit, in seconds since 1970.
+    """Return the committer date of a commit, in seconds since 1970.
 
     Raises:
         Corrupt: it has none.
@@ -148,12 +148,12 @@ def commit_seconds(repo: GitRepository, tip: Oid) -> int:
 
 
 def only_gains(repo: GitRepository, older: Oid, newer: Oid) -> bool:
-    """Whether every line of an older notes commit is in a newer one."""
+    """Tell whether every line of an older notes commit is in a newer one."""
     return _covers(repo, note_blobs(repo, newer), note_blobs(repo, older))
 
 
 def _covers(repo: GitRepository, wider: Mapping[Oid, tuple[Oid, ...]], narrower: Mapping[Oid, tuple[Oid, ...]]) -> bool:
-    """Whether no line of the narrower notes is missing in the wider ones (a deletion upstream must not win)."""
+    """Tell whether no line of the narrower notes is missing in the wider ones (a deletion upstream must not win)."""
     for annotated, blobs in narrower.items():
         other = wider.get(annotated, ())
         if other == blobs:
@@ -165,7 +165,7 @@ def _covers(repo: GitRepository, wider: Mapping[Oid, tuple[Oid, ...]], narrower:
 
 
 def descends(repo: GitRepository, tip: Oid, ancestor: Oid, limit: int = 100_000) -> bool:
-    """Whether ``ancestor`` is in the history of ``tip`` (histories of notes are short, and cut at ``limit``)."""
+    """Tell whether ``ancestor`` is in the history of ``tip`` (histories of notes are short, and cut at ``limit``)."""
     seen: set[Oid] = set()
     stack = [tip]
     while stack and len(seen) < limit:

@@ -144,12 +144,12 @@ def versions_of(repo: GitRepository, kind: Kind, name: str) -> dict[Version, Oid
 
 
 def names_of(repo: GitRepository, kind: Kind) -> list[Name]:
-    """All names of a kind, sorted."""
+    """Return all names of a kind, sorted."""
     return sorted({version.name for version, _ in all_versions(repo, kind)})
 
 
 def all_versions(repo: GitRepository, kind: Kind | None = None) -> Iterator[tuple[VersionId, Oid]]:
-    """Every version of a kind (None: of all kinds) with its record commit, by ref name."""
+    """Yield every version of a kind (None: of all kinds) with its record commit, by ref name."""
     prefix = f"{REF_ROOT}{kind.plural}/" if kind else REF_ROOT
     for ref, commit in repo.refs_below(prefix).items():
         version = parse_record_ref(ref)

@@ -57,20 +57,20 @@ class RemovalList:
     # What holds ------------------------------------------------------------------------------------------------------
 
     def of(self, kind: Kind, name: str, attestations: Attestations | None = None) -> Removals:
-        """What the tombstones of a name come to here."""
+        """Tell what the tombstones of a name come to here."""
         found = read_attestations(self._repo, kind, name) if attestations is None else attestations
         if not any(about.tombstones for about in found.of.values()):
             return Removals()
         return judge(found, self.standing())
 
     def standing(self) -> Standing:
-        """What the registry knows beside the lines."""
+        """Tell what the registry knows beside the lines."""
         words = self.words() if self.is_begun else _AllKept()
         signers = self._signers()
         return Standing(words, bool(signers.entries), self.choice(), lambda event: _signature(signers, event))
 
     def choice(self) -> str:
-        """What of others' removals counts.
+        """Tell what of others' removals counts.
 
         Raises:
             InvalidInput: the setting says something else.
@@ -81,7 +81,7 @@ class RemovalList:
         return said
 
     def stamp(self) -> str:
-        """A text that is the same as long as the list, the settings of Git and the signers are."""
+        """Return a text that is the same as long as the list, the settings of Git and the signers are."""
         try:
             status = self._file.stat()
             listed = f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
@@ -121,7 +121,7 @@ class RemovalList:
             self._repo.git("config", "--local", key, "true")
 
     def words(self) -> dict[str, tuple[str, ...]]:
-        """What was noted of each line, oldest first; a line of the list that can't be read says nothing."""
+        """Tell what was noted of each line, oldest first; a line of the list that can't be read says nothing."""
         try:
             listed = self._file.read_text("ascii", "replace")
         except FileNotFoundError:

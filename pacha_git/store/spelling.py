@@ -30,7 +30,7 @@ from pacha_git.vocabulary.names import Name
 
 
 def spelled_ref(repo: GitRepository, commit: Oid) -> str | None:
-    """The ref that a commit belongs under; None if its bytes spell none (a payload spells only its address).
+    """Return the ref that a commit belongs under; None if its bytes spell none (a payload spells only its address).
 
     Raises:
         NotFound, Corrupt: it or something of it is not here, so that nobody can tell.
@@ -82,7 +82,7 @@ def _is_hex(name: bytes) -> bool:
 
 
 def every_commit(repo: GitRepository) -> list[Oid]:
-    """Every commit among the objects here, whether a ref leads to it or not."""
+    """Return every commit among the objects here, whether a ref leads to it or not."""
     form = "--batch-check=%(objecttype) %(objectname)"
     try:
         listed = repo.git("cat-file", "--batch-all-objects", "--unordered", "--buffer", form)
@@ -92,7 +92,7 @@ def every_commit(repo: GitRepository) -> list[Oid]:
 
 
 def by_spelling(repo: GitRepository) -> dict[str, list[Oid]]:
-    """Every commit here that spells a ref, by that ref."""
+    """Return every commit here that spells a ref, by that ref."""
     found: dict[str, list[Oid]] = {}
     for commit in every_commit(repo):
         with suppress(NotFound, Corrupt):

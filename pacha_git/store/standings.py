@@ -21,7 +21,7 @@ _DIGITS: Final = 32
 
 
 def recall(path: Path, ref: str, tip: Oid) -> FoldState | None:
-    """What the notes commit of a ref in the registry at ``path`` comes to, if that is kept."""
+    """Tell what the notes commit of a ref in the registry at ``path`` comes to, if that is kept."""
     try:
         with open(_place(path, ref), "rb") as file:  # noqa: PTH123 — for most names there is none, and each command asks
             return decode_standing(file.read(), tip)

@@ -71,5 +71,5 @@ def target_problem(
 
 
 def _leads_to(repo: GitRepository, ref: str, tip: Oid, wanted: Oid) -> bool:
-    """Whether a ref that stands at ``tip`` stands at a commit or, for a run, at a later one."""
+    """Tell whether a ref that stands at ``tip`` stands at a commit or, for a run, at a later one."""
     return tip == wanted or (grows(ref) and wanted in run_commits.history(repo, tip))

@@ -46,7 +46,7 @@ def tidy(repo: GitRepository, index: DedupIndex) -> None:
 
 
 def failures(git_dir: Path) -> tuple[int, str]:
-    """How many times running upkeep has failed, and why the last time."""
+    """Tell how many times running upkeep has failed, and why the last time."""
     try:
         count, _, message = (git_dir / _FAILED).read_text("utf-8", "replace").partition(" ")
         return int(count), message.strip()
@@ -70,7 +70,7 @@ def _too_many(packs: Marks) -> bool:
 
 
 def _left_alone(packs: Marks) -> set[str]:
-    """The large ones, unless there are very many of them: then those that nobody would write again."""
+    """Return the large ones, unless there are very many of them: then those that nobody would write again."""
     large: set[str] = set()
     for limit in (LARGE_BYTES, VERY_LARGE_BYTES):
         large = {name for name, (size, _) in packs.items() if size >= limit}

@@ -75,7 +75,7 @@ class _Child:
         self._end()
 
     def answer(self, seconds: float) -> Any | Death:
-        """The next answer."""
+        """Return the next answer."""
         until = time.monotonic() + seconds
         try:
             (size,) = _HEAD.unpack(self._exactly(_HEAD.size, until))
@@ -124,7 +124,7 @@ def _said(status: int) -> str:
 
 
 def _serve(pipe: int, jobs: Sequence[Any], work: Callable[[Any], Any], memory: int) -> NoReturn:
-    """What the child does; it never returns into the program that it was forked from."""
+    """Tell what the child does; it never returns into the program that it was forked from."""
     status = 1
     try:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -34,7 +34,7 @@ _WORD: Final = re.compile(r"(?:[^\s'\\]|\\.|'[^']*')+")
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for a git that works on a registry: ours, less what names another one, in plain English."""
+    """Give the environment for a git that works on a registry: ours, less what names another one, in plain English."""
     env = {key: value for key, value in os.environ.items() if key not in LOCAL_ENV_VARS}
     _untie(env)
     env.update(LC_ALL="C", GIT_NO_REPLACE_OBJECTS="1", GIT_OPTIONAL_LOCKS="0")
@@ -60,7 +60,7 @@ def _untie(env: dict[str, str]) -> None:
 
 
 def _is_tied(word: str) -> bool:
-    """Whether a word of ``GIT_CONFIG_PARAMETERS`` (``'key'='value'``, once ``'key=value'``) is of a tied key."""
+    """Tell whether a word of ``GIT_CONFIG_PARAMETERS`` (``'key'='value'``, once ``'key=value'``) is of a tied key."""
     import shlex  # seldom needed
 
     try:
@@ -71,7 +71,7 @@ def _is_tied(word: str) -> bool:
 
 
 def home_folder() -> Path:
-    """The home folder of the person.
+    """Return the home folder of the person.
 
     Raises:
         NotFound: ``HOME`` is not set and the system has no entry for the user, as in a container with a uid of its own.
@@ -86,7 +86,7 @@ def home_folder() -> Path:
 
 
 def expanded(path: Path | str) -> Path:
-    """A path with ``~`` and ``~user`` replaced.
+    """Return a path with ``~`` and ``~user`` replaced.
 
     Raises:
         InvalidInput: there is no such user, or no home folder.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def entries(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """What lies below a folder, at any depth, with its path there and its own stat; in one order, folders first.
+    """Tell what lies below a folder, at any depth, with its path there and its own stat; in one order, folders first.
 
     Raises:
         OSError: a folder can't be read.

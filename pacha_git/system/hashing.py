@@ -21,5 +21,5 @@ os.register_at_fork(after_in_child=_stay_alone)
 
 
 def many_core_hasher() -> blake3.blake3:
-    """A hasher for much data at a time."""
+    """Return a hasher for much data at a time."""
     return blake3.blake3(max_threads=_threads)

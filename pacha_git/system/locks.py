@@ -1,6 +1,6 @@
 """Locks between processes on one machine: they wait, and they die with their holder.
 
-It knows ``flock`` on a file of the registry, and refuses to know what is guarded.
+It knows ``flock`` on a file of the registry.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _open_to_group(path: Path, descriptor: int) -> None:
 
 
 def _names(path: Path, descriptor: int) -> bool:
-    """Whether the path still names the open file: its last holder may have removed it while we waited."""
+    """Tell whether the path still names the open file: its last holder may have removed it while we waited."""
     try:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:

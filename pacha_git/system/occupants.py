@@ -16,7 +16,7 @@ _REMOTE: Final = ("nfs", "cifs", "smb", "9p", "fuse", "ceph", "gluster", "lustre
 
 
 def unseen(folder: Path) -> str:
-    """Why nobody here can tell who is at work in a folder; empty if one can."""
+    """Tell why nobody here can tell who is at work in a folder; empty if one can."""
     if not (_PROC / "self/fd").is_dir():
         return "this system does not tell which programs are at work"
     if not (_PROC / "1").is_dir():
@@ -28,7 +28,7 @@ def unseen(folder: Path) -> str:
 
 
 def _file_system(folder: Path) -> str:
-    """The type of the file system that a folder lies on."""
+    """Return the type of the file system that a folder lies on."""
     best, kind = "", ""
     target = str(folder.resolve())
     with suppress(OSError):

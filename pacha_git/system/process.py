@@ -1,6 +1,6 @@
 """Runs other programs, git above all, in an environment where nothing inherited can point them at another repository.
 
-The sole home of ``subprocess``. It knows how a child is started, fed and ended, and refuses to know what it is for.
+The sole home of ``subprocess``. It knows how a child is started, fed and ended.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class CommandFailed(PachaError):
 
 
 def foreign_folder(stderr: str) -> str | None:
-    """The folder that git refuses because somebody else owns it; None if it says no such thing."""
+    """Return the folder that git refuses because somebody else owns it; None if it says no such thing."""
     match = _FOREIGN.search(stderr)
     return match[1] if match is not None else None
 
 
 def trust_line(folder: str) -> str:
-    """The command that lets Git work in a folder that somebody else owns."""
+    """Return the command that lets Git work in a folder that somebody else owns."""
     import shlex  # seldom needed
 
     return f"git config --global --add safe.directory {shlex.quote(folder)}"
@@ -232,7 +232,7 @@ def _handing_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _in_terminal() -> bool:
-    """Whether Ctrl-C in a terminal reaches this process and those it started."""
+    """Tell whether Ctrl-C in a terminal reaches this process and those it started."""
     try:
         fd = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
@@ -280,7 +280,7 @@ def _guarded(child: subprocess.Popen[bytes], guard: Callable[[int], None] | None
 
 
 def within_memory(argv: Sequence[str], most: int) -> list[str]:
-    """The same program with at most so many bytes of address space, where the system can say so."""
+    """Return the same program with at most so many bytes of address space, where the system can say so."""
     return ["sh", "-c", 'ulimit -v "$0" 2>/dev/null; exec "$@"', str(most >> 10), *argv]
 
 

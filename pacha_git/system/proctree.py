@@ -1,6 +1,6 @@
 """Programs that a program started, and whether they are at work, as Linux tells it in ``/proc``.
 
-Elsewhere it knows of none. What is done about them it refuses to know.
+Elsewhere it knows of none.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Work(NamedTuple):
 
 
 def family(pid: int) -> list[int]:
-    """A program and all that it started, as far as they live."""
+    """Return a program and all that it started, as far as they live."""
     found = [pid]
     for one in found:
         with suppress(OSError):
@@ -35,7 +35,7 @@ def family(pid: int) -> list[int]:
 
 
 def work(pids: Iterable[int], name: str) -> Work:
-    """What those of the programs have done whose name begins so."""
+    """Tell what those of the programs have done whose name begins so."""
     total_bytes = total_ticks = 0
     for pid in pids:
         with suppress(OSError, ValueError, IndexError):  # it ended meanwhile

@@ -36,7 +36,7 @@ def refused() -> tuple[type[Exception], ...]:
 
 
 def refusal(error: BaseException, doing: str = "") -> PachaError:
-    """The error for people.
+    """Return the error for people.
 
     Args:
         error: One of ``refused()``.

@@ -113,7 +113,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def mask_urls(text: str) -> str:
-    """A text without the passwords of its URLs; over HTTP a user alone may be a token, and goes too."""
+    """Return a text without the passwords of its URLs; over HTTP a user alone may be a token, and goes too."""
     return _USERINFO.sub(_without_password, text) if "//" in text else text
 
 
@@ -130,7 +130,7 @@ def _without_password(match: re.Match[str]) -> str:
 
 
 def clean(text: str, home: str = "") -> str:
-    """A text less the credentials in it, and with paths below ``home`` as ``~``."""
+    """Return a text less the credentials in it, and with paths below ``home`` as ``~``."""
     if "//" in text:
         text = mask_urls(_SLASHED.sub(rf"\1://\2:{MASK}@", text))
     text = _masked(text, _shaped(text))
@@ -142,7 +142,7 @@ def clean(text: str, home: str = "") -> str:
 
 
 def clean_values(value: Any, home: str = "") -> Any:
-    """The same in all texts of a JSON value; what stands under a secret name goes whole."""
+    """Return the same in all texts of a JSON value; what stands under a secret name goes whole."""
     if isinstance(value, str):
         return clean(value, home)
     if isinstance(value, list | tuple):
@@ -187,7 +187,7 @@ def _below_home(text: str, home: str) -> str:
 
 
 def clean_code(text: str) -> str:
-    """A text less what ``find`` finds: narrower than ``clean``, so that code stays code."""
+    """Return a text less what ``find`` finds: narrower than ``clean``, so that code stays code."""
     return _masked(text, _in_code(text))
 
 
@@ -230,7 +230,7 @@ def _shaped(text: str) -> Iterator[_Span]:
 
 
 def _keyed(text: str, keys: re.Pattern[str], value: re.Pattern[str], *, skip: int = 0) -> Iterator[_Span]:
-    """Where the values of secret names stand; ``skip`` letters (a quote) lie between a name and its value."""
+    """Tell where the values of secret names stand; ``skip`` letters (a quote) lie between a name and its value."""
     at = 0
     for match in keys.finditer(text):
         name = match[match.lastindex or 1]

@@ -32,7 +32,7 @@ def copy_sqlite(source: Path, target: Path) -> set[str]:
 
 
 def read_column(file: Path, table: str, column: str, where: Mapping[str, str]) -> list[object]:
-    """The values of a column in the rows whose other columns have these values.
+    """Return the values of a column in the rows whose other columns have these values.
 
     Raises:
         PachaError: it can't be read.

@@ -45,12 +45,12 @@ class TrustChange:
     dropped: tuple[TrustedKey, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether there is anything to say."""
+        """Tell whether there is anything to say."""
         return bool(self.added or self.back or self.kept_off or self.dropped)
 
 
 def keys_of(signers: Signers) -> dict[TrustedKey, None]:
-    """Every key that signers trust, each with whose it is, in the order of the file."""
+    """Return every key that signers trust, each with whose it is, in the order of the file."""
     return {TrustedKey(entry.principals, entry.key.fingerprint): None for entry in signers.entries}
 
 
@@ -75,7 +75,7 @@ def change_of(before: Signers, after: Signers, theirs: Signers, earlier: Iterabl
 
 
 def without_keys(signers: Signers, gone: Iterable[str]) -> Signers:
-    """The signers less the lines of keys with these fingerprints; other lines stay byte for byte."""
+    """Return the signers less the lines of keys with these fingerprints; other lines stay byte for byte."""
     off = set(gone)
     kept = (line for line, entry in signers.lines if entry is None or entry.key.fingerprint not in off)
     return Signers.parse(b"".join(kept))

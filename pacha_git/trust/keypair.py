@@ -102,7 +102,7 @@ def load_private(data: bytes, passphrase: str | None = None) -> KeyPair:
 
 
 def public_of_private(data: bytes) -> PublicKey:
-    """The public half of an OpenSSH private key file, which stands before the secret and needs no passphrase.
+    """Return the public half of an OpenSSH private key file, which stands before the secret and needs no passphrase.
 
     Raises:
         InvalidInput: not such a file.

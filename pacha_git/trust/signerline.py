@@ -51,7 +51,7 @@ class Signer:
         return tuple(name for name in self.principals.split(",") if name and matches(name, self.principals))
 
     def permits(self, namespace: str, at: int) -> bool:
-        """Whether a signature by the key counts for this purpose at this second."""
+        """Tell whether a signature by the key counts for this purpose at this second."""
         if self.cert_authority or not self.names:
             return False
         if self.namespaces is not None and not matches(namespace, self.namespaces):
@@ -110,7 +110,7 @@ def write_principals(principals: str) -> str:
 
 
 def matches(text: str, patterns: str) -> bool:
-    """Whether a pattern of the list matches (``*``, ``?``) and none after a ``!`` does; case counts."""
+    """Tell whether a pattern of the list matches (``*``, ``?``) and none after a ``!`` does; case counts."""
     found = False
     wanted = _bytes(text)
     for pattern in map(_bytes, patterns.split(",")):

@@ -70,7 +70,7 @@ class Signers:
         return next(found, None)
 
     def allows(self, principal: str, key: PublicKey, *, namespace: str, at: str) -> bool:
-        """Whether this key may sign in this name: what ``ssh-keygen -Y verify -I PRINCIPAL`` asks.
+        """Tell whether this key may sign in this name: what ``ssh-keygen -Y verify -I PRINCIPAL`` asks.
 
         Raises:
             InvalidInput: ``at`` is no time.

@@ -26,7 +26,7 @@ class SignedBy:
 
 
 def signed_by(signers: Signers, signature: str, message: bytes, namespace: str, at: str) -> SignedBy:
-    """Whose signature it is.
+    """Tell whose signature it is.
 
     Raises:
         VerificationFailed: it is not a signature over these bytes.

@@ -42,7 +42,7 @@ class NameId(NamedTuple):
         return f"{REF_ROOT}{self.kind.plural}/{self.name}/"
 
     def notes_ref(self, what: str) -> str:
-        """The ref of its notes: ``_events`` or ``_attestations``."""
+        """Return the ref of its notes: ``_events`` or ``_attestations``."""
         return f"{NOTES_ROOT}{self.kind.plural}/{self.name}/{what}"
 
     def __str__(self) -> str:
@@ -121,12 +121,12 @@ def _version_id(kind: Kind, name: str, version: str) -> VersionId:
 
 
 def payload_ref_of(record_ref: str) -> str:
-    """The ref of the bytes of what lies under a record's or a run's ref."""
+    """Return the ref of the bytes of what lies under a record's or a run's ref."""
     return PAYLOAD_ROOT + record_ref.removeprefix(REF_ROOT)
 
 
 def record_ref_of(payload_ref: str) -> str:
-    """The ref of the record or run whose bytes lie under a payload ref; any other ref is handed back."""
+    """Return the ref of the record or run whose bytes lie under a payload ref; any other ref is handed back."""
     if not payload_ref.startswith(PAYLOAD_ROOT):
         return payload_ref
     return REF_ROOT + payload_ref.removeprefix(PAYLOAD_ROOT)

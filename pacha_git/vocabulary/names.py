@@ -94,5 +94,5 @@ class Alias(str):
 
 
 def gist(segment: str) -> str:
-    """What segments of refs have in common that can't stand side by side: all but case and SemVer's ``+build``."""
+    """Tell what segments of refs have in common that can't stand side by side: all but case and SemVer's ``+build``."""
     return segment.partition("+")[0].lower()

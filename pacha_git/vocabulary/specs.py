@@ -1,6 +1,6 @@
 """How a person says which version: every spelling of the contract, read into one value and written back.
 
-It knows the grammar, and refuses to know which versions exist.
+It knows the grammar.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Version:
 
     @classmethod
     def is_valid(cls, text: str) -> bool:
-        """Whether the text reads as a version."""
+        """Tell whether the text reads as a version."""
         try:
             cls.parse(text)
         except InvalidInput:

@@ -85,7 +85,7 @@ def _show(ctx: Context, found: DocumentDetail) -> None:
 
 
 def _rendered(found: DocumentDetail) -> str:
-    """The document as it is, or drawn if it goes to a terminal."""
+    """Return the document as it is, or drawn if it goes to a terminal."""
     from pacha_git.cli.showing.markdown import draw
 
     text = output.clean(found.text or "")
@@ -140,7 +140,7 @@ def _clear(path: Path) -> None:
 
 
 def _edited(path: Path, before: str) -> str:
-    """What a file says after it was in the editor."""
+    """Tell what a file says after it was in the editor."""
     from pacha_git.system.process import run_attached
 
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"

@@ -71,7 +71,7 @@ def _of_file(ctx: Context, what: str) -> Sequence[RecipeProblem]:
 
 
 def _said(what: str, problem: RecipeProblem) -> str:
-    """A problem as compilers say it."""
+    """Return a problem as compilers say it."""
     place = ":".join(str(part) for part in (what, problem.line, problem.column) if part)
     return f"{place}: {problem.key + ': ' if problem.key else ''}{problem.message}"
 

@@ -38,7 +38,7 @@ class Blank:
     folder: str | None
 
     def open(self) -> Registry:
-        """The registry that the line means."""
+        """Return the registry that the line means."""
         from pacha_git import Registry
 
         return Registry.open(Path(self.folder) if self.folder else None)
@@ -51,7 +51,7 @@ class Blank:
 
 
 def offered(blank: Blank, word: str) -> Iterable[str]:
-    """What can stand in a blank whose beginning is ``word``."""
+    """Tell what can stand in a blank whose beginning is ``word``."""
     try:
         return list(_OFFERS.get(blank.what, _nothing)(blank, word))
     except PachaError:
@@ -92,12 +92,12 @@ def _versions(kinds: Iterable[Kind], blank: Blank, name: str) -> list[VersionInf
 
 
 def _decided(found: Iterable[VersionInfo]) -> set[str]:
-    """What may follow an ``@``."""
+    """Tell what may follow an ``@``."""
     return {word for info in found for word in (info.version, info.stage, *info.aliases, "latest")}
 
 
 def _after_v(blank: Blank, word: str) -> Iterable[str]:
-    """What may follow ``-v``: what follows ``@``, but nothing for a version that is yet to come."""
+    """Tell what may follow ``-v``: what follows ``@``, but nothing for a version that is yet to come."""
     if "register" in blank.command or not blank.said:
         return ()
     kinds = (Kind.RECIPE,) if blank.command[0] == "run" else blank.kinds

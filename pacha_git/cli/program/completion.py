@@ -1,7 +1,6 @@
 """Completes a half-typed command line: finds out where in it the cursor stands, and hands out what can stand there.
 
-The shells' scripts call the program back with a first word of our own. It refuses to know what a registry has, and to
-fail: what it can't complete, the shell completes as a file name.
+The shells' scripts call the program back with a first word of our own.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ WORD: Final = "__complete"
 
 
 def script(shell: str | None) -> tuple[str, str]:
-    """The name of a shell and its script.
+    """Return the name of a shell and its script.
 
     Raises:
         InvalidInput: there is none for that shell.
@@ -55,7 +54,7 @@ def answer(root: Group, words: Sequence[str]) -> None:
 
 
 def _after_program(line: str) -> list[str]:
-    """The words of a line after ``pacha``, ``git-pacha`` or ``git … pacha``; the last is the one half typed."""
+    """Return the words of a line after ``pacha``, ``git-pacha`` or ``git … pacha``; the last is the one half typed."""
     words = [_unquoted(word) for word in re.findall(r"(?:\\.|'[^']*'?|\"(?:\\.|[^\"\\])*\"?|[^\s\\'\"])+|\\$", line)]
     if not line or line[-1].isspace():
         words.append("")
@@ -70,7 +69,7 @@ def _unquoted(word: str) -> str:
 
 
 def _already_parted(word: str, breaks: str) -> int:
-    """How much of a word bash takes for words before it: up to the last of its own separators.
+    """Tell how much of a word bash takes for words before it: up to the last of its own separators.
 
     An ``@`` that parts words belongs to the one after it: readline takes that for the name of a host.
     """
@@ -79,7 +78,7 @@ def _already_parted(word: str, breaks: str) -> int:
 
 
 def candidates(root: Group, typed: Sequence[str]) -> list[str]:
-    """What the last word may become, given those before it."""
+    """Tell what the last word may become, given those before it."""
     *before, word = typed
     if "--" in before:
         return []
@@ -120,7 +119,7 @@ class _Place:
             self._said.append(said)
 
     def offers(self, word: str) -> Iterable[str]:
-        """What can stand here; ``word`` is its half-typed beginning."""
+        """Tell what can stand here; ``word`` is its half-typed beginning."""
         if self._valued is not None:
             return offered(self._blank(self._valued, self._valued.opts[-1]), word)
         if word.startswith("-"):

@@ -42,7 +42,7 @@ def report(error: BaseException, asked: Invocation) -> int:
 
 
 def _known(error: BaseException, asked: Invocation) -> PachaError | None:
-    """The error in our own terms; None if it is a bug."""
+    """Return the error in our own terms; None if it is a bug."""
     if isinstance(error, PachaError):
         return error
     if isinstance(error, click.ClickException):

@@ -60,7 +60,7 @@ def _noting(field: str) -> Callable[[Context, Any], None]:
 
 @cache
 def global_options(at_root: bool = False) -> tuple[GlobalOption, ...]:
-    """The flags that hold everywhere, in the order of help; ``--version`` means another thing below the root."""
+    """Return the flags that hold everywhere, in the order of help; ``--version`` means another thing below the root."""
 
     def option(
         field: str, *words: str, help: str, then: Callable[[Context, Any], None] | None = None, text: str = ""
@@ -98,7 +98,7 @@ def global_options(at_root: bool = False) -> tuple[GlobalOption, ...]:
 
 
 def json_asked(words: Sequence[str], command: click.Command) -> bool:
-    """Whether ``--json`` stands among the words as a flag, for when they can't be read any further.
+    """Tell whether ``--json`` stands among the words as a flag, for when they can't be read any further.
 
     Args:
         words: All words of the program.
@@ -126,7 +126,7 @@ def _usage_pieces(params: Iterable[click.Parameter]) -> list[str]:
 
 
 def _rows(params: Iterable[click.Parameter]) -> tuple[list[_Row], list[_Row], list[_Row]]:
-    """What help says of arguments, options and global options."""
+    """Tell what help says of arguments, options and global options."""
     arguments: list[_Row] = []
     options: list[_Row] = []
     everywhere: list[_Row] = []
@@ -168,7 +168,7 @@ class Command(_Placed, click.Command):
         super().__init__(name, params=[*params, *global_options()], add_help_option=False, **settings)
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        """The usage line: what is optional stands in brackets."""
+        """Return the usage line: what is optional stands in brackets."""
         return _usage_pieces(self.params)
 
     def format_help(self, ctx: Context, formatter: click.HelpFormatter) -> None:
@@ -192,7 +192,7 @@ class Group(_Placed, click.Group):
         self.verbs: dict[str, Callable[[], click.Command]] = {}
 
     def list_commands(self, ctx: Context | None) -> list[str]:
-        """All verbs, in the order in which they were added, then the groups within."""
+        """Return all verbs, in the order in which they were added, then the groups within."""
         return list(dict.fromkeys([*self.verbs, *self.commands]))
 
     def get_command(self, ctx: Context | None, cmd_name: str) -> click.Command | None:
@@ -202,7 +202,7 @@ class Group(_Placed, click.Group):
         return self.commands.get(cmd_name)
 
     def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        """The usage line."""
+        """Return the usage line."""
         return ["[OPTIONS]", "COMMAND ..."]
 
     def format_commands(self, ctx: Context, formatter: click.HelpFormatter) -> None:
@@ -228,7 +228,7 @@ class Group(_Placed, click.Group):
         return super().resolve_command(ctx, args)
 
     def named(self, ctx: Context, word: str) -> click.Command:
-        """The command of a name.
+        """Return the command of a name.
 
         Raises:
             InvalidInput: there is none; the hint has the nearest.
@@ -241,7 +241,7 @@ class Group(_Placed, click.Group):
         return found
 
     def suggestion(self, ctx: Context, word: str) -> str:
-        """What to try instead of a word that is no command here."""
+        """Tell what to try instead of a word that is no command here."""
         near = get_close_matches(word.lower(), self.list_commands(ctx))
         if near:
             return "did you mean " + " or ".join(f"`{ctx.command_path} {match}`" for match in near) + "?"
@@ -249,7 +249,7 @@ class Group(_Placed, click.Group):
 
 
 def command_rows(group: Group, ctx: Context, words: Sequence[str], width: int = 0) -> list[_Row]:
-    """What help says of some commands of a group; ``width`` is the least width of the first column."""
+    """Tell what help says of some commands of a group; ``width`` is the least width of the first column."""
     found = [(word, group.get_command(ctx, word)) for word in words]
     return [(word.ljust(width), command.get_short_help_str(limit=200)) for word, command in found if command]
 

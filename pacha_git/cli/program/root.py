@@ -1,7 +1,4 @@
-"""The table of all commands, each loaded when it is called: adding one is its file and a line here.
-
-It refuses to know what any of them does.
-"""
+"""The table of all commands, each loaded when it is called: adding one is its file and a line here."""
 
 from __future__ import annotations
 
@@ -89,7 +86,7 @@ class Root(Group):
     at_root = True
 
     def list_commands(self, ctx: Context | None) -> list[str]:
-        """All commands, in the order of help."""
+        """Return all commands, in the order of help."""
         return list(_PLACES)
 
     def get_command(self, ctx: Context | None, cmd_name: str) -> click.Command | None:
@@ -104,7 +101,7 @@ class Root(Group):
                 formatter.write_dl(command_rows(self, ctx, list(words), width))
 
     def suggestion(self, ctx: Context, word: str) -> str:
-        """The nearest command; for a verb said without its noun, the nouns that have it."""
+        """Return the nearest command; for a verb said without its noun, the nouns that have it."""
         if get_close_matches(word.lower(), _PLACES):
             return super().suggestion(ctx, word)
         having = [name for name in NOUNS if word in _words_of(name)]
@@ -115,7 +112,7 @@ class Root(Group):
 
 @cache
 def command() -> Group:
-    """The program as one command."""
+    """Return the program as one command."""
     return noun("pacha", "A registry for models, datasets and recipes that is a Git repository.", cls=Root)
 
 

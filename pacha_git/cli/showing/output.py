@@ -1,7 +1,7 @@
 """Writes to the two streams: one JSON document or text for people on stdout, sentences and notices on stderr.
 
 Everything the program prints passes through here, and is made harmless here (``vocabulary.printable`` says what that
-is), whether a caller thought of it or not. It refuses to know what it writes.
+is), whether a caller thought of it or not.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def abandon_stdout() -> None:
 
 
 def to_terminal() -> bool:
-    """Whether stdout is a terminal."""
+    """Tell whether stdout is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 

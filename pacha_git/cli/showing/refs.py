@@ -1,6 +1,6 @@
 """Says refs as people do: ``model fraud 1.0.0`` for its record, its bytes, the events of its name.
 
-It knows the grammar of refs, and refuses to know what any of them points at.
+It knows the grammar of refs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def refs_in_words(refs: Iterable[str]) -> str:
 
 
 def _read(ref: str) -> tuple[str, str, str]:
-    """What sort of thing a ref holds, how that is said, and of which version or name."""
+    """Tell what sort of thing a ref holds, how that is said, and of which version or name."""
     try:
         found = parse_ref(ref)
     except InvalidInput:

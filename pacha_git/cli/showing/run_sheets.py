@@ -1,6 +1,6 @@
 """How runs are shown to people: the list, the sheet of one, several side by side.
 
-It knows the results of the verbs and refuses to know how they were come by.
+It knows the results of the verbs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _METRICS = "Metrics: last [min … max], * best"
 
 
 def runs(found: Sequence[RunInfo]) -> str:
-    """The table of ``run list``."""
+    """Return the table of ``run list``."""
     headings = ("ID", "STATUS", "RECIPE", "STARTED", "PARAMS", "METRICS")
     return table(headings, [_row(run) for run in found])
 
@@ -50,7 +50,7 @@ def number(value: Any) -> str:
 
 
 def detail(run: RunInfo) -> str:
-    """The sheet of ``run get``."""
+    """Return the sheet of ``run get``."""
     parts = [f"{strong(f'run {run.id}')} · {run.status}", sheet(_facts(run), indent="  ")]
     if run.metrics:
         rows = [(name, *map(number, (each.last, each.min, each.max, each.steps))) for name, each in run.metrics.items()]
@@ -169,6 +169,6 @@ def _metric(found: RunComparison, name: str, run: RunInfo) -> str:
 
 
 def best(found: BestRun) -> str:
-    """What ``run best`` says."""
+    """Tell what ``run best`` says."""
     how = f"{found.metric} = {number(found.value)}, {found.goal}d {found.because}"
     return f"{how}\n\n{detail(found.run)}"

@@ -1,6 +1,6 @@
 """How versions are shown to people: the list, the sheet of one version, its history, a difference.
 
-It knows the results of the verbs and refuses to know how they were come by.
+It knows the results of the verbs.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def spec_of(info: VersionInfo | Verification) -> str:
 
 
 def _noun(kind: str) -> str:
-    """The word of the command line for a kind: ``data`` for ``dataset``."""
+    """Return the word of the command line for a kind: ``data`` for ``dataset``."""
     return Kind.parse(kind).noun
 
 
 def versions(found: Sequence[VersionInfo]) -> str:
-    """The table of ``list``."""
+    """Return the table of ``list``."""
     headings = (
         "NAME", "VERSION", "STAGE", "ALIASES", "VERSIONS", "SIZE", "PAYLOAD", "REGISTERED", "DESCRIPTION", "REMOVED",
     )  # fmt: skip
@@ -58,7 +58,7 @@ def _row(info: VersionInfo) -> Sequence[object]:
 
 
 def detail(info: VersionDetail) -> str:
-    """The sheet of ``get``."""
+    """Return the sheet of ``get``."""
     said = f"Description ({_said_by(info.words.get('description'))})"
     description = said + "\n" + _quoted(clean(info.description)) if info.description else ""
     parts = [_headline(info), description, sheet(_facts(info), indent="  ")]
@@ -78,7 +78,7 @@ def _headline(info: VersionInfo) -> str:
 
 
 def _by_whom(removal: Removal | None) -> str | None:
-    """Who removed a version, why, and whether that is signed."""
+    """Tell who removed a version, why, and whether that is signed."""
     if removal is None:
         return None
     signed = f"signed by {removal.signed_by}" if removal.signed_by else "unsigned"
@@ -86,7 +86,7 @@ def _by_whom(removal: Removal | None) -> str | None:
 
 
 def _said_by(word: SaidBy | None) -> str:
-    """Who said a word of a version, and whether that is signed."""
+    """Tell who said a word of a version, and whether that is signed."""
     if word is None:
         return ""
     return f"signed by {word.signed_by}" if word.signed_by else f"unsigned, by {word.by}"
@@ -117,7 +117,7 @@ def _tag(info: VersionDetail, key: str) -> str:
 
 
 def _word(info: VersionDetail, word: str, shown: str) -> str:
-    """A word of a version with who said it; nothing where nobody ever did."""
+    """Return a word of a version with who said it; nothing where nobody ever did."""
     said = info.words.get(word)
     return one_line(f"{shown} ({_said_by(said)})") if said is not None else ""
 
@@ -222,7 +222,7 @@ def _quoted(text: str) -> str:
 
 
 def history(entries: Sequence[HistoryEntry]) -> str:
-    """The table of ``history``."""
+    """Return the table of ``history``."""
     headings = ("WHEN", "VERSION", "WHAT", "BY", "SIGNED BY", "NOTE", "REASON")
     return table(headings, [_move(entry) for entry in entries])
 
@@ -246,7 +246,7 @@ def _what(entry: HistoryEntry) -> str:
 
 
 def difference(found: Difference) -> str:
-    """What ``diff`` shows."""
+    """Tell what ``diff`` shows."""
     a, b = spec_of(found.a), spec_of(found.b)
     parts = [strong(f"{a} → {b}")]
     for title, values in (("Metadata", found.metadata), ("Metrics", found.metrics), ("Values", found.values)):

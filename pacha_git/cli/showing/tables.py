@@ -1,7 +1,4 @@
-"""Lays out tables and sheets as text for people: to the width of a terminal, or whole, value by value, for a pipe.
-
-It refuses to know what stands in them.
-"""
+"""Lays out tables and sheets as text for people: to the width of a terminal, or whole, value by value, for a pipe."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ def table(headings: Sequence[str], rows: Sequence[Row], *, right: Sequence[str] 
 
 
 def _cells(column: Sequence[object]) -> list[str]:
-    """The values of a column as text; column by column, for a list may have a hundred thousand rows."""
+    """Return the values of a column as text; column by column, for a list may have a hundred thousand rows."""
     texts = ["" if value is None else str(value) for value in column]
     return texts if "".join(texts).isprintable() else list(map(output.one_line, texts))
 

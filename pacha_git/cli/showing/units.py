@@ -41,7 +41,7 @@ def instant(text: str) -> str:
 
 
 def place(path: Path | str) -> str:
-    """A path as short as it can be typed again: from here, or from home."""
+    """Return a path as short as it can be typed again: from here, or from home."""
     whole = Path(path)
     for root, shown in ((Path.cwd(), ""), (Path(os.path.expanduser("~")), "~/")):  # noqa: PTH111 — there may be none
         if root.is_absolute() and whole.is_relative_to(root) and whole != root:

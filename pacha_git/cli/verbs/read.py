@@ -160,7 +160,7 @@ def lineage(
 
 
 def checked_direction(ctx: Context, up: bool, down: bool, shape: str | None) -> Direction:
-    """The direction that was asked for.
+    """Return the direction that was asked for.
 
     Raises:
         InvalidInput: both were, or a format that is none.

@@ -135,7 +135,7 @@ def push(
 
 
 def _parted(words: list[str] | None, remotes: list[tuple[str, str]]) -> tuple[str | None, list[str]]:
-    """The remote, if the first word is one, and the SPECs."""
+    """Return the remote, if the first word is one, and the SPECs."""
     first, *rest = words or [""]
     if first and first in (name for name, _ in remotes):
         return first, rest
@@ -180,7 +180,7 @@ def report_transfer(ctx: Context, done: Transfer, verb: str) -> None:
 
 
 def _how_to_go_on(ref: str) -> str:
-    """A version never changes, so one side's has to become another."""
+    """Say that a version never changes, so one side's has to become another."""
     found = parse_ref(ref)
     version = found.id if isinstance(found, ItemRef) else None
     if not isinstance(version, VersionId):

@@ -26,7 +26,7 @@ from pacha_git.format.documents.document import (
 
 
 def model_index(value: Any) -> str:
-    """The Hub's ``model-index``: models, each with a name and results, whose metrics have a type and a value."""
+    """Return the Hub's ``model-index``: models, each with a name and results, whose metrics have a type and a value."""
     models = value if isinstance(value, list) else [value]
     for model in models:
         if not isinstance(model, dict) or not isinstance(model.get("name"), str):

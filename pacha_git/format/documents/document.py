@@ -133,7 +133,7 @@ def _shown(value: Any) -> str:
 
 
 def words_of(title: str) -> str:
-    """A heading as it is compared: words in lower case, without the ``[optional]`` of the Hub's templates."""
+    """Return a heading as it is compared: words in lower case, without the ``[optional]`` of the Hub's templates."""
     return " ".join(_WORDS.findall(title.lower())).removesuffix(" optional")
 
 
@@ -146,7 +146,7 @@ def _missing(found: Sequence[Section], values: Mapping[str, Any], rules: Documen
 
 
 def as_json(value: Any) -> Any:
-    """A value of YAML as JSON holds it."""
+    """Return a value of YAML as JSON holds it."""
     if isinstance(value, Mapping):
         return {str(key): as_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set):
@@ -164,18 +164,18 @@ def as_json(value: Any) -> Any:
 
 
 def text(value: Any) -> str:
-    """A text."""
+    """Return a text."""
     return "" if isinstance(value, str) else "a text"
 
 
 def texts(value: Any) -> str:
-    """A text, or a list of texts."""
+    """Return a text, or a list of texts."""
     good = isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
     return "" if good else "a text or a list of texts"
 
 
 def items(value: Any) -> str:
-    """A list of texts or tables, or one text."""
+    """Return a list of texts or tables, or one text."""
     good = isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str | dict) for one in value))
     return "" if good else "a list"
 
@@ -197,23 +197,23 @@ def truth(value: Any) -> str:
 
 
 def day(value: Any) -> str:
-    """A date, as YAML reads it or as a text."""
+    """Return a date, as YAML reads it or as a text."""
     return "" if isinstance(value, str | datetime.date) else "a date, as in 2026-01-31"
 
 
 def amount(value: Any) -> str:
-    """A number of at least 0."""
+    """Return a number of at least 0."""
     good = type(value) in (int, float) and value >= 0
     return "" if good else "a number of at least 0"
 
 
 def count(value: Any) -> str:
-    """A whole number of at least 0."""
+    """Return a whole number of at least 0."""
     return "" if type(value) is int and value >= 0 else "a whole number of at least 0"
 
 
 def any_of(*checks: Check) -> Check:
-    """What passes one of several checks."""
+    """Tell what passes one of several checks."""
 
     def check(value: Any) -> str:
         said = [one(value) for one in checks]

@@ -1,7 +1,6 @@
 """The YAML between two lines of ``---`` at the head of a Markdown document, read with the line of every key.
 
-It refuses to know what any key means. YAML is PyYAML's safe subset (no object is ever built), without anchors: they can
-make a page of text into gigabytes.
+YAML is PyYAML's safe subset (no object is ever built), without anchors: they can make a page of text into gigabytes.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class FrontMatter:
 
 
 def dotted(path: KeyPath) -> str:
-    """A key as people write it: ``model-index.0.name``."""
+    """Return a key as people write it: ``model-index.0.name``."""
     return ".".join(part if _SIMPLE_KEY.match(part) else f'"{part}"' for part in map(str, path))
 
 
@@ -76,7 +75,7 @@ def parse_front_matter(text: str) -> FrontMatter:
 
 
 def _below(found: FrontMatter, lines: int) -> FrontMatter:
-    """The same, with blank lines above it."""
+    """Return the same, with blank lines above it."""
     if not lines:
         return found
     places = {path: (line + lines, column) for path, (line, column) in found.places.items()}
@@ -113,7 +112,7 @@ def _read(head: str, body: str, body_line: int) -> FrontMatter:
 
 
 def _refused(yaml: Any, loader: Any, head: str) -> Problem | None:
-    """What is no error of YAML, and is not read: anchors, and nesting without end."""
+    """Tell what is no error of YAML, and is not read: anchors, and nesting without end."""
     depth = 0
     for event in yaml.parse(head, Loader=loader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):

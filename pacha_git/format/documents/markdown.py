@@ -1,7 +1,6 @@
 """The sections of a Markdown document: their headings, and whether anything stands below them.
 
-It refuses to know which sections there should be. CommonMark is read by markdown-it-py, so a ``#`` in a block of code
-is no heading.
+CommonMark is read by markdown-it-py, so a ``#`` in a block of code is no heading.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class Section:
 
 
 def sections(text: str) -> list[Section]:
-    """Every section, in order; time is linear in the text."""
+    """Return every section, in order; time is linear in the text."""
     lines = text.splitlines()
     heads = _headings(text)
     ends = [*(start for _, _, start, _ in heads[1:]), len(lines)]
@@ -53,13 +52,13 @@ def sections(text: str) -> list[Section]:
 
 
 def _says_something(text: str) -> bool:
-    """Whether there is more than comments and what the Hub's templates put where nothing was written yet."""
+    """Tell whether there is more than comments and what the Hub's templates put where nothing was written yet."""
     lines = without_comments(text).splitlines()
     return any(line.strip() and _PLACEHOLDER not in line.lower() for line in lines)
 
 
 def without_comments(text: str) -> str:
-    """The text less its HTML comments; one without an end is text."""
+    """Return the text less its HTML comments; one without an end is text."""
     kept: list[str] = []
     at = 0
     while (begin := text.find("<!--", at)) >= 0 and (end := text.find("-->", begin + 4)) >= 0:

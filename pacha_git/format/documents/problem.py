@@ -28,6 +28,6 @@ class Problem:
 
 
 def place(what: str, problem: Problem) -> str:
-    """A problem as compilers say it: ``card.md:3:1: license: …``."""
+    """Return a problem as compilers say it: ``card.md:3:1: license: …``."""
     where = ":".join(str(part) for part in (what, problem.line, problem.column) if part is not None)
     return f"{where}: {problem.key + ': ' if problem.key else ''}{problem.message}"

@@ -1,7 +1,7 @@
 """A training recipe as people write it in TOML: its values, the edges it asks for, every problem with its line.
 
-It refuses to know where recipes lie or which datasets exist. The fields are those of pacha, whose own TOML (``id``,
-``created_at``, a ``[version]`` table, ``{ Float = 0.1 }``) is read too; unknown keys are kept.
+The fields are those of pacha, whose own TOML (``id``, ``created_at``, a ``[version]`` table, ``{ Float = 0.1 }``) is
+read too; unknown keys are kept.
 """
 
 from __future__ import annotations

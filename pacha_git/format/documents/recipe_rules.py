@@ -49,7 +49,7 @@ def _untagged(value: Any) -> Any:
 
 
 def field_problems(values: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str]]:
-    """Each field that holds what it may not, with what it must be."""
+    """Yield each field that holds what it may not, with what it must be."""
     for path, check in _RULES.items():
         found, value = _look_up(values, path)
         problem = check(value) if found else ""

@@ -1,7 +1,4 @@
-"""Writes a model card or datasheet to begin with: what is known stands in it, what is not is asked for in comments.
-
-It refuses to know where the facts come from.
-"""
+"""Writes a model card or datasheet to begin with: what is known stands in it, what is not is asked for in comments."""
 
 from __future__ import annotations
 
@@ -37,12 +34,12 @@ def write_skeleton(
 
 
 def bullets(pairs: Sequence[tuple[str, object]]) -> list[str]:
-    """A list of names and values; what is None or empty is left out."""
+    """Return a list of names and values; what is None or empty is left out."""
     return [f"- **{inline(name)}:** {inline(value)}" for name, value in pairs if value not in (None, "", [], {})]
 
 
 def grid(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    """A table of Markdown; nothing if it has no rows."""
+    """Return a table of Markdown; nothing if it has no rows."""
     if not rows:
         return []
     lines = [headings, ["---"] * len(headings), *rows]
@@ -50,5 +47,5 @@ def grid(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]
 
 
 def inline(value: object) -> str:
-    """A value within a line: it breaks neither line nor table, opens no tag, and no terminal acts upon it."""
+    """Return a value within a line: it breaks neither line nor table, opens no tag, and no terminal acts upon it."""
     return one_line(" ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;"))

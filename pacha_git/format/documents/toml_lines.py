@@ -21,7 +21,7 @@ _IN_VALUE: Final = re.compile(rf"{_STRING}|#[^\n]*+|[\[{{]|[\]}}]|\n|[^\[\]{{}}\
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:
-    """The line, from 1, of each table header and each key before a ``=``, by path (with its index in an array).
+    """Return the line, from 1, of each table header and each key before a ``=``, by path (with its index in an array).
 
     A key within an inline table or an array is not listed: it stands where the key above it does.
 
@@ -50,7 +50,7 @@ def key_lines(text: str) -> dict[KeyPath, int]:
 
 
 def line_of(lines: dict[KeyPath, int], path: KeyPath) -> int | None:
-    """The line of a key, or of the nearest key above it; None if there is none."""
+    """Return the line of a key, or of the nearest key above it; None if there is none."""
     for length in range(len(path), 0, -1):
         if path[:length] in lines:
             return lines[path[:length]]
@@ -77,7 +77,7 @@ def _unquoted(key: str) -> str:
 
 
 def _table_path(keys: KeyPath, last_index: dict[KeyPath, int], *, is_array: bool) -> KeyPath:
-    """The path of a table header; below an array of tables it is that of the newest element."""
+    """Return the path of a table header; below an array of tables it is that of the newest element."""
     path: KeyPath = ()
     for key in keys[:-1]:
         path = (*path, key)
@@ -91,7 +91,7 @@ def _table_path(keys: KeyPath, last_index: dict[KeyPath, int], *, is_array: bool
 
 
 def _end_of_statement(text: str, position: int) -> int:
-    """The end of the line on which a value ends; lines within brackets and strings don't count."""
+    """Return the end of the line on which a value ends; lines within brackets and strings don't count."""
     depth = 0
     while (match := _IN_VALUE.match(text, position)) is not None:
         token = match[0]

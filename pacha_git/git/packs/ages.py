@@ -47,7 +47,7 @@ def _in_packs(folder: Path) -> Iterator[tuple[bytes, float]]:
 
 
 def _times(path: Path) -> Iterator[float]:
-    """The times of a cruft pack's objects, in the order of its index."""
+    """Return the times of a cruft pack's objects, in the order of its index."""
     data = path.read_bytes()
     end = len(data) - 2 * OID_BYTES
     return (float(seconds) for (seconds,) in struct.iter_unpack(">I", data[_MTIMES_HEADER:end]))

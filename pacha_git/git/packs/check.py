@@ -60,7 +60,7 @@ def mend_packs(objects: Path, aside: Path, *, thorough: bool) -> list[Mended]:
 
 
 def pack_problems(objects: Path) -> list[str]:
-    """What is wrong with the files of packs, as far as their ends tell, one line each."""
+    """Tell what is wrong with the files of packs, as far as their ends tell, one line each."""
     folder = objects / "pack"
     found: list[str] = []
     for name in _stems(folder):
@@ -84,7 +84,7 @@ def set_aside(path: Path, aside: Path) -> None:
 
 
 def _stems(folder: Path) -> list[str]:
-    """The packs of a folder, by what the names of their files have in common."""
+    """Return the packs of a folder, by what the names of their files have in common."""
     names = {path.stem for path in folder.glob("pack-*") if path.suffix in (".pack", ".idx")} if folder.is_dir() else ()
     return sorted(names)
 
@@ -112,7 +112,7 @@ def _mend_pack(stem: Path, aside: Path, thorough: bool) -> Iterator[Mended]:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a file ends with the SHA-1 of what stands before.
+    """Tell whether a file ends with the SHA-1 of what stands before.
 
     Raises:
         OSError: it can't be read.
@@ -142,7 +142,7 @@ def _pack_is_sound(pack: Path, thorough: bool) -> bool:
 
 
 def _ends_alike(pack: Path, index: Path) -> bool:
-    """Whether the index is about this pack."""
+    """Tell whether the index is about this pack."""
     try:
         return _end_of(pack, OID_BYTES) == _end_of(index, 2 * OID_BYTES)
     except OSError:

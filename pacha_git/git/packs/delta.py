@@ -24,7 +24,7 @@ def apply_delta(base: bytes, delta: bytes) -> bytes:
 
 
 def delta_result_size(delta: bytes) -> int:
-    """How many bytes a delta says it makes.
+    """Tell how many bytes a delta says it makes.
 
     Raises:
         Corrupt: it ends before it has said so.
@@ -43,7 +43,7 @@ def delta_result_size(delta: bytes) -> int:
 
 
 def offset_distance(data: bytes, at: int) -> tuple[int, int]:
-    """How far before an entry its base begins, and where what follows starts.
+    """Tell how far before an entry its base begins, and where what follows starts.
 
     Raises:
         Corrupt: the data ends before the number does.

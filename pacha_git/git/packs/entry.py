@@ -66,7 +66,7 @@ def prepare(kind: ObjectKind, body: Buffer) -> PreparedEntry:
 
 
 def _stream(body: Buffer) -> Sequence[Buffer]:
-    """The zlib stream of an object."""
+    """Return the zlib stream of an object."""
     if len(body) >= _SAMPLED:
         step = len(body) // _SAMPLES
         sample = b"".join([body[at : at + _SAMPLE] for at in range(step // 2, len(body), step)])
@@ -88,7 +88,7 @@ def _entry_head(number: int, size: int) -> bytes:
 
 
 def _stored(body: Buffer) -> Sequence[Buffer]:
-    """A zlib stream that holds the bytes as they are (RFC 1951, blocks of type 0), and refers to them."""
+    """Return a zlib stream that holds the bytes as they are (RFC 1951, blocks of type 0), and refers to them."""
     view = memoryview(body)
     pieces: list[Buffer] = [b"\x78\x01"]
     for start in range(0, len(view) or 1, _STORED_BLOCK):

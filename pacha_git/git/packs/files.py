@@ -1,7 +1,7 @@
 """The files that packs consist of while they come to be: temporaries and ``.keep``, each locked by the living process.
 
-It knows names, locks and what must reach the disk, and refuses to know what a pack has in it. A lock dies with its
-process, so whatever is found unlocked was left behind, on whichever machine shares the folder.
+It knows names, locks and what must reach the disk. A lock dies with its process, so whatever is found unlocked was
+left behind, on whichever machine shares the folder.
 """
 
 from __future__ import annotations

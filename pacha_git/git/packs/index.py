@@ -107,7 +107,7 @@ class PackIndex:
         return self._data[-_TRAILER:-OID_BYTES]
 
     def find(self, oid: bytes) -> int:
-        """Where in the pack the entry of a raw id begins; -1 if it has none.
+        """Tell where in the pack the entry of a raw id begins; -1 if it has none.
 
         Raises:
             Corrupt: the index points outside of itself.
@@ -138,13 +138,13 @@ class PackIndex:
         return int.from_bytes(self._data[at : at + 8], "big")
 
     def oids(self) -> Iterator[bytes]:
-        """All raw ids, ascending."""
+        """Return all raw ids, ascending."""
         data = self._data
         return (data[at : at + OID_BYTES] for at in range(_OIDS, _OIDS + self.count * OID_BYTES, OID_BYTES))
 
 
 def _from_version_1(data: bytes | mmap.mmap, path: Path) -> bytes:
-    """The same index as one of version 2, without the CRCs, which nothing here reads.
+    """Return the same index as one of version 2, without the CRCs, which nothing here reads.
 
     Layout: 256 counts, then an offset of 4 bytes and an id of 20 for each object, then the two checksums.
     """

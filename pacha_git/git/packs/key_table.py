@@ -1,6 +1,6 @@
 """Rows of a fixed length, found by the bytes that they begin with, in hardly more memory than the rows themselves.
 
-A hundred thousand chunks of a large file in sets and dicts take forty MiB; it refuses to know what the bytes mean.
+A hundred thousand chunks of a large file in sets and dicts take forty MiB.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class KeyTable:
         return ((bytes(rows[at : at + key]), bytes(rows[at + key : at + row])) for at in range(0, len(rows), row))
 
     def get(self, key: bytes) -> bytes | None:
-        """The value of a key; None if it is not here."""
+        """Return the value of a key; None if it is not here."""
         number = self._slots[self._slot(key)]
         return (
             None if number == _EMPTY else bytes(self._rows[number * self._row + self._key : (number + 1) * self._row])

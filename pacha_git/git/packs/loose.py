@@ -61,7 +61,7 @@ class OtherObjects:
 
 
 def loose_path(objects: Path, oid: Oid) -> Path:
-    """Where a loose object lies."""
+    """Tell where a loose object lies."""
     return objects / oid[:2] / oid[2:]
 
 
@@ -89,7 +89,7 @@ def read_loose(objects: Path, oid: Oid) -> tuple[str, bytes] | None:
 
 
 def damaged_loose(objects: Path) -> list[Path]:
-    """The loose objects whose bytes are not what their names say."""
+    """Return the loose objects whose bytes are not what their names say."""
     bad: list[Path] = []
     for fan in sorted(objects.glob("[0-9a-f][0-9a-f]")):
         for path in sorted(fan.iterdir()):

@@ -1,6 +1,6 @@
 """One pack on disk with its index: entries are read by position, whole objects by resolving deltas.
 
-It knows a single pack, and refuses to know which others exist.
+It knows a single pack.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class OpenFiles:
         self._lock = Lock()
 
     def get(self, pack: Pack) -> Descriptor:
-        """The file of a pack, as ``Pack.open`` opens it, in place of one not used for longer."""
+        """Return the file of a pack, as ``Pack.open`` opens it, in place of one not used for longer."""
         with self._lock:
             key = (pack.index_path, pack.inode)
             file = self._files.get(key) or pack.open()
@@ -94,7 +94,7 @@ class Pack:
         self._files = files
 
     def find(self, oid: bytes) -> int:
-        """Where the entry of a raw id begins; -1 if it is not here, or the index is damaged in that place."""
+        """Tell where the entry of a raw id begins; -1 if it is not here, or the index is damaged in that place."""
         try:
             return self.index.find(oid)
         except Corrupt:

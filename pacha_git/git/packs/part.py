@@ -1,4 +1,4 @@
-"""One pack being written, with its index, from the first byte to a durable file. It refuses to know what objects mean.
+"""One pack being written, with its index, from the first byte to a durable file.
 
 A pack says in its first bytes how many objects it has and in its last the SHA-1 of all before. Where the number is
 declared beforehand, and turns out right, the checksum runs along with the bytes. Else the number is put in at the end

@@ -1,6 +1,6 @@
 """Reads a sequence of objects from packs ahead of whoever consumes it, in two threads and bounded memory.
 
-It knows places in packs, and refuses to know how they are found.
+It knows places in packs.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_ahead(
     read: Callable[[Oid], Body],
     work: Callable[[bytes | Body], T],
 ) -> Iterator[T]:
-    """What becomes of the bodies of objects, in the order asked for.
+    """Tell what becomes of the bodies of objects, in the order asked for.
 
     Args:
         oids: Which.
@@ -63,7 +63,7 @@ def read_ahead(
 
 
 def _with_ends(oids: Iterable[Oid], locate: Callable[[Oid], Location | None]) -> Iterator[_Wanted]:
-    """Where each begins, and where it ends if the next one begins soon after it."""
+    """Tell where each begins, and where it ends if the next one begins soon after it."""
     last: tuple[Oid, Location | None] | None = None
     for oid in oids:
         place = locate(oid)

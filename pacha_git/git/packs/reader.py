@@ -63,11 +63,11 @@ class PackSet:
     # Finding -----------------------------------------------------------------------------------------------------
 
     def find(self, oid: Oid) -> Location | None:
-        """Where an object lies; None if it is in no pack."""
+        """Tell where an object lies; None if it is in no pack."""
         return next(self._look_up(oid.raw, durable=False), None)
 
     def find_durable(self, oid: Oid, *, again: bool = True) -> Location | None:
-        """The same, without cruft packs: what lies only there may be pruned, and can't be protected.
+        """Return the same, without cruft packs: what lies only there may be pruned, and can't be protected.
 
         Args:
             oid: The object.
@@ -76,7 +76,7 @@ class PackSet:
         return next(self._look_up(oid.raw, durable=True, again=again), None)
 
     def missing(self, oids: Iterable[bytes], *, durable: bool = False) -> set[bytes]:
-        """Those of the raw ids that are neither in a pack nor loose; ``durable`` as in ``find_durable``."""
+        """Return those of the raw ids that are neither in a pack nor loose; ``durable`` as in ``find_durable``."""
         wanted = set(oids)
         if not wanted:
             return wanted
@@ -169,7 +169,7 @@ class PackSet:
         return self.work_through(oids, lambda body: body)
 
     def work_through(self, oids: Iterable[Oid], work: Callable[[bytes], T]) -> Iterator[T]:
-        """The same, with something done to each body by the thread that has read it."""
+        """Return the same, with something done to each body by the thread that has read it."""
         from pacha_git.git.packs.read_ahead import read_ahead  # threads are not for every command to load
 
         return read_ahead(oids, self.find, lambda oid: self.read(oid, PIECE_LIMIT)[1], work)
@@ -210,7 +210,7 @@ class PackSet:
             self._marks = marks if settled else None
 
     def _pack(self, index_path: Path, inode: int, cruft: bool) -> Pack | None:
-        """A pack; None if it went meanwhile or its index is damaged, which leaves its objects to other copies."""
+        """Give a pack; None if it went meanwhile or its index is damaged, which leaves its objects to other copies."""
         try:
             return Pack(index_path, inode=inode, cruft=cruft, files=self._files)
         except FileNotFoundError:
@@ -249,7 +249,7 @@ class PackSet:
                 yield pack
 
     def _loose(self, oids: Iterable[bytes]) -> dict[bytes, Path]:
-        """Those of the raw ids that are loose objects, with their files."""
+        """Return those of the raw ids that are loose objects, with their files."""
         wanted: dict[str, list[bytes]] = {}
         for oid in oids:
             wanted.setdefault(f"{oid[0]:02x}", []).append(oid)
@@ -273,7 +273,7 @@ os.register_at_fork(after_in_child=_in_child)
 
 
 def _with_alternates(objects: Path, depth: int = 0) -> Iterator[Path]:
-    """An ``objects`` folder and those that it borrows from, each once removed or more."""
+    """Yield an ``objects`` folder and those that it borrows from, each once removed or more."""
     yield objects
     try:
         lines = (objects / "info" / "alternates").read_bytes().splitlines()
@@ -286,7 +286,7 @@ def _with_alternates(objects: Path, depth: int = 0) -> Iterator[Path]:
 
 
 def _indexes(folder: Path) -> Iterator[tuple[str, int, bool]]:
-    """The packs in a folder: path of the index, its inode, and whether the pack is cruft."""
+    """Yield the packs in a folder: path of the index, its inode, and whether the pack is cruft."""
     # No path objects: who registers something small comes by several times, and most packs are known.
     entries = _names(folder)
     for name, inode in entries.items():
@@ -296,7 +296,7 @@ def _indexes(folder: Path) -> Iterator[tuple[str, int, bool]]:
 
 
 def _names(folder: Path) -> dict[str, int]:
-    """What is in a folder, with inodes; nothing if there is none."""
+    """Tell what is in a folder, with inodes; nothing if there is none."""
     try:
         with os.scandir(folder) as entries:
             return {entry.name: entry.inode() for entry in entries}
@@ -305,7 +305,7 @@ def _names(folder: Path) -> dict[str, int]:
 
 
 def _held(pack: Pack, wanted: set[bytes]) -> set[bytes]:
-    """Which of the raw ids a pack holds. A look-up costs about four times as much as passing by an entry."""
+    """Tell which of the raw ids a pack holds. A look-up costs about four times as much as passing by an entry."""
     if pack.index.count < 4 * len(wanted):
         return {oid for oid in pack.index.oids() if oid in wanted}
     return {oid for oid in wanted if pack.find(oid) >= 0}

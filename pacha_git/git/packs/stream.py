@@ -1,7 +1,6 @@
 """Stores a stream of chunks in a pack at the speed of the machine: hashed and compressed by threads, written in order.
 
-It knows chunks by their BLAKE3, asks the caller which of them are stored already, and refuses to know what they are
-parts of.
+It knows chunks by their BLAKE3, asks the caller which of them are stored already.
 """
 
 from __future__ import annotations

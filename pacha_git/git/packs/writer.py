@@ -57,11 +57,11 @@ class PackWriter:
         self.abort()
 
     def __contains__(self, oid: bytes) -> bool:
-        """Whether the object of this raw id was added."""
+        """Tell whether the object of this raw id was added."""
         return oid in self._oids
 
     def __len__(self) -> int:
-        """How many objects were added."""
+        """Tell how many objects were added."""
         return len(self._oids)
 
     def expect(self, objects: int) -> None:
@@ -141,6 +141,6 @@ class PackWriter:
 
 
 def _once_by_all(call: Callable[[], object], callers: int) -> Callable[[], object]:
-    """What so many call, from any thread, and what calls on when the last of them did."""
+    """Tell what so many call, from any thread, and what calls on when the last of them did."""
     called = count(1)
     return lambda: call() if next(called) == callers else None

@@ -1,7 +1,7 @@
 """Holds git's own locks of many refs at once: whoever has ``REF.lock`` alone may move that ref.
 
 Each is a link to one file of ours that the living process has locked: to make a file for each would take ten times as
-long, and what a process left behind that died is known by it. Why they are held, it refuses to know.
+long, and what a process left behind that died is known by it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def locked(git_dir: Path, refs: Collection[str], new: Collection[str]) -> Iterat
 
 
 def folders_above(refs: Iterable[AnyStr]) -> set[AnyStr]:
-    """What may be no ref because it is a folder of these; ``refs`` itself never is one."""
+    """Tell what may be no ref because it is a folder of these; ``refs`` itself never is one."""
     found: set[AnyStr] = set()
     for ref in refs:
         folder = dirname(ref)
@@ -117,7 +117,7 @@ def free_left(git_dir: Path) -> int:
 
 
 def _is_linked(path: str) -> bool:
-    """Whether it has another name, which is some lock's."""
+    """Tell whether it has another name, which is some lock's."""
     try:
         return os.stat(path).st_nlink > 1  # noqa: PTH116 — before each and every transaction
     except OSError:

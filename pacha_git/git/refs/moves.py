@@ -75,12 +75,12 @@ def move(
 
 
 def in_order(updates: Iterable[RefUpdate], first: str) -> list[RefUpdate]:
-    """The one order in which all of us lock and move refs: what promises nothing first, else by name."""
+    """Return the one order in which all of us lock and move refs: what promises nothing first, else by name."""
     return sorted(updates, key=lambda update: (not update.ref.startswith(first), update.ref))
 
 
 def _may_be_seen_in_turn(changed: Sequence[RefUpdate], first: str) -> bool:
-    """Whether each step on the way may stand: what moves first and last-seen copies say nothing by themselves."""
+    """Tell whether each step on the way may stand: what moves first and last-seen copies say nothing by themselves."""
     telling = [update for update in changed if not update.ref.startswith((first, LAST_SEEN))]
     return len(changed) <= _FEW and len(telling) <= 1 and all(update.new is not None for update in changed)
 
@@ -89,7 +89,7 @@ def _may_be_seen_in_turn(changed: Sequence[RefUpdate], first: str) -> bool:
 
 
 def _is_plain(git_dir: Path, changed: Sequence[RefUpdate], loose: Sequence[RefUpdate], kind_of: KindOf | None) -> bool:
-    """Whether all that git does to carry this out is to write down where the refs stand."""
+    """Tell whether all that git does to carry this out is to write down where the refs stand."""
     folders = {update.ref.rpartition("/")[0] for update in changed}
     if any(os.path.exists(f"{git_dir}/logs/{folder}") for folder in folders):  # noqa: PTH110 — thousands
         return False
@@ -110,7 +110,7 @@ def _leads_elsewhere(path: str) -> bool:
 
 
 def _is_hooked(git_dir: Path) -> bool:
-    """Whether a program is to run with each transaction. It is asked before each, so an answer holds a moment."""
+    """Tell whether a program is to run with each transaction. It is asked before each, so an answer holds a moment."""
     if _is_program(git_dir / "hooks" / _HOOK):
         return True
     config = (git_dir / "config").stat()
@@ -204,7 +204,7 @@ def _lines(refs: Iterable[tuple[str, Oid | None]]) -> list[tuple[bytes, bytes]]:
 
 
 def _merged(data: bytes, lines: Collection[tuple[bytes, bytes]]) -> list[bytes] | None:
-    """The pieces of the file with lines (ref, oid or nothing) where they belong; None if that is for git to do."""
+    """Give the pieces of the file with lines (ref, oid or nothing) where they belong; None if that is for git to do."""
     old = PackedRefsSnapshot("", data)
     pieces: list[bytes] = []
     created: set[bytes] = set()
@@ -220,7 +220,7 @@ def _merged(data: bytes, lines: Collection[tuple[bytes, bytes]]) -> list[bytes] 
 
 
 def _after(data: bytes, start: int) -> int:
-    """Where the line of the next ref begins."""
+    """Tell where the line of the next ref begins."""
     end = data.index(b"\n", start) + 1
     return data.index(b"\n", end) + 1 if data[end : end + 1] == b"^" else end
 
@@ -236,7 +236,7 @@ def _places(old: PackedRefsSnapshot, lines: Iterable[tuple[bytes, bytes]]) -> It
 
 
 def _clash(old: PackedRefsSnapshot, new: Collection[bytes]) -> bool:
-    """Whether one would be both a ref and a folder of refs."""
+    """Tell whether one would be both a ref and a folder of refs."""
     above = folders_above(new)
     if not above.isdisjoint(new) or any(old.get(folder.decode("ascii")) is not None for folder in above):
         return True
@@ -249,7 +249,7 @@ def _clash(old: PackedRefsSnapshot, new: Collection[bytes]) -> bool:
 
 
 def _is_free(path: str) -> bool:
-    """Whether a new ref can have its place; folders that hold nothing are in nobody's way."""
+    """Tell whether a new ref can have its place; folders that hold nothing are in nobody's way."""
     if not os.path.lexists(path):
         return True
     for folder, _, _ in os.walk(path, topdown=False):

@@ -40,7 +40,7 @@ class PackedRefs:
         self._snapshot = PackedRefsSnapshot("", b"")
 
     def now(self) -> PackedRefsSnapshot:
-        """The file as it is now; the same value as long as it has not changed.
+        """Return the file as it is now; the same value as long as it has not changed.
 
         Raises:
             Corrupt: it is no file of refs.
@@ -71,7 +71,7 @@ class PackedRefsSnapshot:
         self._alike: dict[tuple[str, Callable[[str], str]], dict[str, set[str]]] = {}
 
     def get(self, ref: str) -> Oid | None:
-        """Where a ref stands."""
+        """Tell where a ref stands."""
         wanted = ref.encode("utf-8", "surrogateescape")
         line = _line_at(self._data, self.first_at_or_after(wanted))
         if line[OID_DIGITS + 1 :] != wanted:
@@ -82,7 +82,7 @@ class PackedRefsSnapshot:
         return Oid(match[1].decode("ascii"))
 
     def below(self, prefix: str) -> dict[str, Oid]:
-        """All refs whose name begins with a prefix that ends in ``/``, in the order of their bytes."""
+        """Return all refs whose name begins with a prefix that ends in ``/``, in the order of their bytes."""
         block = self.block(prefix)
         found = _LINE.findall(block)
         if len(found) + len(_PEELED.findall(block)) != block.count(b"\n") or (block and not block.endswith(b"\n")):
@@ -96,7 +96,7 @@ class PackedRefsSnapshot:
         return {ref.decode("utf-8", "surrogateescape"): Oid(oid.decode("ascii")) for oid, ref in found}
 
     def alike_below(self, prefix: str, alike: Callable[[str], str]) -> dict[str, set[str]]:
-        """What comes right after a prefix, up to the next ``/``, by what ``alike`` makes of it."""
+        """Tell what comes right after a prefix, up to the next ``/``, by what ``alike`` makes of it."""
         if (prefix, alike) not in self._alike:
             segments = set(re.findall(rb" " + re.escape(prefix.encode()) + rb"([^/\n]+)", self.block(prefix)))
             found: dict[str, set[str]] = {}
@@ -107,17 +107,17 @@ class PackedRefsSnapshot:
         return self._alike[prefix, alike]
 
     def block(self, prefix: str) -> bytes:
-        """The lines of all refs below a prefix, as they are."""
+        """Return the lines of all refs below a prefix, as they are."""
         # "0" comes right after "/": what begins with the prefix lies between the two.
         start, end = (self.first_at_or_after(wanted.encode()) for wanted in (prefix, prefix[:-1] + "0"))
         return self._data[start:end]
 
     def ref_at(self, start: int) -> bytes:
-        """The ref whose line begins at an offset; nothing at the end."""
+        """Return the ref whose line begins at an offset; nothing at the end."""
         return _line_at(self._data, start)[OID_DIGITS + 1 :]
 
     def first_at_or_after(self, wanted: bytes) -> int:
-        """The offset of the first line whose ref is not below ``wanted``; past the end if there is none."""
+        """Return the offset of the first line whose ref is not below ``wanted``; past the end if there is none."""
         data = self._data
         low = data.find(b"\n") + 1 if data[:1] == b"#" else 0
         high = len(data)
@@ -153,7 +153,7 @@ class PackedRefsSnapshot:
             raise _damaged("it is not in order")
 
     def _before(self, at: int) -> tuple[int, bytes] | None:
-        """Where the line of the ref before a place begins, and that ref; None if there is none."""
+        """Tell where the line of the ref before a place begins, and that ref; None if there is none."""
         data = self._data
         end = at - 1
         while end > 0:
@@ -187,7 +187,7 @@ def _line_at(data: bytes | mmap.mmap, start: int) -> bytes:
 
 
 def _readable(data: bytes) -> bytes:
-    """Those of the lines that are refs, in order."""
+    """Return those of the lines that are refs, in order."""
     lines = [line for line in data.split(b"\n") if _LINE.match(line)]
     kept = {line[OID_DIGITS + 1 :]: line for line in reversed(lines)}
     return b"".join(kept[ref] + b"\n" for ref in sorted(kept))

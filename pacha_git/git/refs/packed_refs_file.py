@@ -1,6 +1,6 @@
 """Puts another file in the place of ``packed-refs``, in one step and durable, by git's own protocol.
 
-Whoever has ``packed-refs.lock`` alone may do so. Which refs the file is about, it refuses to know.
+Whoever has ``packed-refs.lock`` alone may do so.
 """
 
 from __future__ import annotations

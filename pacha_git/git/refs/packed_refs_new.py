@@ -1,7 +1,6 @@
 """Puts many new refs straight into ``packed-refs``, in one step, while their locks are held.
 
-It knows when git would do more than write a value, or would refuse; then it does nothing, and git is to be asked. What
-the refs are, it refuses to know.
+It knows when git would do more than write a value, or would refuse; then it does nothing, and git is to be asked.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ def add(git_dir: Path, new: Mapping[str, Oid], *, wait_seconds: float) -> bool:
 
 
 def _plain(git_dir: Path, new: Mapping[str, Oid]) -> bool:
-    """Whether all that git does to create these refs is to write down where they stand."""
+    """Tell whether all that git does to create these refs is to write down where they stand."""
     folders = {ref.rpartition("/")[0] for ref in new}
     if (git_dir / _HOOK).exists() or any((git_dir / "logs" / folder).exists() for folder in folders):
         return False
@@ -68,7 +67,7 @@ def _plain(git_dir: Path, new: Mapping[str, Oid]) -> bool:
 
 
 def _merged(data: bytes, lines: Collection[tuple[bytes, bytes]]) -> list[bytes] | None:
-    """The pieces of the file with lines (ref, oid) put in where they belong; None if that is for git to do."""
+    """Return the pieces of the file with lines (ref, oid) put in where they belong; None if that is for git to do."""
     old = PackedRefsSnapshot("", data)
     if _clash(old, {ref for ref, _ in lines}):
         return None
@@ -93,7 +92,7 @@ def _places(old: PackedRefsSnapshot, lines: Iterable[tuple[bytes, bytes]]) -> It
 
 
 def _clash(old: PackedRefsSnapshot, new: Collection[bytes]) -> bool:
-    """Whether one would be both a ref and a folder of refs."""
+    """Tell whether one would be both a ref and a folder of refs."""
     above = folders_above(new)
     if not above.isdisjoint(new) or any(old.get(folder.decode("ascii")) is not None for folder in above):
         return True

@@ -46,7 +46,7 @@ def _encoded(ref: str) -> bytes:
 
 
 def _pieces(data: bytes, refs: Mapping[bytes, Oid], loose: set[bytes]) -> list[bytes]:
-    """What stood there and what comes, in the order of its bytes."""
+    """Tell what stood there and what comes, in the order of its bytes."""
     lines = _lines(data)
     lines.update({ref: b"%s %s\n" % (oid.encode("ascii"), ref) for ref, oid in refs.items()})
     _refuse_folders(refs, lines.keys() | loose)

@@ -91,7 +91,7 @@ class Refs:
             transactions.close()
 
     def get(self, ref: str) -> Oid | None:
-        """Where a ref stands; None if it does not exist."""
+        """Tell where a ref stands; None if it does not exist."""
         # Loose first: pack-refs writes the packed file before it unlinks a loose one, so nothing can fall between.
         return self._loose(ref) or self._packed.now().get(ref)
 
@@ -120,7 +120,7 @@ class Refs:
         return self._loose(aim, hops - 1) or self._packed.now().get(aim)
 
     def below(self, prefix: str) -> dict[str, Oid]:
-        """All refs whose name begins with ``prefix`` (which ends in ``/``), sorted by name."""
+        """Return all refs whose name begins with ``prefix`` (which ends in ``/``), sorted by name."""
         loose = dict(self._walk(prefix))
         found = self._packed.now().below(prefix)
         if not loose:
@@ -150,11 +150,11 @@ class Refs:
         return found.union(name for name in names if self._rules.alike(name) == wanted)
 
     def count_loose(self) -> int:
-        """How many refs lie in files of their own."""
+        """Tell how many refs lie in files of their own."""
         return _count_files(f"{self._dir}/refs")
 
     def loose_below(self, prefix: str) -> dict[str, Oid]:
-        """The refs below a prefix that lie in files of their own; there are few, for ``pack`` gathers them."""
+        """Return the refs below a prefix that lie in files of their own; there are few, for ``pack`` gathers them."""
         return dict(self._walk(prefix))
 
     def lines_below(self, prefix: str) -> set[bytes]:
@@ -167,7 +167,7 @@ class Refs:
         return lines - {b""}
 
     def packed_stamp(self) -> str:
-        """A text that changes whenever the packed file does."""
+        """Return a text that changes whenever the packed file does."""
         return self._packed.now().stamp
 
     def update(self, updates: Sequence[RefUpdate]) -> None:

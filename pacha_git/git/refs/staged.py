@@ -48,7 +48,7 @@ class StagedRefs:
                 alike[segment] = alike.get(segment, 0) + 1
 
     def get(self, ref: str) -> RefUpdate | None:
-        """The update of a ref, if one is staged."""
+        """Return the update of a ref, if one is staged."""
         return self._updates.get(ref)
 
     def below(self, prefix: str) -> Iterator[tuple[str, Oid | None]]:
@@ -60,7 +60,7 @@ class StagedRefs:
         return set(self._alike.get(prefix, {}).get(self._key(segment), ()))
 
     def mark(self) -> int:
-        """A point to which ``back_to`` can return."""
+        """Return a point to which ``back_to`` can return."""
         return len(self._journal)
 
     def back_to(self, mark: int) -> None:
@@ -80,7 +80,7 @@ class StagedRefs:
 
 
 def _folders(ref: str) -> Iterator[tuple[str, str]]:
-    """Every prefix of a ref that ends in ``/``, and what comes next up to a ``/``."""
+    """Yield every prefix of a ref that ends in ``/``, and what comes next up to a ``/``."""
     at = ref.find("/")
     while at >= 0:
         end = ref.find("/", at + 1)

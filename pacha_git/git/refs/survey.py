@@ -69,13 +69,13 @@ class Survey:
         return not self.damaged and not self.packed_problem
 
     def problems(self) -> list[str]:
-        """What is wrong, one line each."""
+        """Tell what is wrong, one line each."""
         packed = [f"packed-refs: {self.packed_problem}"] if self.packed_problem else []
         return packed + [f"{each.ref or 'packed-refs'}: {each.problem}" for each in self.damaged]
 
 
 def is_legal_name(ref: bytes) -> bool:
-    """Whether Git allows this name of a ref, and it is text: one that is not can't be moved by name."""
+    """Tell whether Git allows this name of a ref, and it is text: one that is not can't be moved by name."""
     try:
         ref.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,6 +1,6 @@
 """Ref transactions by ``git update-ref --stdin``, one program kept from one to the next: to start it takes longest.
 
-It knows how to speak with it, and when to let it go; which refs move, and why, it refuses to know.
+It knows how to speak with it, and when to let it go.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Conversation:
                 view = view[os.write(self._child.stdin.fileno(), view) :]
 
     def _line(self) -> bytes:
-        """What it says next, without the line end; nothing once it has ended."""
+        """Tell what it says next, without the line end; nothing once it has ended."""
         assert self._child.stdout is not None
         while b"\n" not in self._unread:
             block = os.read(self._child.stdout.fileno(), 65536)
@@ -189,7 +189,7 @@ def _end_all(idle: list[Conversation]) -> None:
 
 @contextmanager
 def prepared(argv: Sequence[str], commands: bytes) -> Iterator[PreparedTransaction]:
-    """A transaction that is checked and holds the locks of all its refs; it is taken back unless committed.
+    """Yield a transaction that is checked and holds the locks of all its refs; it is taken back unless committed.
 
     Raises:
         CommandFailed: git refused, or was ended.

@@ -1,4 +1,4 @@
-"""One step of a ref transaction; what becomes of it, it refuses to know."""
+"""One step of a ref transaction."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Git's bundle files: refs and the objects behind them in one file, as ``git bundle`` writes and reads it.
 
-It knows the header and the pack after it (gitformat-bundle), and how to leave out what the other side has. What the
-refs are it refuses to know.
+It knows the header and the pack after it (gitformat-bundle), and how to leave out what the other side has.
 """
 
 from __future__ import annotations
@@ -164,7 +163,7 @@ def _write_pack(repo: GitRepository, file: IO[bytes], tips: Iterable[Oid], known
 
 
 def builds_upon(path: Path, lacking: Sequence[Oid]) -> NotFound:
-    """What to say where something is missing that a bundle leaves out."""
+    """Tell what to say where something is missing that a bundle leaves out."""
     return NotFound(
         f"{path} builds upon what is not here: {lacking[0]}" + (f" and {len(lacking) - 1} more" if lacking[1:] else ""),
         hint="import the bundle that --since named first, or ask for one made without --since",

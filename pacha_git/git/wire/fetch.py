@@ -1,6 +1,6 @@
 """Fetches objects by id into a side repository, within limits, sending and asking for no more than needed.
 
-It knows haves, wants, shallow lines and what a server may refuse. What the objects are it refuses to know.
+It knows haves, wants, shallow lines and what a server may refuse.
 """
 
 from __future__ import annotations

@@ -69,13 +69,13 @@ class Access:
     local: bool = True
 
     def has_token(self, authorization: str) -> bool:
-        """Whether an ``Authorization`` header has the token, as Bearer or as the password of Basic."""
+        """Tell whether an ``Authorization`` header has the token, as Bearer or as the password of Basic."""
         given = _token_in(authorization)
         # Compared in a time that tells nothing of how much of it is right.
         return self.token is not None and hmac.compare_digest(given, self.token.encode())
 
     def may_write(self, authorization: str) -> bool:
-        """Whether a request with this header may push."""
+        """Tell whether a request with this header may push."""
         return self.writable and self.has_token(authorization)
 
 
@@ -146,7 +146,7 @@ class Backend:
     # Who and what -----------------------------------------------------------------------------------------------------
 
     def _admit(self, request: Request) -> str:
-        """The service that is asked for; nothing of the path goes any further.
+        """Return the service that is asked for; nothing of the path goes any further.
 
         Raises:
             _Refusal: with what to answer instead.
@@ -167,7 +167,7 @@ class Backend:
         return service
 
     def _most(self, request: Request) -> int:
-        """How many bytes a request may have, as it came and unpacked."""
+        """Tell how many bytes a request may have, as it came and unpacked."""
         may_push = self._access.may_write(request.headers.get("authorization", ""))
         return WRITE_LIMIT if may_push and request.scope["path"] == f"/{WRITE}" else READ_LIMIT
 
@@ -214,7 +214,7 @@ class Backend:
                 self._running.discard(child)
 
     def _cgi(self, request: Request, service: str) -> dict[str, str]:
-        """What the child is told: the path is our own, and no header but those that Git's protocol has."""
+        """Tell what the child is told: the path is our own, and no header but those that Git's protocol has."""
         path = request.scope["path"]
         told = {
             "PATH_TRANSLATED": f"{self._path}{path}",
@@ -286,7 +286,7 @@ async def _fed_and_watched(request: Request, body: AsyncIterator[bytes], child: 
 
 
 async def _unpacked(request: Request, most: int) -> AsyncIterator[bytes]:
-    """The bytes of a request, unpacked by us: what is small as it came may have no end.
+    """Yield the bytes of a request, unpacked by us: what is small as it came may have no end.
 
     Raises:
         _Refusal: it is packed in a way that Git does not use, broken, or larger than it may be.
@@ -344,7 +344,7 @@ def _too_large() -> _Refusal:
 
 
 def _is_here(host: str) -> bool:
-    """Whether a ``Host`` is an address or localhost, not a name that somebody let point to us."""
+    """Tell whether a ``Host`` is an address or localhost, not a name that somebody let point to us."""
     name = re.sub(r":\d+\Z", "", host).strip("[]")
     if not name or name.lower() == "localhost":
         return True

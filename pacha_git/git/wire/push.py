@@ -1,6 +1,6 @@
 """Pushes refs out of a side repository that holds these refs and no others, in one go however many there are.
 
-It knows leases, atomic pushes and what ``git push --porcelain`` says. What the refs are it refuses to know.
+It knows leases, atomic pushes and what ``git push --porcelain`` says.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def push(
 
 
 def _takes_shallow(repo: GitRepository, remote: str, name: str) -> bool:
-    """Whether a push with a shallow line comes to an end there, of one ref that is gone afterwards.
+    """Tell whether a push with a shallow line comes to an end there, of one ref that is gone afterwards.
 
     Dulwich's server fails on such a line; a connection that was cut off may look the same.
     """

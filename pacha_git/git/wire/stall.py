@@ -1,7 +1,7 @@
 """Ends a transfer in which nothing moves, after ``pacha.stallSeconds``; one that is only slow goes on for ever.
 
 What our gits read and write counts, on sockets and pipes too, and that they are at work: so does the keep-alive of a
-server that is busy. What ssh says for itself doesn't. Which transfer it is it refuses to know.
+server that is busy. What ssh says for itself doesn't.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def note_empty(repo: GitRepository, name: str) -> None:
 
 
 def was_empty(repo: GitRepository, name: str) -> bool:
-    """Whether a remote was ever seen to have nothing."""
+    """Tell whether a remote was ever seen to have nothing."""
     try:
         return repo.git_text("config", "--local", "--get", f"remote.{name}.{_EMPTY}") == "true"
     except CommandFailed:
@@ -143,19 +143,19 @@ def remove_remote(repo: GitRepository, name: str) -> None:
 
 
 def list_refs(repo: GitRepository, remote: str) -> dict[str, Oid]:
-    """Every ref of a remote below ``ROOTS``; arguments and errors as ``listing``."""
+    """Return every ref of a remote below ``ROOTS``; arguments and errors as ``listing``."""
     return parse_listing(listing(repo, remote))
 
 
 def parse_listing(listed: bytes) -> dict[str, Oid]:
-    """The refs below ``ROOTS`` in what ``listing`` returned."""
+    """Return the refs below ``ROOTS`` in what ``listing`` returned."""
     lines = listed.decode("utf-8", "surrogateescape").split("\n")
     cut = OID_DIGITS + 1
     return {line[cut:]: Oid(line[:OID_DIGITS]) for line in lines if line.startswith(ROOTS, cut)}
 
 
 def listing(repo: GitRepository, remote: str) -> bytes:
-    """The list of a remote's refs as ``git ls-remote`` writes it, of at most ``LISTING_LIMIT`` bytes.
+    """Return the list of a remote's refs as ``git ls-remote`` writes it, of at most ``LISTING_LIMIT`` bytes.
 
     Args:
         repo: Whose remote it is.
@@ -220,7 +220,7 @@ def talk(
 
 
 def environment(git_dir: Path) -> dict[str, str]:
-    """What a git that speaks to a remote needs: nobody is asked for a password where nobody could answer."""
+    """Tell what a git that speaks to a remote needs: nobody is asked for a password where nobody could answer."""
     return {"GIT_ALLOC_LIMIT": _ALLOCATION, **nobody_to_ask(git_dir)}
 
 
@@ -263,7 +263,7 @@ _HUNG_UP: Final = (
 
 
 def hung_up(error: CommandFailed) -> bool:
-    """Whether the other side ended the conversation without a reason that it could give."""
+    """Tell whether the other side ended the conversation without a reason that it could give."""
     return error.status == -signal.SIGPIPE or any(words in error.stderr for words in _HUNG_UP)
 
 

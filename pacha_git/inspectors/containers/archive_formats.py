@@ -76,7 +76,7 @@ def _read_torch(source: Source, members: Sequence[Member], data: Member) -> Fact
 
 
 def _storage_problems(source: Source, here: Mapping[str, Member], tensors: Tensors) -> list[str]:
-    """Whether each storage that its pickle names is there, and as large as it is said to be."""
+    """Tell whether each storage that its pickle names is there, and as large as it is said to be."""
     for key, storage in tensors.storages.items():
         member = here.get(f"data/{key}")
         if member is None:
@@ -89,7 +89,7 @@ def _storage_problems(source: Source, here: Mapping[str, Member], tensors: Tenso
 
 
 def _read_export(source: Source, here: Mapping[str, Member], folder: str) -> Facts:
-    """What ``torch.export.save`` writes: a graph and weights as JSON and bytes, sample inputs as a pickle."""
+    """Tell what ``torch.export.save`` writes: a graph and weights as JSON and bytes, sample inputs as a pickle."""
     said: dict[str, Any] = {}
     for word in ("archive_version", "byteorder"):
         if folder + word in here:
@@ -138,7 +138,7 @@ def _read_npz(source: Source, members: Sequence[Member]) -> Facts:
 
 
 def _read_keras(source: Source, here: Mapping[str, Member], folder: str) -> Facts:
-    """A model of Keras 3; a ``Lambda`` in it is Python's byte code, which loading runs if it is allowed to."""
+    """Return a model of Keras 3; a ``Lambda`` in it is Python's byte code, which loading runs if it is allowed to."""
     config = _object(read_member(source, here[folder + "config.json"], _LARGEST_JSON))
     said: dict[str, Any] = {"class": config.get("class_name")}
     if folder + "metadata.json" in here:
@@ -162,7 +162,7 @@ def _read_keras(source: Source, here: Mapping[str, Member], folder: str) -> Fact
 
 
 def _has_code(value: Any) -> bool:
-    """Whether a configuration of Keras carries byte code of Python."""
+    """Tell whether a configuration of Keras carries byte code of Python."""
     pending = [value]
     while pending:
         inner = pending.pop()
@@ -176,7 +176,7 @@ def _has_code(value: Any) -> bool:
 
 
 def _read_skops(source: Source, here: Mapping[str, Member], folder: str) -> Facts | None:
-    """What skops writes of a model of scikit-learn: types by name, arrays beside; loading asks whom to trust."""
+    """Tell what skops writes of a model of scikit-learn: types by name, arrays beside; loading asks whom to trust."""
     schema = _object(read_member(source, here[folder + "schema.json"], _LARGEST_JSON))
     if "_skops_version" not in schema:
         return None
@@ -200,7 +200,7 @@ def _types_of(schema: Any) -> list[tuple[str, str]]:
 
 
 def _read_other(source: Source, members: Sequence[Member]) -> Facts | None:
-    """A zip of other things: told only if a pickle is among them."""
+    """Return a zip of other things: told only if a pickle is among them."""
     pickles = [member.name for member in members if member.name.lower().endswith(_WEIGHTS)]
     for member in members[:_MOST_OPENED]:
         try:

@@ -37,7 +37,7 @@ class _Archived:
 
 
 def is_tar(source: Source) -> bool:
-    """Whether it begins with a header of a tar file."""
+    """Tell whether it begins with a header of a tar file."""
     head = source.some(0, _BLOCK)
     return (
         len(head) == _BLOCK and (head[257:262] == TAR_MARK or head[100:108].strip(b" 0123457\0") == b"") and _sums(head)
@@ -154,7 +154,7 @@ def _path(head: bytes) -> str:
 
 
 def _pax(data: bytes) -> dict[str, Any]:
-    """The records of an extended header that say something of the next member: its size and path."""
+    """Return the records of an extended header that say something of the next member: its size and path."""
     said: dict[str, Any] = {}
     at = 0
     while at < len(data):

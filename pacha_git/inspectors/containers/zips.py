@@ -120,7 +120,7 @@ def _wide(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, 
 
 
 def data_of(source: Source, member: Member) -> int:
-    """Where the bytes of a member begin in the file.
+    """Tell where the bytes of a member begin in the file.
 
     Raises:
         Damaged: they are not there.
@@ -133,7 +133,7 @@ def data_of(source: Source, member: Member) -> int:
 
 
 def open_member(source: Source, member: Member) -> Stream:
-    """The bytes of a member, unpacked, in order.
+    """Return the bytes of a member, unpacked, in order.
 
     Raises:
         Damaged: they are not there, or packed or encrypted in a way that can't be read here.
@@ -149,7 +149,7 @@ def open_member(source: Source, member: Member) -> Stream:
 
 
 def read_member(source: Source, member: Member, most: int) -> bytes:
-    """A member as a whole, if it is not larger than ``most``.
+    """Return a member as a whole, if it is not larger than ``most``.
 
     Raises:
         Unseen: it is larger.

@@ -83,7 +83,7 @@ def _facts(layout: str, columns: dict[str, str], rows: int, batches: int) -> Fac
 
 
 def _next_head(cursor: Cursor) -> tuple[int, int, _FlatTable] | None:
-    """What the next message is, how long its body is, and its head; None at the end."""
+    """Tell what the next message is, how long its body is, and its head; None at the end."""
     if cursor.end - cursor.position < 8:
         return None
     mark, size = cursor.take(4), cursor.unpack("<i")[0]
@@ -162,7 +162,7 @@ class _FlatTable:
         self.is_there = at != 0
 
     def _field(self, number: int) -> int:
-        """Where a field lies; 0 if it is not there."""
+        """Tell where a field lies; 0 if it is not there."""
         if not self.is_there:
             return 0
         fields = self._at - _unpack("<i", self._data, self._at)
@@ -172,12 +172,12 @@ class _FlatTable:
         return self._at + offset if offset else 0
 
     def number(self, field: int, form: str, default: int) -> int:
-        """A number."""
+        """Return a number."""
         at = self._field(field)
         return int(_unpack(form, self._data, at)) if at else default
 
     def table(self, field: int) -> _FlatTable:
-        """A table."""
+        """Return a table."""
         at = self._field(field)
         return _FlatTable(self._data, at + _unpack("<I", self._data, at) if at else 0)
 
@@ -205,7 +205,7 @@ class _FlatTable:
         return [self._data[start + 4 + each * size : start + 4 + (each + 1) * size] for each in range(count)]
 
     def text(self, field: int) -> str | None:
-        """A text."""
+        """Return a text."""
         at = self._field(field)
         if not at:
             return None

@@ -16,7 +16,7 @@ _LARGEST: Final = 16 << 20
 
 
 def is_index(source: Source) -> bool:
-    """Whether a file is named like one of these."""
+    """Tell whether a file is named like one of these."""
     return _reader_of(source.name) is not None
 
 
@@ -57,7 +57,7 @@ def _read_shards(said: Mapping[str, Any]) -> Facts | None:
 
 
 def _read_zarr(said: Mapping[str, Any]) -> Facts | None:
-    """An array or group of Zarr 3: https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html."""
+    """Return an array or group of Zarr 3: https://zarr-specs.readthedocs.io/en/latest/v3/core/index.html."""
     if said.get("zarr_format") != 3:
         return None
     told: dict[str, Any] = {"zarr_format": 3, "node": said.get("node_type")}
@@ -89,7 +89,7 @@ def _array(dtype: str, shape: Any) -> tuple[Tensor, ...]:
 
 
 def _read_orbax(said: Mapping[str, Any]) -> Facts | None:
-    """The tree of a checkpoint of orbax: https://orbax.readthedocs.io."""
+    """Return the tree of a checkpoint of orbax: https://orbax.readthedocs.io."""
     tree = said.get("tree_metadata")
     if not isinstance(tree, dict):
         return None
@@ -99,7 +99,7 @@ def _read_orbax(said: Mapping[str, Any]) -> Facts | None:
 
 
 def _read_croissant(said: Mapping[str, Any]) -> Facts | None:
-    """A dataset described for machines: https://docs.mlcommons.org/croissant/docs/croissant-spec.html."""
+    """Return a dataset described for machines: https://docs.mlcommons.org/croissant/docs/croissant-spec.html."""
     if (
         "croissant" not in str(said.get("conformsTo", ""))
         and "cr:" not in json.dumps(said.get("@context", ""))[:20_000]

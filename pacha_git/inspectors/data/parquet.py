@@ -58,7 +58,7 @@ def _foot(source: Source) -> dict[int, Any]:
 
 
 def values_by_page(source: Source) -> list[int]:
-    """How many values each page of the largest column has, in the first group of rows.
+    """Tell how many values each page of the largest column has, in the first group of rows.
 
     Raises:
         Damaged: it can't be read.
@@ -122,7 +122,7 @@ def _name(element: dict[int, Any]) -> str:
 
 
 def _type(element: dict[int, Any]) -> str:
-    """The type of a column by the name that Arrow gives it."""
+    """Return the type of a column by the name that Arrow gives it."""
     logical = element.get(10)
     if _children(element):
         nested = {2: "map", 3: "list"}.get(next(iter(logical), 0)) if isinstance(logical, dict) else None

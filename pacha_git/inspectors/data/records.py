@@ -97,7 +97,7 @@ _CRC_TABLE: Final = _crc32c_table()
 
 
 def masked_crc(data: bytes) -> int:
-    """The check sum that TFRecord has beside lengths and records: CRC-32C, rotated and moved."""
+    """Return the check sum that TFRecord has beside lengths and records: CRC-32C, rotated and moved."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = crc >> 8 ^ _CRC_TABLE[(crc ^ byte) & 0xFF]

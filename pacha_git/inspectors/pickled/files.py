@@ -34,7 +34,7 @@ class _Walked:
 
 
 def is_pickle(source: Source) -> bool:
-    """Whether it begins as pickles do since protocol 2, is named as one, or is an older one named like weights."""
+    """Tell whether it begins as pickles do since protocol 2, is named as one, or is an older one named like weights."""
     start = source.some(0, 16)
     if begins_pickle(start) or source.name.endswith(PICKLE_NAMES) or start.startswith(_OLD_JOBLIB):
         return True

@@ -170,7 +170,7 @@ class Machine:
         self._at = 0
 
     def take(self, count: int) -> bytes:
-        """The next bytes.
+        """Return the next bytes.
 
         Raises:
             Damaged: there are not as many.
@@ -209,7 +209,7 @@ class Machine:
         return self._buffer[start:end]
 
     def text(self, size: int) -> Any:
-        """A text of so many bytes; a long one is not looked at."""
+        """Return a text of so many bytes; a long one is not looked at."""
         if size > _LONGEST_TEXT:
             self.skip(size)
             return UNKNOWN
@@ -244,7 +244,7 @@ class Machine:
             self._stack.pop()
 
     def top(self) -> Any:
-        """The topmost value, which stays."""
+        """Return the topmost value, which stays."""
         return self._stack[-1]
 
     def remember(self, number: int) -> None:

@@ -75,7 +75,7 @@ class Tensors:
         return UNKNOWN  # a tensor is noted, and need not be held
 
     def _storage(self, said: Any) -> Storage | None:
-        """What a persistent id stands for: ``("storage", type, key, device, elements)``."""
+        """Tell what a persistent id stands for: ``("storage", type, key, device, elements)``."""
         if type(said) is not tuple or len(said) < 5 or said[0] != "storage" or type(said[4]) is not int:
             return None
         kind = said[1].name if type(said[1]) is Named else ""

@@ -73,7 +73,7 @@ def _open_ipc(file: BinaryIO) -> tuple[pa.Schema, Iterable[pa.RecordBatch]]:
 
 
 def _is_plain(dtype: pa.DataType) -> bool:
-    """Whether a type is one that the reader without PyArrow finds in a CSV too."""
+    """Tell whether a type is one that the reader without PyArrow finds in a CSV too."""
     return str(dtype).split("[", 1)[0] in ("int64", "double", "string", "bool", "null", "date32", "timestamp")
 
 
@@ -100,7 +100,7 @@ class _ArrowColumn:
             self._most = found["max"] if self._most is None else max(self._most, found["max"])
 
     def column(self) -> Column:
-        """The column."""
+        """Return the column."""
         temporal = pa.types.is_temporal(self._dtype)
         shown = (str(self._dtype).split("[", 1)[0] if temporal else str(self._dtype)).split("<", 1)[0]
         return Column(
@@ -118,7 +118,7 @@ class _ArrowColumn:
 
 
 def _bare(dtype: pa.DataType) -> pa.DataType:
-    """The type that values have below an extension, a dictionary or an encoding of runs."""
+    """Return the type that values have below an extension, a dictionary or an encoding of runs."""
     while True:
         if isinstance(dtype, pa.BaseExtensionType):
             dtype = dtype.storage_type

@@ -39,7 +39,7 @@ class Table:
 
 
 def delimiter_of(first_line: str, path: str) -> str:
-    """What separates the fields of a CSV, by its heading."""
+    """Tell what separates the fields of a CSV, by its heading."""
     if ".tsv" in path.lower():
         return "\t"
     return max(",;\t|", key=lambda mark: (first_line.count(mark), mark == ","))
@@ -49,7 +49,7 @@ _PARTS: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 def day_text(days: int) -> str:
-    """A day by its number since 1970, as ISO 8601 has it; years beyond 9999 with their sign.
+    """Return a day by its number since 1970, as ISO 8601 has it; years beyond 9999 with their sign.
 
     Python's own dates end in the year 9999. "Infinity" in a database lies far behind it.
     """
@@ -65,7 +65,7 @@ def day_text(days: int) -> str:
 
 
 def instant_text(count: int, unit: str) -> str:
-    """A moment by its number of s, ms, us or ns since 1970, in UTC, to the nanosecond if it has any."""
+    """Return a moment by its number of s, ms, us or ns since 1970, in UTC, to the nanosecond if it has any."""
     seconds, part = divmod(count, _PARTS[unit])
     days, second = divmod(seconds, 86_400)
     nanoseconds = part * (_PARTS["ns"] // _PARTS[unit])
@@ -76,7 +76,7 @@ def instant_text(count: int, unit: str) -> str:
 
 
 def in_order(value: Any) -> Any:
-    """What the ranges of columns are compared by, when those of several tables are put together."""
+    """Tell what the ranges of columns are compared by, when those of several tables are put together."""
     if not isinstance(value, str):
         return value
     try:

@@ -1,7 +1,7 @@
 """The columns of a table in a file: names, types, nulls, counts and ranges, read from end to end in bounded memory.
 
 Parquet and Arrow files take PyArrow (the extra ``data``). A CSV is read faster with it, and what is found is the same
-without; JSON lines are always read with the standard library. It refuses to know where the file lies.
+without; JSON lines are always read with the standard library.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class LibraryMissing(Exception):
 
 
 def table_kind(path: str) -> str | None:
-    """Whether a file is called like a table: csv, jsonl, parquet or arrow; None if not."""
+    """Tell whether a file is called like a table: csv, jsonl, parquet or arrow; None if not."""
     name = PurePosixPath(path.lower())
     suffix = PurePosixPath(name.stem).suffix if name.suffix == ".gz" else name.suffix
     known = _TEXT_SUFFIXES if name.suffix == ".gz" else {**_TEXT_SUFFIXES, **_ARROW_SUFFIXES}
@@ -86,7 +86,7 @@ def _first_that_can(
 
 
 def has_arrow() -> bool:
-    """Whether PyArrow is installed."""
+    """Tell whether PyArrow is installed."""
     return importlib.util.find_spec("pyarrow") is not None
 
 

@@ -151,7 +151,7 @@ class _Gathered:
             self._ranges[kind].take(value)
 
     def column(self, rows: int) -> Column:
-        """The column, of a table with so many rows."""
+        """Return the column, of a table with so many rows."""
         dtype = _common(self._types)
         kind = {"int64": "number", "float64": "number", "string": "length"}.get(dtype, dtype)
         found = self._ranges.get(kind, _Range())

@@ -37,7 +37,7 @@ def read_xgboost_ubj(source: Source) -> Facts:
 
 
 def _ubj_text(data: bytes, key: str) -> str | None:
-    """The text behind a key: the key, ``S``, ``L``, a length of 8 bytes, the text."""
+    """Return the text behind a key: the key, ``S``, ``L``, a length of 8 bytes, the text."""
     mark = key.encode() + b"SL"
     at = data.rfind(mark)
     if at < 0 or at + len(mark) + 8 > len(data):

@@ -66,7 +66,7 @@ def read_gguf(source: Source) -> Facts:
 
 
 def _bytes(tensor: Tensor) -> int:
-    """What a tensor takes; 1 if its type is not known."""
+    """Tell what a tensor takes; 1 if its type is not known."""
     numbers, size = _BLOCKS.get(tensor.dtype, (0, 0))
     return -(-tensor.parameters // numbers) * size if numbers else 1
 

@@ -93,7 +93,7 @@ def _follow(file: _Hdf5, root: int, without: Collection[str]) -> None:
 
 
 def _has_heap(file: _Hdf5, info: bytes) -> bool:
-    """Whether the links of a group lie in a heap of their own."""
+    """Tell whether the links of a group lie in a heap of their own."""
     at = 2 + (8 if info[1:2] and info[1] & 1 else 0)
     return len(info) >= at + file.offsets and info[at : at + file.offsets] != b"\xff" * file.offsets
 
@@ -198,7 +198,7 @@ def _link(file: _Hdf5, body: bytes) -> tuple[str, int] | None:
 
 
 def _table(file: _Hdf5, tree: int, names: int) -> Iterator[tuple[str, int]]:
-    """The entries of the tables that a tree leads to."""
+    """Yield the entries of the tables that a tree leads to."""
     pending = [tree]
     entry = 2 * file.offsets + 24
     while pending:

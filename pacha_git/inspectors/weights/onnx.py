@@ -41,7 +41,7 @@ class _Found:
 
 
 def may_be_onnx(source: Source) -> bool:
-    """Whether it is named as one, or begins with a version and a producer as one does."""
+    """Tell whether it is named as one, or begins with a version and a producer as one does."""
     if source.name.endswith(".onnx"):
         return True
     start = source.some(0, 64)
@@ -194,7 +194,7 @@ def _initializer(cursor: Cursor, found: _Found) -> Tensor:
 
 
 def _value_info(cursor: Cursor, found: _Found) -> str:
-    """An input or output as people write it: ``input: float32[batch, 3]``."""
+    """Return an input or output as people write it: ``input: float32[batch, 3]``."""
     name, shown = "", ""
     for number, wire, value in _fields(cursor, found):
         if wire != _BYTES:

@@ -101,7 +101,7 @@ def _twice(head: list[tuple[str, Any]]) -> list[str]:
 
 
 def _unpacked(name: str, tensor: Tensor, entries: Mapping[str, Any]) -> Tensor:
-    """A tensor of bytes that bitsandbytes packed two weights into, as the state beside it says."""
+    """Return a tensor of bytes that bitsandbytes packed two weights into, as the state beside it says."""
     if tensor.dtype == "U8" and any(f"{name}.quant_state.bitsandbytes__{kind}" in entries for kind in ("nf4", "fp4")):
         return replace(tensor, packed=2)
     return tensor

@@ -32,7 +32,7 @@ _STATEMENTS: Final[dict[Kind, Callable[[str], Statement]]] = {
 
 
 def read_document(context: Context, spec: str, *, kind: Kind, version: str | None = None) -> DocumentDetail:
-    """The newest document of a version, checked.
+    """Return the newest document of a version, checked.
 
     Raises:
         InvalidInput: the kind has none.
@@ -102,7 +102,7 @@ def require_sound(document: Document, what: str) -> None:
 
 
 def read_document_file(path: Path) -> str:
-    """The text of a file that is to be a document.
+    """Return the text of a file that is to be a document.
 
     Raises:
         NotFound, PachaError: it can't be read, or is no UTF-8.

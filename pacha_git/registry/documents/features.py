@@ -90,7 +90,7 @@ def features_of(context: Context, stored: records.StoredRecord, progress: Progre
 
 
 def _seconds(line: FileLine) -> float:
-    """How long a table may take: a slow machine reads a megabyte in a second."""
+    """Tell how long a table may take: a slow machine reads a megabyte in a second."""
     return _PATIENCE_SECONDS + line.size / 1e6
 
 
@@ -112,7 +112,7 @@ def _answer(payload: Payload, line: FileLine) -> Json:
 
 
 def _together(tables: Sequence[tuple[str, Table]]) -> list[Column]:
-    """The columns of all tables: put together where all tables have the same ones, else by table."""
+    """Return the columns of all tables: put together where all tables have the same ones, else by table."""
     first = [(column.name, column.dtype) for column in tables[0][1].columns]
     if all([(column.name, column.dtype) for column in table.columns] == first for _, table in tables):
         return [_merged([table.columns[at] for _, table in tables]) for at in range(len(first))]

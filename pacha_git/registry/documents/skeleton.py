@@ -62,7 +62,7 @@ class _Known:
         return {name: summary.model_dump() for name, summary in found.items()}
 
     def targets(self, *relations: str) -> list[str]:
-        """What it relates to, as NAME@VERSION."""
+        """Tell what it relates to, as NAME@VERSION."""
         found = [edge.target for edge in self.edges if edge.relation in relations and edge.target.version]
         return [f"{target.name}@{target.version}" for target in found]
 

@@ -1,6 +1,6 @@
 """What the run behind a version says of how that came to be: the code, the software and the machine.
 
-It reads runs and refuses to know what is written of them.
+It reads runs.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Reads runs out of a CSV file: points in its rows, one run for the whole file or one for each value of a column.
 
-It knows headings and cells (docs/import.md has the rules), and refuses to know how a run is kept here.
+It knows headings and cells (docs/import.md has the rules).
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class _Table:
 
 
 def candidates(path: Path, tags: Mapping[str, str]) -> Iterator[Candidate]:
-    """The runs of a file, in the order in which they begin in it; before them, each row that is left out.
+    """Yield the runs of a file, in the order in which they begin in it; before them, each row that is left out.
 
     Args:
         path: The file.
@@ -193,7 +193,7 @@ def _whole(run: _Run, origin: str, written: int, tags: Mapping[str, str], about:
 
 
 def _typed(text: str) -> bool | int | float | str:
-    """A parameter with the type that it reads as."""
+    """Return a parameter with the type that it reads as."""
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
     for kind in (int, float):
@@ -206,7 +206,7 @@ def _typed(text: str) -> bool | int | float | str:
 
 
 def _read(path: Path) -> tuple[bytes, int]:
-    """The bytes of a file, and when it was written in milliseconds since 1970."""
+    """Return the bytes of a file, and when it was written in milliseconds since 1970."""
     try:
         status = path.stat()
         if status.st_size > _SIZE_LIMIT:
@@ -219,7 +219,7 @@ def _read(path: Path) -> tuple[bytes, int]:
 
 
 def _runs(path: Path, data: bytes) -> tuple[dict[str, _Run], dict[int, str]]:
-    """The runs, and by line why a row is in none of them: one bad row leaves the others."""
+    """Return the runs, and by line why a row is in none of them: one bad row leaves the others."""
     runs: dict[str, _Run] = {}
     bad: dict[int, str] = {}
     try:

@@ -92,7 +92,7 @@ def import_hf(
 
 
 def _exactly(path: str) -> str:
-    """A gitignore pattern of this path alone."""
+    """Return a gitignore pattern of this path alone."""
     return "/" + re.sub(r"([\\*?\[])", r"\\\1", path)
 
 
@@ -154,7 +154,7 @@ def _in_cache(repository: Path, snapshot: Path) -> HubSnapshot:
 
 
 def _chosen(repository: Path) -> Path:
-    """The snapshot that ``main`` is, or else the only one."""
+    """Return the snapshot that ``main`` is, or else the only one."""
     try:
         main = repository / "snapshots" / (repository / "refs" / "main").read_text("ascii").strip()
         if main.is_dir() and main.parent == repository / "snapshots":
@@ -204,7 +204,7 @@ def _links(folder: Path) -> Iterator[Path]:
 
 
 def _config(snapshot: HubSnapshot) -> tuple[Mapping[str, Any], list[str]]:
-    """What config.json says; and what a person should be told of it."""
+    """Tell what config.json says; and what a person should be told of it."""
     path = snapshot.folder / _CONFIG
     try:
         if not path.is_file():

@@ -1,7 +1,7 @@
 """Reads the runs of an MLflow store through MLflow's own reader, and never writes to that store.
 
 A folder is read through links and a SQLite file from a copy: MLflow's reader makes folders, experiments and newer
-tables where it reads. It knows MLflow's words, and refuses to know how a run is kept here.
+tables where it reads. It knows MLflow's words.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _opened(place: str, room: Path, artifacts: str | None) -> _Store:
 
 
 def _usual_place() -> str:
-    """Where MLflow itself would look: what the environment says, else its SQLite file here, else its folder."""
+    """Tell where MLflow itself would look: what the environment says, else its SQLite file here, else its folder."""
     said = os.environ.get("MLFLOW_TRACKING_URI")
     if said:
         return said
@@ -186,12 +186,12 @@ def _unreadable(place: str, error: Exception) -> PachaError:
 
 
 def _shown(place: str) -> str:
-    """A place without the password that may stand in it."""
+    """Return a place without the password that may stand in it."""
     return re.sub(r"//[^/@]*@", "//", place)
 
 
 def _readable(place: str, room: Path, left_out: dict[str, str]) -> tuple[str, tuple[Path, ...]]:
-    """A URI that MLflow may do with as it likes, and the folders of the store if it lies on this machine."""
+    """Return a URI that MLflow may do with as it likes, and the folders of the store if it lies on this machine."""
     parts = urlsplit(place)
     if parts.scheme in ("http", "https") or (parts.scheme.partition("+")[0] in ("postgresql", "mysql", "mssql")):
         return place, ()
@@ -211,7 +211,7 @@ def _readable(place: str, room: Path, left_out: dict[str, str]) -> tuple[str, tu
 
 
 def _copied(path: Path, room: Path) -> str:
-    """The URI of a copy of a SQLite store, with the tables that this MLflow wants."""
+    """Return the URI of a copy of a SQLite store, with the tables that this MLflow wants."""
     copy = room / _COPY
     tables = copy_sqlite(path, copy)
     if not {"experiments", "runs", "metrics", "params", "tags"} <= tables:
@@ -263,7 +263,7 @@ def _runs(store: _Store, wanted: str | None, *, unfinished: bool) -> Iterator[Ca
 
 
 def _experiments(store: _Store) -> tuple[list[Any], dict[str, str]]:
-    """Every experiment that can be read, and why each of the others can't.
+    """Return every experiment that can be read, and why each of the others can't.
 
     MLflow passes some broken ones by, and gives up on all for others; what the files name is then asked for one by one.
     """
@@ -288,7 +288,7 @@ def _experiments(store: _Store) -> tuple[list[Any], dict[str, str]]:
 
 
 def _runs_of(store: _Store, experiment: Any) -> Iterator[Any]:
-    """The runs of an experiment, and a candidate that says why for each that can't be read.
+    """Yield the runs of an experiment, and a candidate that says why for each that can't be read.
 
     MLflow gives up on all runs where one is damaged. They are then looked at one by one: those whose own description
     can be read come first, and what MLflow makes of the others, each by itself, is said.
@@ -312,7 +312,7 @@ def _runs_of(store: _Store, experiment: Any) -> Iterator[Any]:
 
 
 def _searched(store: _Store, experiment: Any, seen: set[str], problems: list[PachaError]) -> Iterator[Any]:
-    """The runs that MLflow finds and that were not seen before, up to where it gives up."""
+    """Yield the runs that MLflow finds and that were not seen before, up to where it gives up."""
     try:
         for run in _pages(lambda token: _search(store, experiment, token)):
             if isinstance(run.info.run_id, str) and run.info.run_id not in seen:
@@ -393,7 +393,7 @@ def _read(store: _Store, experiment: Any, run: Any) -> Elsewhere:
 
 
 def _series(store: _Store, run_id: str, name: str) -> Series:
-    """All points of a metric, in the order in which MLflow gives them."""
+    """Return all points of a metric, in the order in which MLflow gives them."""
     series = Series()
     for point in store.client.get_metric_history(run_id, name):
         series.steps.append(point.step)
@@ -403,7 +403,7 @@ def _series(store: _Store, run_id: str, name: str) -> Series:
 
 
 def _about(store: _Store, experiment: Any, run: Any) -> dict[str, Any]:
-    """What MLflow knows of a run that has no place of its own here."""
+    """Tell what MLflow knows of a run that has no place of its own here."""
     inputs = [
         {"name": each.dataset.name, "digest": each.dataset.digest, "source_type": each.dataset.source_type}
         for each in (run.inputs.dataset_inputs if run.inputs else ())
@@ -422,7 +422,7 @@ def _code(tags: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def _artifacts(store: _Store, experiment: Any, run: Any) -> Path | None:
-    """The folder of a run's artifacts; those of a server are fetched from it.
+    """Return the folder of a run's artifacts; those of a server are fetched from it.
 
     Raises:
         PachaError: they lie where nobody said that we may look.

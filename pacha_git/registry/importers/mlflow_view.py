@@ -22,7 +22,7 @@ _META: Final = "meta.yaml"
 
 
 def linked(folder: Path, room: Path, left_out: dict[str, str]) -> str:
-    """The URI of a folder that leads to another's experiments, less the runs with a link that leads out of it."""
+    """Give the URI of a folder that leads to another's experiments, less the runs with a link that leads out of it."""
     if not any(folder.glob("*/meta.yaml")):
         beside = folder.parent / DATABASE
         hint = f"name {beside}" if beside.is_file() else "name the folder mlruns itself"

@@ -61,7 +61,7 @@ class Reach:
     also: str | None
 
     def folder(self, uri: str, below: Sequence[str]) -> Path | None:
-        """The folder that a URI of artifacts means on this machine; None if there is none.
+        """Return the folder that a URI of artifacts means on this machine; None if there is none.
 
         Args:
             uri: What the store says.
@@ -83,7 +83,7 @@ class Reach:
         return inside
 
     def may_fetch(self, uri: str) -> bool:
-        """Whether MLflow may fetch artifacts for us from where a store says; False if there is nothing to fetch.
+        """Tell whether MLflow may fetch artifacts for us from where a store says; False if there is nothing to fetch.
 
         Raises:
             PachaError: it leads to another server or store than was named.
@@ -108,7 +108,7 @@ class Reach:
 
 
 def _is_below(uri: str, above: str) -> bool:
-    """Whether one URI is spelled below another; one that climbs, however it says so, is below none."""
+    """Tell whether one URI is spelled below another; one that climbs, however it says so, is below none."""
     return uri.startswith(above.rstrip("/") + "/") and ".." not in unquote(unquote(uri)).split("/")
 
 

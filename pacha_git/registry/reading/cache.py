@@ -94,7 +94,7 @@ def _put_seal(folder: Path, seal: Path) -> None:
 
 
 def _sealed(folder: Path) -> str:
-    """A hash over the stat of all that is in a folder: any write changes a ctime, which nobody can set back."""
+    """Return a hash over the stat of all that is in a folder: any write changes a ctime, which nobody can set back."""
     hasher = blake3()
     for path, status in entries(folder):
         facts = (status.st_mode, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_uid)
@@ -133,7 +133,7 @@ def _line(folder: Path, path: str, status: os.stat_result) -> FileLine:
 
 @contextmanager
 def _written(context: Context, stored: records.StoredRecord, home: Path, progress: Progress | None) -> Iterator[Path]:
-    """A new folder with the payload, read-only; it goes if nobody gave it a name."""
+    """Yield a new folder with the payload, read-only; it goes if nobody gave it a name."""
     content = stored.record.content
     temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=home))
     try:
@@ -168,7 +168,7 @@ def _make_read_only(folder: Path) -> None:
 
 
 def listed(context: Context) -> list[CacheEntry]:
-    """What is in the cache; see ``Registry.cache_list``."""
+    """Tell what is in the cache; see ``Registry.cache_list``."""
     found = cache.folders()
     known = _known(context) if found else {}
     with disk_errors(cache.cache_base()):
@@ -177,7 +177,7 @@ def listed(context: Context) -> list[CacheEntry]:
 
 
 def _known(context: Context) -> dict[str, list[str]]:
-    """Which versions of this registry a folder is of, by its name."""
+    """Tell which versions of this registry a folder is of, by its name."""
     found: dict[str, list[str]] = {}
     for version, commit in records.all_versions(context.repo):
         stored = records.read(context.repo, commit)

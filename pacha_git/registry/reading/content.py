@@ -25,7 +25,7 @@ _RANGE: Final = re.compile(r"(?:([0-9]+)-([0-9]*)|-([0-9]+))\Z")
 
 
 def payload_of(context: Context, stored: records.StoredRecord) -> Payload:
-    """The payload of a version, which must be here.
+    """Return the payload of a version, which must be here.
 
     Raises:
         PachaError: it is thin or removed; the hint says how to get it.
@@ -69,7 +69,7 @@ def open_file(
 def cat(
     context: Context, spec: str, *, kind: Kind | None, byte_range: str | None = None, version: str | None = None
 ) -> Iterator[bytes]:
-    """The bytes of one file of a version, or a range of them; see ``Collection.cat``."""
+    """Return the bytes of one file of a version, or a range of them; see ``Collection.cat``."""
     stored = records.read(context.repo, resolve(context, spec, kind=kind, version=version, with_file=True)[1])
     document = KINDS[stored.id.kind].primary_document
     if document is not None:

@@ -1,6 +1,6 @@
 """How two versions differ: what is said of them, their files, and how many bytes they share.
 
-It compares values and manifests; how a person is shown the difference it refuses to know.
+It compares values and manifests.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _differing_values(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, t
 
 
 def _values(shown: VersionDetail) -> dict[str, Any]:
-    """The values of a recipe with dotted keys."""
+    """Return the values of a recipe with dotted keys."""
     return dict(_flat(shown.document, "")) if isinstance(shown.document, Mapping) else {}
 
 

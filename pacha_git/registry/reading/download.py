@@ -56,7 +56,7 @@ def download(
 
 
 def _others_in(folder: Path, payload: Payload) -> list[str]:
-    """The files in a folder that are not the version's."""
+    """Return the files in a folder that are not the version's."""
     own = {line.path for line in payload.lines}
     return sorted(path for path, status in entries(folder) if not stat.S_ISDIR(status.st_mode) and path not in own)
 
@@ -85,7 +85,7 @@ def _write_file(payload: Payload, line: FileLine, target: Path, *, force: bool, 
 
 @contextmanager
 def _in_place(target: Path, *, force: bool, mode: int = 0o666) -> Iterator[int]:
-    """A file, open to be written durably, that takes its final name when it is."""
+    """Yield a file, open to be written durably, that takes its final name when it is."""
     _refuse(target, force=force)
     try:
         with whole_file(target, mode=mode, replace=force, sync=False) as descriptor:

@@ -24,7 +24,7 @@ _Told = tuple[Oid, HistoryEntry]
 
 
 def shown(context: Context, kind: Kind, name: Name) -> list[_Told]:
-    """Everything that ever happened to the versions of a name, oldest first, with the record that each is of."""
+    """Return everything that ever happened to the versions of a name, oldest first, with the record that each is of."""
     entries = read_ledger(context.repo, kind, name).history
     removals = _removals(context, kind, name)
     targets = _targets(context, [*(entry.commit for entry in entries), *(commit for commit, _, _ in removals)])
@@ -33,7 +33,7 @@ def shown(context: Context, kind: Kind, name: Name) -> list[_Told]:
 
 
 def _targets(context: Context, commits: Iterable[Oid]) -> dict[Oid, Target]:
-    """What the records themselves say; those that are not here say nothing."""
+    """Tell what the records themselves say; those that are not here say nothing."""
     found: dict[Oid, Target] = {}
     for commit in dict.fromkeys(commits):
         try:
@@ -76,7 +76,7 @@ def _move(context: Context, entry: LedgerEntry, targets: Mapping[Oid, Target]) -
 
 
 def _version(event: Event, commit: Oid, targets: Mapping[Oid, Target]) -> tuple[str, str | None]:
-    """The version by the record that a line annotates, and what the line calls it where that is another."""
+    """Return the version by the record that a line annotates, and what the line calls it where that is another."""
     target = targets.get(commit)
     if target is None or target.version is None:
         return event.version, None
@@ -85,7 +85,7 @@ def _version(event: Event, commit: Oid, targets: Mapping[Oid, Target]) -> tuple[
 
 
 def _removals(context: Context, kind: Kind, name: Name) -> list[tuple[Oid, Event, str]]:
-    """The tombstones, and what took them back, each with what became of it."""
+    """Return the tombstones, and what took them back, each with what became of it."""
     attested = read_attestations(context.repo, kind, name)
     removals = context.removals.of(kind, name, attested)
     found: list[tuple[Oid, Event, str]] = []

@@ -1,4 +1,4 @@
-"""What a record keeps of what its files say of themselves, whoever wrote it; it refuses to know any format."""
+"""What a record keeps of what its files say of themselves, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def formats_of(record: Record) -> tuple[Json, ...]:
 
 
 def more_of(record: Record) -> Json | None:
-    """What is known of the files for which the record had no room: how many, of which formats, with what sum."""
+    """Tell what is known of the files for which the record had no room: how many, of which formats, with what sum."""
     kept = (record.model_extra or {}).get(KEY_OF_MORE)
     if not isinstance(kept, Mapping) or not isinstance(kept.get("files"), int):
         return None

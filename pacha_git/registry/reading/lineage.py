@@ -86,14 +86,14 @@ def _above(context: Context, node: LineageNode) -> Iterator[tuple[LineageNode, L
 
 
 def edges_at(context: Context, commit: Oid, kind: str) -> list[Edge]:
-    """The edges of the record or run at a commit."""
+    """Return the edges of the record or run at a commit."""
     if kind == Kind.RUN.value:
         return list(run_commits.read(context.repo, commit).record.inputs)
     return list(records.read(context.repo, commit).record.lineage)
 
 
 def _target_node(context: Context, target: Target) -> LineageNode:
-    """The node of a target; a run is one node wherever it stood when it was named."""
+    """Return the node of a target; a run is one node wherever it stood when it was named."""
     commit = context.repo.ref(RunId(target.name).ref) if target.kind == Kind.RUN.value else None
     return LineageNode(Kind(target.kind), target.name, target.version, commit or target.commit)
 
@@ -110,7 +110,7 @@ def _below(context: Context, node: LineageNode) -> Iterator[tuple[LineageNode, L
 
 
 def _children(context: Context, commit: Oid) -> Iterator[tuple[LineageNode, Oid, list[Edge]]]:
-    """The versions and runs that name a commit, each with the edges it has."""
+    """Yield the versions and runs that name a commit, each with the edges it has."""
     for child in context.catalogue.children(commit):
         stored = records.read_version(context.repo, child)
         yield _node(child, stored.commit), commit, stored.record.lineage

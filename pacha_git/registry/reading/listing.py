@@ -1,6 +1,6 @@
 """Lists names and versions, and counts what is here.
 
-It asks the catalogue and refuses to know how it is kept.
+It asks the catalogue.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def list_versions(
 
 
 def _highest(rows: Iterable[Row], fits: Callable[[Row], bool]) -> list[tuple[Row, int]]:
-    """The highest fitting version of each name, with how many versions the name has (rows ascend by version)."""
+    """Return the highest fitting version of each name, with how many versions the name has (rows ascend by version)."""
     counts: Counter[str] = Counter()
     best: dict[str, Row] = {}
     for row in rows:
@@ -106,7 +106,7 @@ def stored_bytes(context: Context) -> int:
 
 
 def _count_chunks(context: Context) -> int:
-    """How many distinct blobs hold the payloads that are here; each group's tree is read once."""
+    """Tell how many distinct blobs hold the payloads that are here; each group's tree is read once."""
     found: set[Oid] = set()
     groups: set[Oid] = set()
     for ref in context.payloads.held():

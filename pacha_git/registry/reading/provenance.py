@@ -73,7 +73,7 @@ def _name(node_id: str) -> str:
 
 
 def _term(name: str) -> Json:
-    """A word of a vocabulary, where PROV-JSON would else take it for a text."""
+    """Return a word of a vocabulary, where PROV-JSON would else take it for a text."""
     return {"$": name, "type": "prov:QUALIFIED_NAME"}
 
 

@@ -1,6 +1,6 @@
 """Finds versions and runs by words, stage, tags and comparisons, and says of each why it was found.
 
-It asks the store's search and the catalogue, and refuses to know how either is kept.
+It asks the store's search and the catalogue.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class FoundVersion(VersionInfo):
     matched: tuple[Matched, ...] = ()
 
     def to_json(self) -> Json:
-        """The keys of a version, and ``matched``."""
+        """Return the keys of a version, and ``matched``."""
         return VersionInfo.to_json(self) | {"matched": _reasons(self.matched)}
 
 
@@ -55,7 +55,7 @@ class FoundRun(RunInfo):
     matched: tuple[Matched, ...] = ()
 
     def to_json(self) -> Json:
-        """The keys of a run, and ``matched``."""
+        """Return the keys of a run, and ``matched``."""
         value = {"kind": Kind.RUN.value} | plain(self, leave_out=("environment", "matched"))
         return value | {"matched": _reasons(self.matched)}
 
@@ -88,7 +88,7 @@ class SearchResult(Sequence[Found]):
         return self.items[at]
 
     def to_json(self) -> list[Json]:
-        """The items."""
+        """Return the items."""
         return [item.to_json() for item in self.items]
 
 

@@ -54,7 +54,7 @@ def verify(
 def _sound_files(
     context: Context, wanted: Sequence[tuple[VersionId, Oid]], progress: Progress | None
 ) -> Container[FileKey]:
-    """The files of versions that are right, each chunk read once however many versions share it."""
+    """Yield the files of versions that are right, each chunk read once however many versions share it."""
 
     def here() -> Iterator[Payload]:
         for version, commit in wanted:
@@ -115,7 +115,7 @@ class _Words:
     warnings: list[str] = field(default_factory=list)
 
     def record(self) -> list[str]:
-        """The principal who signed the record, if a trusted one did."""
+        """Return the principal who signed the record, if a trusted one did."""
         stored = self.stored
         if stored.signature is None:
             return []
@@ -125,7 +125,7 @@ class _Words:
         return [by.principal] if by is not None and by.principal is not None else []
 
     def endorsements(self, events: Sequence[Event]) -> list[str]:
-        """The trusted principals who vouch for this very record; anybody else who does is a warning."""
+        """Return the trusted principals who vouch for this very record; anybody else who does is a warning."""
         found: list[str] = []
         for event in events:
             by = self._event(event, "endorsement")
@@ -168,7 +168,7 @@ def _how_to_end(word: str, event: Event) -> str:
 
 
 def _signer(context: Context, stored: records.StoredRecord, words: _Words) -> str | None:
-    """Who signed the record, else who endorsed it; every word in force is looked at."""
+    """Tell who signed the record, else who endorsed it; every word in force is looked at."""
     version = stored.id
     attestations = read_attestations(context.repo, version.kind, version.name)
     attested = attestations.about(stored.commit)
@@ -194,7 +194,7 @@ def _payload(
     progress: Progress | None,
     sound: Container[FileKey],
 ) -> bool | None:
-    """Whether the payload's bytes are right; None if they are not here."""
+    """Tell whether the payload's bytes are right; None if they are not here."""
     content = stored.record.content
     if content is None:
         return True

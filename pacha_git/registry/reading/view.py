@@ -1,6 +1,6 @@
 """A version as people see it: its record, with what was attested, staged and signed since.
 
-It builds values and refuses to know who asks for them.
+It builds values.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _JSON: Final = json.JSONEncoder(ensure_ascii=False)
 
 
 def project(stored: StoredRecord) -> Json:
-    """What the catalogue keeps of a record beside the record itself.
+    """Tell what the catalogue keeps of a record beside the record itself.
 
     ``address``, ``size`` in bytes, ``signer_key``; ``shown`` and ``shown_last``: the JSON of a ``VersionInfo`` before
     and after the fields that depend on more than the record.
@@ -63,7 +63,7 @@ def size_of(stored: StoredRecord) -> int:
 
 
 def _signer_key(stored: StoredRecord) -> str | None:
-    """The public key whose good signature the record bears."""
+    """Return the public key whose good signature the record bears."""
     if stored.signature is None:
         return None
     from pacha_git.trust import sshsig  # 14 ms to load
@@ -75,7 +75,7 @@ def _signer_key(stored: StoredRecord) -> str | None:
 
 
 def info(context: Context, stored: StoredRecord) -> VersionInfo:
-    """A version, by reading what is said of it."""
+    """Return a version, by reading what is said of it."""
     version = stored.id
     ledger = read_ledger(context.repo, version.kind, version.name)
     attested = read_attestations(context.repo, version.kind, version.name)
@@ -83,7 +83,7 @@ def info(context: Context, stored: StoredRecord) -> VersionInfo:
 
 
 def detail(context: Context, stored: StoredRecord) -> VersionDetail:
-    """A version with its files and its document."""
+    """Return a version with its files and its document."""
     version = stored.id
     ledger = read_ledger(context.repo, version.kind, version.name)
     attested = read_attestations(context.repo, version.kind, version.name)
@@ -100,7 +100,7 @@ def detail(context: Context, stored: StoredRecord) -> VersionDetail:
 
 
 def of_record(cls: type[V], context: Context, stored: StoredRecord, ledger: Ledger, attested: Attestations) -> V:
-    """A version as a value of this class, whose own fields are left to whoever knows them."""
+    """Return a version as a value of this class, whose own fields are left to whoever knows them."""
     record, about = stored.record, attested.about(stored.commit)
     gone = _removed(context, stored, attested)
     return cls(
@@ -127,7 +127,7 @@ def of_record(cls: type[V], context: Context, stored: StoredRecord, ledger: Ledg
 
 
 def _removed(context: Context, stored: StoredRecord, attested: Attestations) -> Removal | None:
-    """The removal that holds, if one does."""
+    """Return the removal that holds, if one does."""
     if not attested.about(stored.commit).tombstones:
         return None
     from pacha_git.session.claims import removal_of  # few versions were ever removed
@@ -138,7 +138,7 @@ def _removed(context: Context, stored: StoredRecord, attested: Attestations) -> 
 
 
 def _claims(context: Context, stored: StoredRecord, attested: Attestations) -> tuple[Removal, ...]:
-    """The removals that are only claimed."""
+    """Return the removals that are only claimed."""
     if not attested.about(stored.commit).tombstones:
         return ()
     from pacha_git.session.claims import removal_of
@@ -204,13 +204,13 @@ def _file_count(stored: StoredRecord) -> int:
 
 
 def edge_info(edge: Edge) -> EdgeInfo:
-    """An edge as ``get`` shows it."""
+    """Return an edge as ``get`` shows it."""
     target = edge.target
     return EdgeInfo(edge.relation, Kind(target.kind), target.name, target.version, target.commit, dict(edge.params))
 
 
 def edge_of(value: Mapping[str, Any]) -> EdgeInfo:
-    """An edge from the JSON that ``EdgeInfo.to_json`` makes."""
+    """Return an edge from the JSON that ``EdgeInfo.to_json`` makes."""
     return EdgeInfo(
         relation=value["relation"], kind=Kind(value["kind"]), name=value["name"], version=value["version"],
         commit=value["commit"], params=value["params"],
@@ -218,7 +218,7 @@ def edge_of(value: Mapping[str, Any]) -> EdgeInfo:
 
 
 def payload_state(context: Context, stored: StoredRecord, *, removed: bool) -> PayloadState:
-    """Whether the bytes are here, thin, or removed."""
+    """Tell whether the bytes are here, thin, or removed."""
     if removed:
         return "removed"
     if stored.record.content is None or context.payloads.has(stored.id.payload_ref):
@@ -227,7 +227,7 @@ def payload_state(context: Context, stored: StoredRecord, *, removed: bool) -> P
 
 
 def signed_by(context: Context, stored: StoredRecord, endorsements: Sequence[Event]) -> str | None:
-    """Who signed the record or vouches for it: a trusted signer if there is one, else the fingerprint of a key.
+    """Tell who signed the record or vouches for it: a trusted signer if there is one, else the fingerprint of a key.
 
     The record's own signature comes first, then the newest endorsement; one of another record, version or scope counts
     for nothing.
@@ -243,7 +243,7 @@ def signed_by(context: Context, stored: StoredRecord, endorsements: Sequence[Eve
 
 
 def endorses(event: Event, stored: StoredRecord) -> bool:
-    """Whether an endorsement is of this very record, of this version, and of all of it."""
+    """Tell whether an endorsement is of this very record, of this version, and of all of it."""
     target = stored.target
     return (event.record, event.version, event.text("scope")) == (target.record, target.version, RECORD_SCOPE)
 
@@ -265,7 +265,7 @@ def files_of(context: Context, stored: StoredRecord) -> list[FileInfo]:
 
 
 def _document(stored: StoredRecord, attested: Attestations) -> Any:
-    """The newest card or datasheet as text, or the values of a recipe."""
+    """Return the newest card or datasheet as text, or the values of a recipe."""
     about = attested.about(stored.commit)
     if stored.id.kind is Kind.RECIPE:
         from pacha_git.format.documents.recipe import parse_recipe
@@ -275,7 +275,7 @@ def _document(stored: StoredRecord, attested: Attestations) -> Any:
 
 
 def of_row(cls: type[V], context: Context, row: Row) -> V:
-    """A version from the catalogue, as ``of_record`` makes one from its record."""
+    """Return a version from the catalogue, as ``of_record`` makes one from its record."""
     value = row.registered()
     gone = row.fold.removals.get(row.commit)
     return cls(
@@ -308,7 +308,7 @@ class RowSource:
         self._context = context
 
     def glance(self, row: Row) -> dict[str, object]:
-        """What a table shows of it."""
+        """Tell what a table shows of it."""
         return {
             "kind": KIND_WORDS[row.kind], "name": row.name, "version": row.version, "stage": STAGE_WORDS[row.stage],
             "aliases": row.aliases, "description": row.description, "size": row.size, "created_at": row.created_at,
@@ -316,11 +316,11 @@ class RowSource:
         }  # fmt: skip
 
     def read(self, row: Row) -> VersionInfo:
-        """All fields."""
+        """Return all fields."""
         return of_row(VersionInfo, self._context, row)
 
     def text(self, row: Row) -> str | None:
-        """The JSON of all fields, if it need not be made."""
+        """Return the JSON of all fields, if it need not be made."""
         if not row.is_as_registered:
             return None
         signed_by = row_signer(self._context, row.signers) if row.signer else None
@@ -329,7 +329,7 @@ class RowSource:
 
 
 def row_signer(context: Context, signers: Sequence[SignerNote]) -> str | None:
-    """Whose good signature the catalogue has for a version, as in ``signed_by``."""
+    """Tell whose good signature the catalogue has for a version, as in ``signed_by``."""
     fingerprints: list[str] = []
     for key, namespace, at in signers:
         public = parse_public(key)

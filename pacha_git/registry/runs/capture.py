@@ -1,6 +1,6 @@
 """What surrounds a run, found out without being told: the code's commit, the command line, Python, packages, hardware.
 
-It reads this machine and refuses to know what a run is. What can't be found out is left out.
+It reads this machine. What can't be found out is left out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NO_OPTIONS: Final = {"GIT_DIFF_OPTS": "--unified=3", "GIT_EXTERNAL_DIFF": ""}
 
 
 def environment(command: Sequence[str] | None = None, mode: str | None = None) -> dict[str, Any]:
-    """The command line, the interpreter, the platform, and every installed package by its version; no credentials.
+    """Give the command line, the interpreter, the platform, and every installed package by its version; no credentials.
 
     Args:
         command: What is run; None is this process.
@@ -54,7 +54,7 @@ def environment(command: Sequence[str] | None = None, mode: str | None = None) -
 
 
 def _word(word: str) -> str:
-    """A word of a command line as JSON can hold it, no longer than anybody would read."""
+    """Return a word of a command line as JSON can hold it, no longer than anybody would read."""
     text = word.encode("utf-8", "backslashreplace").decode("utf-8")
     return text if len(text) <= _WORD_LENGTH else text[:_WORD_LENGTH] + "…"
 
@@ -103,14 +103,14 @@ def _loaded_version(name: str, place: str) -> str | None:
 
 
 def code_folder() -> Path:
-    """Where the code of this process lies: the folder of its main script, else the current one."""
+    """Tell where the code of this process lies: the folder of its main script, else the current one."""
     main = getattr(sys.modules.get("__main__"), "__file__", None)
     folder = Path(main).resolve().parent if main else Path.cwd()
     return folder if folder.is_dir() else Path.cwd()
 
 
 def code_state(folder: Path) -> dict[str, Any] | None:
-    """The commit that the code's work tree stands at, its branch, and whether anything in it differs from that.
+    """Return the commit that the code's work tree stands at, its branch, and whether anything in it differs from that.
 
     Args:
         folder: Somewhere in the work tree.
@@ -132,7 +132,7 @@ def code_state(folder: Path) -> dict[str, Any] | None:
 
 
 def refusal(folder: Path) -> PachaError | None:
-    """Why Git won't look at the work tree that code lies in, though there is one: it belongs to somebody else."""
+    """Tell why Git won't look at the work tree that code lies in, though there is one: it belongs to somebody else."""
     try:
         _git(folder, "rev-parse", "--git-dir")
     except CommandFailed as error:
@@ -147,7 +147,7 @@ def refusal(folder: Path) -> PachaError | None:
 
 
 def code_diff(folder: Path) -> bytes:
-    """How the tracked files of the code's work tree differ from its commit, as ``git apply`` reads it.
+    """Tell how the tracked files of the code's work tree differ from its commit, as ``git apply`` reads it.
 
     Raises:
         PachaError: it is no work tree, Git refuses it, it has no commit yet, or the difference is over 64 MiB.

@@ -49,7 +49,7 @@ def _files(diff: bytes) -> Iterator[bytes]:
 
 
 def _name(part: bytes) -> str:
-    """The path of a file, as its header has it."""
+    """Return the path of a file, as its header has it."""
     for prefix in (b"+++ b/", b"--- a/"):
         match = re.search(rb"^" + re.escape(prefix) + rb"(.*)$", part, re.MULTILINE)
         if match is not None:
@@ -58,7 +58,7 @@ def _name(part: bytes) -> str:
 
 
 def _cleaned(part: bytes) -> bytes | None:
-    """A file's difference less its credentials; None if it then would not apply."""
+    """Return a file's difference less its credentials; None if it then would not apply."""
     if not _HUNK.search(part):
         return part
     lines = _Lines()
@@ -117,7 +117,7 @@ class _Lines:
 
 
 def _clean_heading(line: bytes, end: int) -> bytes:
-    """A hunk's first line repeats a line of the code behind its numbers; Git doesn't compare it."""
+    """Return a hunk's first line repeats a line of the code behind its numbers; Git doesn't compare it."""
     tail = line[end:]
     cleaned = secrets.clean_code(tail.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
     return line[:end] + cleaned

@@ -24,12 +24,12 @@ MINIMIZE: Final[Goal] = "minimize"
 
 
 def recipe_at(context: Context, commit: Oid) -> Recipe:
-    """The recipe at a record commit."""
+    """Return the recipe at a record commit."""
     return parse_recipe(records.read(context.repo, commit).documents["recipe.toml"])
 
 
 def goal_for(context: Context, recipe: Oid, metric: str, said: str | None) -> tuple[Goal, str]:
-    """The direction in which a metric is better, and why that one.
+    """Return the direction in which a metric is better, and why that one.
 
     Raises:
         InvalidInput: another word than maximize or minimize was said.
@@ -43,7 +43,7 @@ def goal_for(context: Context, recipe: Oid, metric: str, said: str | None) -> tu
 
 
 def goals_of(context: Context, rows: Iterable[RunRow]) -> dict[str, Goal]:
-    """The goals that the recipes of some runs give to metrics; one that they disagree on has none."""
+    """Return the goals that the recipes of some runs give to metrics; one that they disagree on has none."""
     commits = {
         edge["target"]["commit"]
         for row in rows
@@ -58,7 +58,7 @@ def goals_of(context: Context, rows: Iterable[RunRow]) -> dict[str, Goal]:
 
 
 def best(runs: Sequence[RunInfo], metric: str, goal: Goal, because: str, what: str) -> BestRun:
-    """The best of some runs by the last value of a metric; of equals the oldest.
+    """Return the best of some runs by the last value of a metric; of equals the oldest.
 
     Args:
         runs: Which runs.
@@ -124,5 +124,5 @@ def _side_by_side(values: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str
 
 
 def _differs(values: Mapping[str, Any], count: int) -> bool:
-    """Whether a parameter is not the same in all runs; 1 and true, and 1 and 1.0, are not the same."""
+    """Tell whether a parameter is not the same in all runs; 1 and true, and 1 and 1.0, are not the same."""
     return len(values) < count or len({(type(value).__name__, repr(value)) for value in values.values()}) > 1

@@ -38,7 +38,7 @@ def recording_mode(said: str | None = None) -> str:
 
 
 def disclosed(environment: Mapping[str, Any], mode: str) -> dict[str, Any]:
-    """The surroundings of a run as they are recorded.
+    """Return the surroundings of a run as they are recorded.
 
     Args:
         environment: What was found out; ``command`` is a command line.
@@ -53,24 +53,24 @@ def disclosed(environment: Mapping[str, Any], mode: str) -> dict[str, Any]:
 
 
 def clean(value: Any) -> Any:
-    """A text, or a value of texts, less its credentials and with paths below home as ``~``."""
+    """Return a text, or a value of texts, less its credentials and with paths below home as ``~``."""
     return secrets.clean_values(value, _home())
 
 
 def clean_elsewhere(value: Any) -> Any:
-    """The same for what somebody else's program noted: it comes out alike on every machine that takes it in."""
+    """Return the same for what somebody else's program noted: it comes out alike on every machine that takes it in."""
     return secrets.clean_values(value, secrets.ANY_HOME)
 
 
 def suspects(values: Mapping[str, Any]) -> Iterator[str]:
-    """The names of parameters or tags that look like credentials."""
+    """Yield the names of parameters or tags that look like credentials."""
     for name, value in values.items():
         if isinstance(value, str) and secrets.clean_values({name: value})[name] != value:
             yield name
 
 
 def warnings(kinds: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    """What a person should be told who gave such values, by what they are (parameter, tag)."""
+    """Tell what a person should be told who gave such values, by what they are (parameter, tag)."""
     return tuple(
         f"Warning: the {kind} {name} looks like a credential, and is recorded as it is: it travels with every push"
         for kind, values in kinds.items()

@@ -81,7 +81,7 @@ def _end(context: Context, run: Run, status: int) -> None:
 
 
 def _how_it_ended(status: int) -> tuple[str, str | None]:
-    """The status of the run, and why; what the command itself logged as its error is worth more."""
+    """Return the status of the run, and why; what the command itself logged as its error is worth more."""
     if status == 0:
         return "completed", None
     if status in (-signal.SIGINT, 128 + signal.SIGINT):  # the latter from a shell, of the program in it

@@ -30,7 +30,7 @@ _LABEL_PARAMS = 4
 
 
 def series(context: Context, run_id: str) -> dict[str, Series]:
-    """The points of every metric of a run; see ``Runs.series``."""
+    """Return the points of every metric of a run; see ``Runs.series``."""
     stored = run_commits.read_run(context.repo, run_id)
     if not stored.record.is_sealed:
         return read_journal(journal_folder(context, run_id)).series
@@ -106,7 +106,7 @@ def _curves(context: Context, run_ids: Sequence[str], metric: str) -> list[Curve
 
 
 def _labels(context: Context, run_ids: Sequence[str]) -> dict[str, str]:
-    """The id of each run, and what it was told that others were not."""
+    """Return the id of each run, and what it was told that others were not."""
     found = [info(context, run_commits.read_run(context.repo, run_id)) for run_id in run_ids]
     if len(found) < 2:
         return {run.id: run.id for run in found}

@@ -1,7 +1,6 @@
 """Whose run it is: which process on which boot of which machine, and whether that process still lives.
 
-It reads /proc and one small file, and refuses to know what a run is. A process of another machine, or one that this
-machine can't see, is taken to live.
+It reads /proc and one small file. A process of another machine, or one that this machine can't see, is taken to live.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def _namespace() -> str:
 
 
 def _started(pid: int) -> int | None:
-    """When a process started, in clock ticks after the boot; None if there is no such process."""
+    """Tell when a process started, in clock ticks after the boot; None if there is no such process."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
@@ -67,7 +66,7 @@ def own(folder: Path) -> None:
 
 
 def owner_of(folder: Path) -> dict[str, Any] | None:
-    """The owner that is noted beside a journal; None if it has none."""
+    """Return the owner that is noted beside a journal; None if it has none."""
     try:
         found = json.loads((folder / FILE).read_bytes())
     except (OSError, ValueError):
@@ -76,7 +75,7 @@ def owner_of(folder: Path) -> dict[str, Any] | None:
 
 
 def is_interrupted(folder: Path) -> bool:
-    """Whether the run had an owner that has died."""
+    """Tell whether the run had an owner that has died."""
     owner = owner_of(folder)
     if owner is None or owner.get("host") != platform.node():
         return False

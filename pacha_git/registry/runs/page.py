@@ -1,6 +1,6 @@
 """Draws a metric of several runs as one interactive HTML page, by plotly; the page fetches nothing when it is opened.
 
-It knows plotly (extra ``plot``), and refuses to know runs or files.
+It knows plotly (extra ``plot``).
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def draw_page(curves: Sequence[Curve], metric: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """What plotly shows as it is: it reads a subset of HTML in its texts; ours has none."""
+    """Tell what plotly shows as it is: it reads a subset of HTML in its texts; ours has none."""
     return html.escape(one_line(text), quote=False)
 
 

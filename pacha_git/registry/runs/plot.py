@@ -1,7 +1,7 @@
 """Draws a metric of several runs over its steps as one SVG; pure: curves in, text out.
 
-It knows scales, ticks and marks, and refuses to know runs or files. What was typed by people is escaped, so that a name
-can't become a script. A value that is no finite number leaves a gap in its curve.
+It knows scales, ticks and marks. What was typed by people is escaped, so that a name can't become a script. A value
+that is no finite number leaves a gap in its curve.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def draw(curves: Sequence[Curve], metric: str) -> str:
 
 
 def _drawable(value: float) -> float:
-    """A value as an axis can hold it: differences of the very greatest doubles are none."""
+    """Return a value as an axis can hold it: differences of the very greatest doubles are none."""
     return max(-_GREATEST, min(_GREATEST, value)) if math.isfinite(value) else math.nan
 
 
@@ -179,7 +179,7 @@ def _curve(at: int, curve: Curve, x: _Scale, y: _Scale) -> list[str]:
 
 
 def unbroken(points: Sequence[Point]) -> list[list[Point]]:
-    """The stretches of a curve between values that are no finite numbers."""
+    """Return the stretches of a curve between values that are no finite numbers."""
     found: list[list[Point]] = [[]]
     for point in points:
         if math.isfinite(point[1]):

@@ -38,7 +38,7 @@ _ERROR_LIMIT: Final = 64 << 10
 
 
 def journal_folder(context: Context, run_id: str) -> Path:
-    """Where the journal of a live run lies."""
+    """Tell where the journal of a live run lies."""
     return context.path / JOURNALS / run_id
 
 

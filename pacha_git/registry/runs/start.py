@@ -132,7 +132,7 @@ def _notices(values: Mapping[str, Any], code: Path) -> tuple[str, ...]:
 
 
 def joinable(context: Context) -> str | None:
-    """The run that the process around this one began for it here, unless this process took part in it before."""
+    """Return the run that the process around this one began for it here, unless this process took part in it before."""
     run_id = os.environ.get(RUN_ID_VARIABLE, "")
     if not run_id or run_id in _joined:
         return None
@@ -165,7 +165,7 @@ def join(context: Context, run_id: str, wanted: NewRun) -> Run:
 
 
 def inputs_of(context: Context, wanted: NewRun) -> list[Edge]:
-    """What a run works with, as edges.
+    """Tell what a run works with, as edges.
 
     Raises:
         InvalidInput: one is named twice.
@@ -185,7 +185,7 @@ def inputs_of(context: Context, wanted: NewRun) -> list[Edge]:
 
 
 def _seed(context: Context, wanted: NewRun, inputs: Sequence[Edge]) -> int | float | str | None:
-    """The seed that was named, or is among the parameters, or in the recipe."""
+    """Return the seed that was named, or is among the parameters, or in the recipe."""
     recipes = [Oid(edge.target.commit) for edge in inputs if edge.target.kind == Kind.RECIPE.value]
     said = [wanted.seed, *(wanted.params.get(key) for key in _SEEDS)]
     said += [recipe_at(context, commit).values.get("random_seed") for commit in recipes]

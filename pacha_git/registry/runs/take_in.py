@@ -1,7 +1,7 @@
 """Takes in runs that were made elsewhere: each becomes a sealed run whose id follows from where it comes from.
 
-It knows what such a run is made of, and refuses to know which program wrote it. As the id and the time of the commit
-follow from the run, taking it in twice, or at once by two processes, gives one run.
+It knows what such a run is made of. As the id and the time of the commit follow from the run, taking it in twice, or
+at once by two processes, gives one run.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Imported:
 
 
 def run_id_of(origin: str, id_ms: int) -> str:
-    """The id of a run made elsewhere: a UUIDv7 of a time, whose other bits are a hash of its origin.
+    """Return the id of a run made elsewhere: a UUIDv7 of a time, whose other bits are a hash of its origin.
 
     Raises:
         InvalidInput: a time that can't be.
@@ -123,7 +123,7 @@ def run_id_of(origin: str, id_ms: int) -> str:
 
 
 def is_here(context: Context, run_id: str) -> bool:
-    """Whether there is a run of this id."""
+    """Tell whether there is a run of this id."""
     return context.repo.ref(RunId(run_id).ref) is not None
 
 
@@ -223,7 +223,7 @@ def _write(
 
 
 def instant(milliseconds: int) -> str:
-    """A time as records have it.
+    """Return a time as records have it.
 
     Raises:
         InvalidInput: before 1970, or beyond the year 9999.

@@ -1,6 +1,6 @@
 """A run as people see it: what its commit says, with what its journal has had since, and whether its owner lives.
 
-It builds values and refuses to know who asks for them.
+It builds values.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ R = TypeVar("R", bound=RunInfo)
 
 
 def info(context: Context, stored: run_commits.StoredRun) -> RunInfo:
-    """A run with its environment, by reading it."""
+    """Return a run with its environment, by reading it."""
     found = info_of_row(context, row_of(context.repo, stored), environment=dict(stored.record.environment))
     return found
 
 
 def info_of_row(context: Context, row: RunRow, *, environment: Mapping[str, Any] | None = None) -> RunInfo:
-    """A run from the catalogue."""
+    """Return a run from the catalogue."""
     return of_row(RunInfo, context, row, environment=environment)
 
 
 def of_row(cls: type[R], context: Context, row: RunRow, *, environment: Mapping[str, Any] | None = None) -> R:
-    """A run as a value of this class, whose own fields are left to whoever knows them."""
+    """Return a run as a value of this class, whose own fields are left to whoever knows them."""
     said = row.said
     found = cls(
         id=said["id"],
@@ -91,7 +91,7 @@ def _payload(context: Context, said: Mapping[str, Any]) -> str | None:
 
 
 def _with_journal(context: Context, run: R) -> R:
-    """The same run with what its journal adds, as it has not ended."""
+    """Return the same run with what its journal adds, as it has not ended."""
     folder = journal_folder(context, run.id)
     if not folder.is_dir():
         return run

@@ -76,7 +76,7 @@ def _of_registry(path: Path, caller: Caller) -> list[Finding]:
 
 
 def _removals(context: Context) -> Finding:
-    """Whose removals count here, where that is anybody's who may push to origin."""
+    """Tell whose removals count here, where that is anybody's who may push to origin."""
     try:
         standing = context.removals.standing()
     except PachaError as error:

@@ -147,7 +147,7 @@ def _check_all(check: _Check, fast: bool, progress: Progress | None) -> None:
 
 
 def _lacking(check: _Check, refs: dict[str, Oid]) -> dict[Oid, str]:
-    """The payload commits of records that have no payload ref, with the refs where they belong."""
+    """Return the payload commits of records that have no payload ref, with the refs where they belong."""
     contents = {
         version.payload_ref: stored.record.content
         for version, stored in check.records.items()
@@ -260,5 +260,5 @@ def _check_notes(check: _Check, ref: str, tip: Oid) -> None:
 
 
 def _lost_lines(repo: GitRepository, seen: Oid, tip: Oid) -> bool:
-    """Whether a notes ref went on from a commit and yet lacks lines of it: nobody honest takes lines out."""
+    """Tell whether a notes ref went on from a commit and yet lacks lines of it: nobody honest takes lines out."""
     return seen != tip and descends(repo, tip, seen) and not only_gains(repo, seen, tip)

@@ -75,7 +75,7 @@ def _of_notes(repo: GitRepository, ref: str, oid: Oid, names: set[str]) -> Itera
 
 
 def _of_copy(repo: GitRepository, ref: str, oid: Oid, refs: Mapping[str, Oid]) -> Iterator[LooseEnd]:
-    """A last-seen copy: it must lead to what its name says, and may be of what is not taken over yet."""
+    """Yield a last-seen copy: it must lead to what its name says, and may be of what is not taken over yet."""
     there = as_there(ref)
     if not there or refs.get(there) == oid:
         return

@@ -109,14 +109,14 @@ class _Object(NamedTuple):
 
 
 def _objects(repo: GitRepository) -> list[_Object]:
-    """Every object here, with its bytes on disk."""
+    """Return every object here, with its bytes on disk."""
     form = "--batch-check=%(objectname) %(objectsize:disk)"
     listed = repo.git_text("cat-file", "--batch-all-objects", form, "--unordered")
     return [_Object(bytes.fromhex(oid), int(size)) for oid, size in map(str.split, listed.splitlines())]
 
 
 def _foreseen(context: Context, before: float) -> GcReport:
-    """What gc would free: what is reachable from no ref, and was last used before that time."""
+    """Tell what gc would free: what is reachable from no ref, and was last used before that time."""
     repo = context.repo
     reachable = {
         bytes.fromhex(oid) for oid in repo.git_text("rev-list", "--objects", "--all", "--no-object-names").splitlines()

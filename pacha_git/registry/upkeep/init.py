@@ -1,6 +1,6 @@
 """Makes registries: a bare repository with the root commit and settings of its own, in one durable step.
 
-It knows what every registry has from its first day; it refuses to know what comes in later.
+It knows what every registry has from its first day.
 """
 
 from __future__ import annotations

@@ -69,12 +69,12 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
 
 
 def own_keys() -> list[KeyInfo]:
-    """The keys of this person, wherever they are trusted."""
+    """Return the keys of this person, wherever they are trusted."""
     return _listed(PersonalKeys(), {})
 
 
 def list_keys(context: Context) -> list[KeyInfo]:
-    """The keys of whoever acts, then the signers that the registry trusts and whose key is not among them."""
+    """Return the keys of whoever acts, then the signers that the registry trusts and whose key is not among them."""
     trusted = {signer.key.fingerprint: signer.principals for signer in context.settings.signers.entries}
     return _listed(context.caller.keys, trusted)
 
@@ -108,7 +108,7 @@ def _own_keys(keys: Keys) -> list[KeyInfo]:
 
 
 def _public_half(private: Path) -> PublicKey | None:
-    """The public key beside a private one, or the one within it; None for a file that is no key."""
+    """Return the public key beside a private one, or the one within it; None for a file that is no key."""
     beside = private.with_name(private.name + ".pub")
     if beside.exists():
         return read_public(str(beside))

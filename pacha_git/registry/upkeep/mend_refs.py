@@ -127,7 +127,7 @@ class RefMender:
             self.wanted[ref] = problem
 
     def _value(self, damaged: DamagedRef) -> Oid | None:
-        """Where a damaged ref stood, or what stands there by right."""
+        """Tell where a damaged ref stood, or what stands there by right."""
         ref = damaged.ref
         if ref == ROOT_REF:
             return Oid(ROOT_COMMIT)
@@ -137,7 +137,7 @@ class RefMender:
         return self._by_right(ref) if self._thorough else None
 
     def _alike(self, ref: str, text: bytes) -> Oid | None:
-        """The one commit here that spells the ref and whose id is all but what stands there."""
+        """Return the one commit here that spells the ref and whose id is all but what stands there."""
         digits = text[:OID_DIGITS].lower().decode("latin-1")
         likeness = {oid: sum(map(str.__eq__, oid, digits)) for oid in self._candidates(ref)}
         best = sorted(likeness, key=lambda oid: -likeness[oid])[:2]
@@ -157,7 +157,7 @@ class RefMender:
         return every_commit(self._repo)
 
     def _by_right(self, ref: str) -> Oid | None:
-        """What stands under a ref whatever stood there: copies of it, or commits that spell it."""
+        """Tell what stands under a ref whatever stood there: copies of it, or commits that spell it."""
         copies = [oid for other, oid in self._survey.refs.items() if as_there(other) == ref]
         here = self._here.get(ref, [])
         sound = [oid for oid in dict.fromkeys((*copies, *here)) if self._spells(oid) == ref]
@@ -178,7 +178,7 @@ class RefMender:
             return None
 
     def _united(self, ref: str, tips: list[Oid]) -> Oid | None:
-        """All events of a name that are here: none is lost because one side lacks it."""
+        """Return all events of a name that are here: none is lost because one side lacks it."""
         if not tips:
             return None
         with changing(self._repo, f"mend {ref}") as changes:
@@ -195,7 +195,7 @@ class RefMender:
         return max(lengths, key=lambda commit: lengths[commit], default=None)
 
     def _last_settings(self, here: list[Oid], seen: list[Oid]) -> Oid | None:
-        """The settings that no others here follow; those of a remote only if there are none of our own."""
+        """Return the settings that no others here follow; those of a remote only if there are none of our own."""
         sound = [commit for commit in here if _is_settings(self._repo, commit)]
         before = {oid for commit in sound for oid in split_commit(self._repo.read_as(commit, "commit")).parents}
         last = [commit for commit in sound if commit not in before]
@@ -275,7 +275,7 @@ class RefMender:
             self.wanted[ref] = f"it stands at {oid}, which is not what belongs there"
 
     def _bring_back(self) -> None:
-        """Where packed-refs was damaged, lines may be gone: what commits spell and no ref names comes back."""
+        """Tell where packed-refs was damaged, lines may be gone: what commits spell and no ref names comes back."""
         for ref in sorted(self._here):
             if ref not in self._survey.refs and _is_of_format(ref) and ref not in (ROOT_REF, REGISTRY_REF):
                 value = self._by_right(ref)
@@ -307,7 +307,7 @@ class RefMender:
                 self.thin.discard(ref)
 
     def _may_stand(self, ref: str, oid: Oid, places: dict[Oid, str]) -> bool:
-        """Whether a payload without a record may be one that was pushed first."""
+        """Tell whether a payload without a record may be one that was pushed first."""
         if not ref.startswith(PAYLOAD_ROOT):
             return False
         if ref.replace(PAYLOAD_ROOT, REF_ROOT, 1) in self._survey.refs:
@@ -331,7 +331,7 @@ class RefMender:
 
 
 def _is_of_format(ref: str) -> bool:
-    """Whether a ref is one of docs/format.md 3, other than those that every registry has."""
+    """Tell whether a ref is one of docs/format.md 3, other than those that every registry has."""
     if not is_legal_name(ref.encode("utf-8", "surrogateescape")):
         return False
     try:

@@ -61,7 +61,7 @@ def _hashed(block: bytes) -> tuple[bytes, int]:
 
 
 def _chunks(context: Context, ahead: deque[Oid]) -> Iterator[Oid]:
-    """Every chunk of every payload, once; ``ahead`` has those that were given out."""
+    """Yield every chunk of every payload, once; ``ahead`` has those that were given out."""
     seen = KeyTable(OID_BYTES)
     for payload, ref, commit in _payloads(context):
         for line in payload.lines:
@@ -73,7 +73,7 @@ def _chunks(context: Context, ahead: deque[Oid]) -> Iterator[Oid]:
 
 
 def _payloads(context: Context) -> Iterator[tuple[Payload, str, Oid]]:
-    """The payloads that belong to a version, with their refs and commits."""
+    """Yield the payloads that belong to a version, with their refs and commits."""
     for ref, commit in context.payloads.held().items():
         version = parse_payload_ref(ref)
         if version is None or context.repo.ref(version.ref) is None:
@@ -84,7 +84,7 @@ def _payloads(context: Context) -> Iterator[tuple[Payload, str, Oid]]:
 
 
 def _chunks_of(context: Context, line: FileLine, seen: KeyTable) -> Iterator[Oid]:
-    """The chunks of a file, but for those of groups that were seen before."""
+    """Yield the chunks of a file, but for those of groups that were seen before."""
     assert line.parts is not None
     if line.stored == "blob":
         yield line.parts[0][0]

@@ -136,7 +136,7 @@ class Repair:
         return repo.refs_below("refs/")
 
     def _lacking(self, repo: GitRepository) -> dict[str, Oid]:
-        """The refs below which something is missing."""
+        """Return the refs below which something is missing."""
         holes = Holes(repo)
         return {ref: oid for ref, oid in self._tips(repo).items() if not holes.is_whole(oid)}
 

@@ -85,7 +85,7 @@ class Serving:
 
 
 def _reached_by(address: str) -> str:
-    """The host of a URL: of a server on all addresses, the name of this machine."""
+    """Return the host of a URL: of a server on all addresses, the name of this machine."""
     if ipaddress.ip_address(address).is_unspecified:
         return socket.gethostname()
     return f"[{address}]" if ":" in address else address

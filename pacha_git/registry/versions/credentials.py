@@ -87,7 +87,7 @@ def _small_texts(files: Sequence[FoundFile]) -> Iterator[tuple[str, bytes]]:
 
 
 def told(found: Sequence[str], *, strict: bool) -> tuple[str, ...]:
-    """What a person is told of it.
+    """Tell what a person is told of it.
 
     Raises:
         PachaError: something was found, and ``strict``.

@@ -72,7 +72,7 @@ def parse_value(text: str) -> Any:
 
 
 def wishes(lineage: Iterable[str], data: Sequence[str], recipe: str | None, run: str | None) -> list[EdgeRequest]:
-    """All edges that the flags of ``register`` ask for, in the order data, recipe, run, lineage."""
+    """Return all edges that the flags of ``register`` ask for, in the order data, recipe, run, lineage."""
     wanted = [EdgeRequest("trained-on", spec, {}) for spec in data]
     wanted += [EdgeRequest("generated-by", recipe, {})] if recipe else []
     wanted += [EdgeRequest("generated-by", run if run.startswith("run:") else f"run:{run}", {})] if run else []
@@ -110,7 +110,7 @@ def _edge(context: Context, child: VersionId, wish: EdgeRequest) -> Edge:
 
 
 def _run_edge(context: Context, wish: EdgeRequest) -> Edge:
-    """An edge to a run, at the commit where it stands now."""
+    """Return an edge to a run, at the commit where it stands now."""
     if wish.relation != "generated-by":
         raise InvalidInput(f"nothing is {wish.relation} a run", hint=f"generated-by={wish.spec}")
     run_id = find_run(context, wish.spec)

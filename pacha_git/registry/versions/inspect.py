@@ -163,7 +163,7 @@ def _read_by(file: FoundFile, reader: Callable[[Source], _T | None]) -> _T | Non
 
 
 def _missing(path: str, needs: Mapping[str, int], sizes: Mapping[str, int]) -> list[str]:
-    """Which files that this one is nothing without are not registered with it, or too short."""
+    """Tell which files that this one is nothing without are not registered with it, or too short."""
     folder = path.rpartition("/")[0]
     said = []
     for name, least in needs.items():
@@ -202,7 +202,7 @@ def _kept(found: Sequence[tuple[FoundFile, Facts]], passed_by: int) -> tuple[lis
 
 
 def _together(left_out: Sequence[Json], passed_by: int) -> Json:
-    """What those say together of which each can't be kept."""
+    """Tell what those say together of which each can't be kept."""
     formats = Counter(str(value["format"]) for value in left_out)
     more: dict[str, Any] = {"files": len(left_out) + passed_by, "formats": dict(sorted(formats.items()))}
     parameters = sum(value["parameters"] for value in left_out if isinstance(value.get("parameters"), int))

@@ -81,7 +81,7 @@ def read_file(path: Path) -> bytes:
 
 
 def validate_recipe_file(path: Path) -> list[RecipeProblem]:
-    """Every problem of a recipe file, as far as it alone tells.
+    """Return every problem of a recipe file, as far as it alone tells.
 
     Raises:
         NotFound, PachaError: it can't be read.
@@ -90,7 +90,7 @@ def validate_recipe_file(path: Path) -> list[RecipeProblem]:
 
 
 def validate(context: Context, text: str) -> list[RecipeProblem]:
-    """Every problem of a registered recipe (a SPEC), or of a file, whose datasets are then looked for here.
+    """Return every problem of a registered recipe (a SPEC), or of a file, whose datasets are then looked for here.
 
     Raises:
         NotFound: neither such a file nor such a recipe.

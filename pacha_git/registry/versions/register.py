@@ -110,7 +110,7 @@ def _found(wanted: NewVersion, *, keep_litter: bool = False) -> sources.Sources:
 
 
 def _found_again(wanted: NewVersion, stored: records.StoredRecord) -> sources.Sources:
-    """The files that a version was registered with, by its own list where the record has one.
+    """Return the files that a version was registered with, by its own list where the record has one.
 
     What is left out today may have been stored by a release before.
     """
@@ -124,7 +124,7 @@ def _found_again(wanted: NewVersion, stored: records.StoredRecord) -> sources.So
 
 
 def _lacks_bytes(context: Context, version: VersionId) -> bool:
-    """Whether a version is here and its bytes are not, though nobody removed them."""
+    """Tell whether a version is here and its bytes are not, though nobody removed them."""
     commit = context.repo.ref(version.ref)
     if commit is None or context.is_removed(version, commit):
         return False
@@ -255,7 +255,7 @@ def _metric(key: str, value: Any) -> int | float | str:
 def registered(
     context: Context, stored: records.StoredRecord, cost: Cost, notices: tuple[str, ...], *, dry_run: bool
 ) -> Registered:
-    """The new version as its caller sees it, with what it cost."""
+    """Return the new version as its caller sees it, with what it cost."""
     version = stored.id
     ledger = read_ledger(context.repo, version.kind, version.name)
     attested = read_attestations(context.repo, version.kind, version.name)
@@ -296,7 +296,7 @@ def read_documents(kind: Kind, path: Path | None) -> dict[str, bytes]:
 
 
 def _document_notices(wanted: NewVersion, documents: Mapping[str, bytes]) -> list[str]:
-    """What is wrong with a card or datasheet, and what it says nothing of; it is registered as it is."""
+    """Tell what is wrong with a card or datasheet, and what it says nothing of; it is registered as it is."""
     if not documents:
         return []
     from pacha_git.format.documents.kinds import check_document

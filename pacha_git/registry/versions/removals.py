@@ -37,7 +37,7 @@ _HOW = "git pacha removal list shows them"
 
 
 def claims(context: Context) -> list[Claim]:
-    """Every removal that somebody claims and that nobody decided on here, by version."""
+    """Return every removal that somebody claims and that nobody decided on here, by version."""
     found: list[Claim] = []
     for kind, name in _attested_names(context):
         removals = context.removals.of(kind, name)

@@ -96,7 +96,7 @@ def _steps(context: Context, version: VersionId, now: Stage, wanted: Stage) -> l
 
 
 def _others_in(context: Context, version: VersionId, ledger: Ledger, stage_: Stage) -> list[VersionId]:
-    """The other versions in a stage, if it is one that people serve from."""
+    """Return the other versions in a stage, if it is one that people serve from."""
     if stage_ not in (Stage.PRODUCTION, Stage.STAGING):
         return []
     versions = records.versions_of(context.repo, version.kind, version.name)
@@ -167,7 +167,7 @@ def _aliased(context: Context, name: str, word: Alias, kind: Kind) -> tuple[Vers
 
 
 def history(context: Context, name: str, *, kind: Kind) -> list[HistoryEntry]:
-    """Everything that ever happened to the stages and aliases of a name, oldest first.
+    """Return everything that ever happened to the stages and aliases of a name, oldest first.
 
     Raises:
         NotFound: no such name.

@@ -19,7 +19,7 @@ class Claim(Removal):
     spec: str
 
     def to_json(self) -> Json:
-        """All fields, the spec first."""
+        """Return all fields, the spec first."""
         return {"spec": self.spec} | plain(self)
 
 
@@ -48,7 +48,7 @@ class HistoryEntry:
     said_version: str | None = None
 
     def to_json(self) -> Json:
-        """The contract's keys; ``from_`` is written ``from``."""
+        """Return the contract's keys; ``from_`` is written ``from``."""
         return {key.rstrip("_"): value for key, value in plain(self).items()}
 
 

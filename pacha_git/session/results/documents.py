@@ -20,7 +20,7 @@ class DocumentProblem:
     message: str
 
     def to_json(self) -> Json:
-        """All fields."""
+        """Return all fields."""
         return plain(self)
 
 
@@ -53,5 +53,5 @@ class DocumentDetail:
     signed_by: str | None = None
 
     def to_json(self) -> Json:
-        """All fields; the text under its key."""
+        """Return all fields; the text under its key."""
         return {**plain(self, leave_out=("key", "text")), self.key: self.text}

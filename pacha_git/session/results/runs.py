@@ -1,6 +1,6 @@
 """What the verbs of runs return: immutable values, each of which can say itself as the JSON of the contract.
 
-It knows the keys that scripts rely on, and refuses to know how a person is shown them.
+It knows the keys that scripts rely on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class MetricSummary:
     steps: int
 
     def to_json(self) -> Json:
-        """All fields."""
+        """Return all fields."""
         return plain(self)
 
 
@@ -58,7 +58,7 @@ class RunInfo:
     environment: Mapping[str, Any] | None = None
 
     def to_json(self) -> Json:
-        """The contract's keys; ``environment`` where it was asked for."""
+        """Return the contract's keys; ``environment`` where it was asked for."""
         value = plain(self, leave_out=() if self.environment is not None else ("environment",))
         return {"kind": "run"} | value
 
@@ -74,7 +74,7 @@ class BestRun:
     because: str
 
     def to_json(self) -> Json:
-        """The keys of a run, and ``metric, value, goal, because``."""
+        """Return the keys of a run, and ``metric, value, goal, because``."""
         chosen = {"metric": self.metric, "value": self.value, "goal": self.goal, "because": self.because}
         return self.run.to_json() | chosen
 

@@ -56,7 +56,7 @@ class Bundled:
     since: str | None = None
 
     def to_json(self) -> Json:
-        """All fields."""
+        """Return all fields."""
         return plain(self)
 
 
@@ -74,7 +74,7 @@ class RemoteStatus:
     fetched: bool = False
 
     def to_json(self) -> Json:
-        """All fields."""
+        """Return all fields."""
         return plain(self)
 
 
@@ -90,5 +90,5 @@ class Status:
     lost: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
-        """All fields, remotes as objects."""
+        """Return all fields, remotes as objects."""
         return plain(self, leave_out=("remotes",)) | {"remotes": [r.to_json() for r in self.remotes]}

@@ -27,7 +27,7 @@ class Verification:
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
-        """The contract's keys."""
+        """Return the contract's keys."""
         return plain(self)
 
 
@@ -45,7 +45,7 @@ class Stats:
     chunks: int
 
     def to_json(self) -> Json:
-        """The contract's keys."""
+        """Return the contract's keys."""
         return plain(self)
 
 
@@ -116,7 +116,7 @@ class Evicted:
     remote: str | None
 
     def to_json(self) -> Json:
-        """All fields."""
+        """Return all fields."""
         return plain(self)
 
 
@@ -130,7 +130,7 @@ class Finding:
     hint: str = ""
 
     def to_json(self) -> Json:
-        """All fields."""
+        """Return all fields."""
         return plain(self)
 
 
@@ -147,7 +147,7 @@ class RecipeProblem:
     column: int | None = None
 
     def to_json(self) -> Json:
-        """All fields."""
+        """Return all fields."""
         return plain(self)
 
 
@@ -163,7 +163,7 @@ class KeyInfo:
     trusted: bool = field(default=False)
 
     def to_json(self) -> Json:
-        """All fields."""
+        """Return all fields."""
         return plain(self)
 
 
@@ -180,7 +180,7 @@ class SettingsInfo:
         return str(self.values["registry"])
 
     def to_json(self) -> Json:
-        """The values, and ``allowed_signers`` beside them."""
+        """Return the values, and ``allowed_signers`` beside them."""
         return {**self.values, "allowed_signers": list(self.allowed_signers)}
 
 
@@ -207,6 +207,6 @@ class LayoutInfo:
     dry_run: bool = False
 
     def to_json(self) -> Json:
-        """What there is to say: nothing of a move that was not asked for."""
+        """Tell what there is to say: nothing of a move that was not asked for."""
         value = plain(self, leave_out=() if self.dry_run else ("dry_run",))
         return {key: item for key, item in value.items() if item is not None}

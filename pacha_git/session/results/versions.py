@@ -26,7 +26,7 @@ class EdgeInfo:
     params: Mapping[str, Any]
 
     def to_json(self) -> Json:
-        """All fields."""
+        """Return all fields."""
         return plain(self)
 
 
@@ -40,7 +40,7 @@ class FileInfo:
     blake3: str
 
     def to_json(self) -> Json:
-        """All fields."""
+        """Return all fields."""
         return plain(self)
 
 
@@ -66,7 +66,7 @@ class Removal:
     signed_by: str | None
 
     def to_json(self) -> Json:
-        """All fields."""
+        """Return all fields."""
         return plain(self)
 
 
@@ -99,11 +99,11 @@ class VersionInfo:
     removed: Removal | None = None
 
     def to_json(self) -> Json:
-        """The contract's keys for a version; ``removed`` only where it is."""
+        """Return the contract's keys for a version; ``removed`` only where it is."""
         return plain(self, leave_out=() if self.removed is not None else ("removed",))
 
     def json_text(self) -> str:
-        """The same as JSON."""
+        """Return the same as JSON."""
         return json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False)
 
 
@@ -114,10 +114,10 @@ class FieldSource(Protocol):
         """Some of the fields, quickly."""
 
     def read(self, row: Any) -> VersionInfo:
-        """All of them."""
+        """Return all of them."""
 
     def text(self, row: Any) -> str | None:
-        """The JSON of all fields, if it lies ready."""
+        """Return the JSON of all fields, if it lies ready."""
 
 
 class ListedVersion(VersionInfo):
@@ -130,7 +130,7 @@ class ListedVersion(VersionInfo):
 
     @classmethod
     def of(cls, source: FieldSource, row: Any) -> ListedVersion:
-        """A version whose fields are to be had there by this row."""
+        """Return a version whose fields are to be had there by this row."""
         listed = cls.__new__(cls)
         object.__setattr__(listed, "_source", source)
         object.__setattr__(listed, "_row", row)
@@ -159,7 +159,7 @@ class VersionDetail(VersionInfo):
     claims: tuple[Removal, ...] = ()
 
     def to_json(self) -> Json:
-        """The keys of a version, ``removed``, ``files``, ``formats``, ``words``, ``claims`` and its document.
+        """Return the keys of a version, ``removed``, ``files``, ``formats``, ``words``, ``claims`` and its document.
 
         ``words`` tells of ``description``, ``card``, ``datasheet``, ``stage``, ``aliases.NAME`` and ``tags.KEY`` who
         said them: ``{by, signed_by}``. ``claims`` are removals that do not count here. ``formats_more`` is there only
@@ -187,7 +187,7 @@ class Registered(VersionInfo):
     dry_run: bool = False
 
     def to_json(self) -> Json:
-        """The keys of a version and the three counts."""
+        """Return the keys of a version and the three counts."""
         value = plain(self, leave_out=("notices", "dry_run", "removed"))
         if self.dry_run:
             value["dry_run"] = True
@@ -211,7 +211,7 @@ class ListedName(NameInfo):
 
     @classmethod
     def of(cls, source: FieldSource, row: Any, versions: int) -> ListedName:
-        """A name whose latest version is to be had there by this row."""
+        """Return a name whose latest version is to be had there by this row."""
         listed = cls.__new__(cls)
         object.__setattr__(listed, "_source", source)
         object.__setattr__(listed, "_row", row)

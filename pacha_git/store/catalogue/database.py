@@ -1,6 +1,6 @@
 """The SQLite file beside the registry: a cache that can be lost, truncated or full of noise without losing anything.
 
-It knows how to open it, and to begin again when it is not what it should be; it refuses to know what the tables mean.
+It knows how to open it, and to begin again when it is not what it should be.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Database:
             return None
 
     def fault(self) -> str:
-        """What SQLite finds wrong with the file; empty if nothing."""
+        """Tell what SQLite finds wrong with the file; empty if nothing."""
         try:
             said = self.connection.execute("PRAGMA quick_check").fetchone()[0]
         except sqlite3.DatabaseError as error:
@@ -245,7 +245,7 @@ os.register_at_fork(before=_before_fork, after_in_child=_in_child)
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether the file is not what it should be; else it is locked, can't be written, or the disk is full."""
+    """Tell whether the file is not what it should be; else it is locked, can't be written, or the disk is full."""
     return not isinstance(error, sqlite3.OperationalError) or any(word in str(error) for word in _DAMAGED)
 
 

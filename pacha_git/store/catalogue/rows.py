@@ -1,6 +1,6 @@
 """One version as the catalogue has it, and how it is found there: by kind, name or ref, in the order of versions.
 
-It knows the tables' columns; how they are kept up with the refs it refuses to know.
+It knows the tables' columns.
 """
 
 from __future__ import annotations
@@ -130,18 +130,18 @@ class Row(NamedTuple):
         return self.tags_over(self.registered()["tags"])
 
     def tags_over(self, registered: Mapping[str, str]) -> dict[str, str]:
-        """The tags as they stand now, sorted, over those that it was registered with."""
+        """Return the tags as they stand now, sorted, over those that it was registered with."""
         tags = {**registered, **self.fold.tags.get(self.commit, _NOTHING)}
         return {key: value for key, value in sorted(tags.items()) if value is not None}
 
     def registered(self) -> dict[str, Any]:
-        """What a list shows of it as it was registered, as values; parsed anew by every call."""
+        """Tell what a list shows of it as it was registered, as values; parsed anew by every call."""
         value: dict[str, Any] = json.loads(f'{self.shown}null, "payload": "here"{self.shown_last}')
         return value
 
 
 def rows(connection: sqlite3.Connection, clause: str, values: tuple[Any, ...]) -> Iterator[Row]:
-    """The versions that an SQL condition on ``version v`` holds for, by name and then ascending by SemVer."""
+    """Yield the versions that an SQL condition on ``version v`` holds for, by name and then ascending by SemVer."""
     folds: dict[tuple[str, str], Fold] = {}
     query = f"SELECT {_COLUMNS}, {HERE} FROM version v WHERE {clause} ORDER BY v.kind, v.name, v.version_key"
     for found in connection.execute(query, values):

@@ -1,6 +1,6 @@
 """The rows of runs in the searchable projection: what a list shows of a run, without reading its objects.
 
-It knows one table beside the catalogue's own, and refuses to know when the refs changed.
+It knows one table beside the catalogue's own.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class RunRow:
 
 
 def row_of(repo: GitRepository, stored: run_commits.StoredRun) -> RunRow:
-    """The row of a run, by reading it."""
+    """Return the row of a run, by reading it."""
     said = stored.record.model_dump(exclude={"environment": True, "content": {"files"}})
     params = {key: jsonable(value) for key, value in stored.params.items()}
     commits = (stored.commit, *run_commits.earlier(repo, stored))
@@ -51,7 +51,7 @@ def row_of(repo: GitRepository, stored: run_commits.StoredRun) -> RunRow:
 
 
 def artifacts_of(repo: GitRepository, stored: run_commits.StoredRun) -> list[str]:
-    """The paths of a run's artifacts; empty where only the payload has the list and is not here."""
+    """Return the paths of a run's artifacts; empty where only the payload has the list and is not here."""
     content = stored.record.content
     lines: list[FileLine] = []
     if content is not None and content.files is not None:
@@ -62,7 +62,7 @@ def artifacts_of(repo: GitRepository, stored: run_commits.StoredRun) -> list[str
 
 
 def jsonable(value: Any) -> Any:
-    """A parameter as JSON holds it: dates as RFC 3339, NaN and infinities as words, large integers as digits."""
+    """Return a parameter as JSON holds it: dates as RFC 3339, NaN and infinities as words, large integers as digits."""
     if isinstance(value, Mapping):
         return {key: jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -99,7 +99,7 @@ def forget(connection: sqlite3.Connection, ref: str) -> None:
 
 
 def rows(connection: sqlite3.Connection, run_ids: Collection[str] | None = None) -> list[RunRow]:
-    """All runs, oldest first; or those with these ids."""
+    """Return all runs, oldest first; or those with these ids."""
     query = "SELECT ref, oid, said, params, artifacts, commits FROM run"
     if run_ids is not None and len(run_ids) <= _FEW:
         query += f" WHERE ref IN ({', '.join('?' * len(run_ids))})"
@@ -119,6 +119,6 @@ def _oids(text: str) -> tuple[Oid, ...]:
 
 
 def children(connection: sqlite3.Connection, commit: Oid) -> list[str]:
-    """The ids of the runs that have a record commit as input."""
+    """Return the ids of the runs that have a record commit as input."""
     query = "SELECT child FROM edge WHERE parent = ? AND child LIKE 'refs/pacha/runs/%' ORDER BY child"
     return [ref[len(RUNS_ROOT) :] for (ref,) in connection.execute(query, (commit,))]

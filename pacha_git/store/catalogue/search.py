@@ -1,6 +1,6 @@
 """Searches: words and comparisons become one SQL query over the tables of ``search_item``; best first, with the reason.
 
-Whatever a person types reaches SQL as a bound value. It refuses to know what a hit looks like to people.
+Whatever a person types reaches SQL as a bound value.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def match_text(words: Sequence[str], *, whole: bool = False) -> str | None:
 
 
 def find(connection: sqlite3.Connection, query: Query) -> tuple[list[Hit], int]:
-    """The best hits, and how many there are in all.
+    """Return the best hits, and how many there are in all.
 
     What has the words whole comes before what has words that begin so; then by bm25, a name counting most and a card
     least; then the newest. Where words fit more than 20,000 things, those with the words in the name come first, and
@@ -106,7 +106,7 @@ def find(connection: sqlite3.Connection, query: Query) -> tuple[list[Hit], int]:
 
 
 def _ranked(kept: Condition, query: Query, total: int) -> tuple[str, list[Any]]:
-    """The query for hits in their order, and its values."""
+    """Return the query for hits in their order, and its values."""
     match, limit = match_text(query.words), -1 if query.limit is None else query.limit
     what = "SELECT i.id, i.ref, i.kind FROM item i"
     if match is None:
@@ -123,7 +123,7 @@ def _ranked(kept: Condition, query: Query, total: int) -> tuple[str, list[Any]]:
 
 
 def is_behind(connection: sqlite3.Connection) -> bool:
-    """Whether something changed that was not entered yet (see ``search_index``)."""
+    """Tell whether something changed that was not entered yet (see ``search_index``)."""
     return connection.execute("SELECT 1 FROM unsearched LIMIT 1").fetchone() is not None
 
 
@@ -138,7 +138,7 @@ def _lend_functions(connection: sqlite3.Connection, principal: Principal) -> Non
 
 
 def _kept(query: Query) -> list[Condition]:
-    """What of a query is no word."""
+    """Tell what of a query is no word."""
     parts: list[Condition] = []
     if query.kind is not None:
         parts.append(Condition("i.kind = ?", (query.kind.value,)))
@@ -186,7 +186,7 @@ def _named(kind: str, texts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]
 
 
 def _facts_that_match(connection: sqlite3.Connection, query: Query, number: int) -> list[tuple[str, str]]:
-    """The fields that were asked for and have what was wanted, with their values."""
+    """Return the fields that were asked for and have what was wanted, with their values."""
     wanted = {f"tags.{key}": value for key, value in query.tags.items()}
     asked = comparisons(query.where) if query.where is not None else []
     if not asked:
@@ -201,7 +201,7 @@ def _facts_that_match(connection: sqlite3.Connection, query: Query, number: int)
 def values_of(
     connection: sqlite3.Connection, number: int, principal: Principal, names: set[str]
 ) -> dict[str, list[Value]]:
-    """What an item has in some fields, as comparisons see it."""
+    """Tell what an item has in some fields, as comparisons see it."""
     found: dict[str, list[Value]] = {}
     for name in names:
         for text, value in connection.execute(

@@ -96,7 +96,7 @@ def _is_here(connection: sqlite3.Connection, ref: str) -> bool:
 
 
 def _said(connection: sqlite3.Connection, repo: GitRepository, kind: Kind, name: str) -> Mapping[str, Said]:
-    """What is said of the versions of a name, by their commits; those of which nothing is are left out."""
+    """Tell what is said of the versions of a name, by their commits; those of which nothing is are left out."""
     found = connection.execute("SELECT fold FROM name WHERE kind = ? AND name = ?", (kind.value, name)).fetchone()
     if found is None:
         return {}
@@ -117,7 +117,7 @@ def _said(connection: sqlite3.Connection, repo: GitRepository, kind: Kind, name:
 
 
 def _documents(repo: GitRepository, kind: Kind, name: str) -> dict[str, str]:
-    """The newest attested card or datasheet of each version that has one."""
+    """Return the newest attested card or datasheet of each version that has one."""
     try:
         attested = read_attestations(repo, kind, name, keeps=False)
     except PachaError:
@@ -127,6 +127,6 @@ def _documents(repo: GitRepository, kind: Kind, name: str) -> dict[str, str]:
 
 
 def _state(said: Said) -> str:
-    """A text that is the same for the same things said."""
+    """Return a text that is the same for the same things said."""
     everything = (said.stage, said.aliases, said.tags, said.description, said.document, said.removed, said.signers)
     return sha256(json.dumps(everything, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,6 +1,6 @@
 """What a version or a run is to those who search: its columns, its facts (metrics, params, tags), and its texts.
 
-It reads values and writes rows of three tables, and refuses to know when they are to be written.
+It reads values and writes rows of three tables.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class SearchEntry:
 
 
 def version_entry(repo: GitRepository, row: Mapping[str, Any], said: Said, state: str) -> SearchEntry:
-    """A version, from its row in the catalogue and what was said since.
+    """Return a version, from its row in the catalogue and what was said since.
 
     Args:
         repo: Where its documents are.
@@ -93,7 +93,7 @@ def version_entry(repo: GitRepository, row: Mapping[str, Any], said: Said, state
 
 
 def run_entry(row: RunRow, *, here: bool) -> SearchEntry:
-    """A run, as its newest commit has it; ``here`` is whether its payload is."""
+    """Return a run, as its newest commit has it; ``here`` is whether its payload is."""
     said = row.said
     metrics = {name: summary["last"] for name, summary in said["metrics"].items()}
     params = dict(flat(row.params))
@@ -124,7 +124,7 @@ def _recipe_of(said: Mapping[str, Any]) -> str | None:
 
 
 def _document(repo: GitRepository, row: Mapping[str, Any]) -> str:
-    """The card, datasheet or recipe that a record was registered with."""
+    """Return the card, datasheet or recipe that a record was registered with."""
     if not row["documents"]:
         return ""
     try:
@@ -175,7 +175,7 @@ def facts_of(area: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Value]
 
 
 def value_of(value: Any) -> Value:
-    """The text of a value, and the number that it is or reads as."""
+    """Return the text of a value, and the number that it is or reads as."""
     text = _text(value)[:_FACT_TEXT_LIMIT]
     if text in _WORDS:
         return Value(text, _WORDS[text])
@@ -214,5 +214,5 @@ def leave(connection: sqlite3.Connection, ref: str) -> None:
 
 
 def run_at(connection: sqlite3.Connection, run_id: str) -> RunRow | None:
-    """The row of a run in the catalogue."""
+    """Return the row of a run in the catalogue."""
     return next(iter(rows(connection, [run_id])), None)

@@ -40,7 +40,7 @@ class Condition:
 
 
 def condition(expression: Expression) -> Condition:
-    """An expression over the item ``i``."""
+    """Return an expression over the item ``i``."""
     if isinstance(expression, Comparison):
         return _comparison(expression)
     if isinstance(expression, Not):

@@ -80,12 +80,12 @@ class Catalogue:
     # Answers -----------------------------------------------------------------------------------------------------
 
     def rows(self, kind: Kind, name: str | None = None) -> list[Row]:
-        """Every version of a kind, or of a name, by name and then ascending by SemVer."""
+        """Return every version of a kind, or of a name, by name and then ascending by SemVer."""
         clause, values = ("kind = ? AND name = ?", (kind.value, name)) if name else ("kind = ?", (kind.value,))
         return self._answer(lambda connection: list(rows(connection, clause, values)))
 
     def latest_rows(self, kind: Kind) -> list[tuple[Row, int]]:
-        """The latest version of every name of a kind that has any, with how many it has; by name."""
+        """Return the latest version of every name of a kind that has any, with how many it has; by name."""
 
         def work(connection: sqlite3.Connection) -> list[tuple[Row, int]]:
             counts = dict(
@@ -97,18 +97,18 @@ class Catalogue:
         return self._answer(work)
 
     def children(self, commit: Oid) -> list[VersionId]:
-        """The versions whose lineage names a commit."""
+        """Return the versions whose lineage names a commit."""
         found = self._answer(
             lambda c: c.execute("SELECT child FROM edge WHERE parent = ? ORDER BY child", (commit,)).fetchall()
         )
         return [version for (ref,) in found if (version := parse_record_ref(ref)) is not None]
 
     def runs(self, run_ids: Collection[str] | None = None) -> list[runs_catalogue.RunRow]:
-        """Every run, oldest first; or those with these ids."""
+        """Return every run, oldest first; or those with these ids."""
         return self._answer(lambda connection: runs_catalogue.rows(connection, run_ids))
 
     def child_runs(self, commit: Oid) -> list[str]:
-        """The ids of the runs that had a record commit as input."""
+        """Return the ids of the runs that had a record commit as input."""
         return self._answer(lambda connection: runs_catalogue.children(connection, commit))
 
     def find(self, query: Query) -> tuple[list[Hit], int]:
@@ -243,7 +243,7 @@ class Catalogue:
             connection.executemany("INSERT INTO edge VALUES (?, ?, ?)", edges)
 
     def _read(self, ref: str, oid: Oid) -> tuple[tuple[Any, ...], list[Oid]] | None:
-        """The row of a record, and its parents; None if the ref holds none."""
+        """Return the row of a record, and its parents; None if the ref holds none."""
         version = _or_none(parse_record_ref, ref)
         if version is None:
             return None
@@ -300,7 +300,7 @@ class Catalogue:
         }
 
     def _endorsers(self, commit: Oid, about: Attested) -> list[SignerNote]:
-        """Who made every endorsement of this very record with a good signature, newest first."""
+        """Tell who made every endorsement of this very record with a good signature, newest first."""
         signed = [event for event in about.endorsements if event.sig is not None]
         if not signed:
             return []
@@ -318,7 +318,7 @@ class Catalogue:
 
 
 def _removed(removals: Removals) -> dict[Oid, dict[str, Any]]:
-    """Who removed each version that is removed, when, why, and whose good signature says so."""
+    """Tell who removed each version that is removed, when, why, and whose good signature says so."""
     last = {commit: events[-1] for commit, events in removals.counting.items()}
     return {
         commit: {
@@ -334,7 +334,7 @@ def _meta(connection: sqlite3.Connection, key: str) -> str | None:
 
 
 def _name_of(ref: str) -> list[tuple[Kind, str]]:
-    """The name whose fold or versions a ref belongs to, if any."""
+    """Return the name whose fold or versions a ref belongs to, if any."""
     version = _or_none(parse_record_ref, ref)
     if version is not None:
         return [(version.kind, version.name)]

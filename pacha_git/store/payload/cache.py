@@ -26,20 +26,20 @@ _HEX: Final = frozenset("0123456789abcdef-")
 
 
 def cache_base() -> Path:
-    """Where this person's caches are."""
+    """Tell where this person's caches are."""
     base = os.environ.get("XDG_CACHE_HOME")
     return Path(base) if base else home_folder() / ".cache"
 
 
 def name_of(address: str, content: Content | None) -> str:
-    """What the folder of a payload is called, or that of a document by its address alone."""
+    """Tell what the folder of a payload is called, or that of a document by its address alone."""
     digest = address.removeprefix("blake3:")
     # Two payloads of one address may differ in the name of their only file.
     return digest if content is None else f"{digest[:40]}-{content.tree[:20]}"
 
 
 def folders() -> list[Path]:
-    """Every folder that is in the cache now."""
+    """Return every folder that is in the cache now."""
     try:
         found = sorted(cache_base().joinpath(*FOLDERS).iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -48,7 +48,7 @@ def folders() -> list[Path]:
 
 
 def files_in(folder: Path) -> tuple[int, int]:
-    """How many files are in a folder, and their bytes."""
+    """Tell how many files are in a folder, and their bytes."""
     sizes = [status.st_size for _, status in system_folders.entries(folder) if stat.S_ISREG(status.st_mode)]
     return len(sizes), sum(sizes)
 

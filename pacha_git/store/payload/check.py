@@ -29,7 +29,7 @@ FileKey: TypeAlias = tuple[str, str, tuple[tuple[Oid, int], ...] | None]
 
 
 def key_of(line: FileLine) -> FileKey:
-    """The key of a file."""
+    """Return the key of a file."""
     return line.blake3, line.stored, line.parts
 
 
@@ -120,7 +120,7 @@ def _pieces_of(repo: GitRepository, line: FileLine) -> Iterator[tuple[Oid, int]]
 
 
 def pieces_of_group(repo: GitRepository, group: Oid, size: int) -> list[tuple[Oid, int]]:
-    """The oid and size of every chunk of a group that the manifest says has ``size`` bytes.
+    """Return the oid and size of every chunk of a group that the manifest says has ``size`` bytes.
 
     Raises:
         NotFound, Corrupt: its tree is missing, or none.

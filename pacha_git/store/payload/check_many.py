@@ -1,7 +1,6 @@
 """Hashes the files of many payloads together, so that a chunk which several of them have is read once.
 
-It keeps what is shared in numbers, and so in bounded memory; what is wrong with a file that is not sound, it refuses to
-know.
+It keeps what is shared in numbers, and so in bounded memory.
 """
 
 from __future__ import annotations
@@ -179,7 +178,7 @@ class _Hashing:
                     self.sound.add(self._keys[file])
 
     def _apart(self, state: _CheckState, files: Sequence[int]) -> blake3.blake3:
-        """The hasher of these files alone, who were in a state with others perhaps."""
+        """Return the hasher of these files alone, who were in a state with others perhaps."""
         if len(files) < state.files:
             state.files -= len(files)
             state = _CheckState(state.hasher.copy(), len(files))

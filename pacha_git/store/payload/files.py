@@ -1,6 +1,6 @@
 """Reads the files that are to be stored, and says so if one is not what it was when it was found.
 
-It knows files on disk; how their bytes are cut, shared and stored it refuses to know.
+It knows files on disk.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _window(blocks: Sequence[bytes]) -> Window:
 
 
 def contents(file: FoundFile) -> bytes:
-    """All bytes of a file, in memory; errors as ``reading``."""
+    """Return all bytes of a file, in memory; errors as ``reading``."""
     # As ``reading`` does it, which takes a third longer: there may be hundreds of thousands.
     try:
         descriptor = _open(file)

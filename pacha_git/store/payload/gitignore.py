@@ -51,7 +51,7 @@ class Patterns:
         self._patterns = [_pattern(pattern) for pattern in patterns][::-1]
 
     def decide(self, path: bytes, *, is_folder: bool) -> bool | None:
-        """Whether these patterns leave out a path that lies below their folder; None if none of them speaks of it.
+        """Tell whether these patterns leave out a path that lies below their folder; None if none of them speaks of it.
 
         The caller looks into no folder that is left out: nothing in it can be taken back in.
         """
@@ -74,7 +74,7 @@ def lines_of(data: bytes) -> list[bytes]:
 
 
 def _trimmed(line: bytes) -> bytes:
-    """A line without the blanks at its end that no backslash keeps."""
+    """Return a line without the blanks at its end that no backslash keeps."""
     end = at = 0
     while at < len(line):
         if line[at : at + 1] == b"\\":
@@ -106,7 +106,7 @@ def _nothing(_: bytes) -> bool:
 
 
 def _plain_length(text: bytes) -> int:
-    """How many bytes stand before the first that means something."""
+    """Tell how many bytes stand before the first that means something."""
     return next((at for at, byte in enumerate(text) if byte in _SPECIAL), len(text))
 
 
@@ -179,7 +179,7 @@ def _may_be_slash(piece: _Piece) -> bool:
 
 
 def _pieces(body: bytes, *, paths: bool) -> Iterator[_Piece]:
-    """The parts of a pattern, each as an expression for one byte, or a star."""
+    """Yield the parts of a pattern, each as an expression for one byte, or a star."""
     at = 0
     while at < len(body):
         byte = body[at : at + 1]
@@ -209,7 +209,7 @@ _FOLDERS: Final = b"(?:.*/)?"
 
 
 def _stars(body: bytes, at: int, end: int) -> list[_Piece]:
-    """What stars in a path mean: one, or several that don't stand alone between slashes, stay within a name."""
+    """Tell what stars in a path mean: one, or several that don't stand alone between slashes, stay within a name."""
     alone = end - at > 1 and (at == 0 or body[at - 1 : at] == b"/")
     if alone and end == len(body):
         return [_ANYWHERE]
@@ -221,7 +221,7 @@ def _stars(body: bytes, at: int, end: int) -> list[_Piece]:
 
 
 def _set(body: bytes, at: int) -> tuple[set[int], int]:
-    """The bytes that a set in brackets matches, and where the pattern goes on behind it."""
+    """Return the bytes that a set in brackets matches, and where the pattern goes on behind it."""
     negated = body[at : at + 1] in (b"!", b"^")
     at += negated
     members: set[int] = set()

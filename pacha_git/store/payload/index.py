@@ -93,7 +93,7 @@ class DedupIndex:
         self._write("INSERT OR REPLACE INTO meta VALUES ('complete', ?)", [("yes",)])
 
     def count_chunks(self) -> int:
-        """How many chunks are known."""
+        """Tell how many chunks are known."""
         return int(self._tolerant(lambda c: c.execute("SELECT count(*) FROM chunk").fetchone()[0], 0))
 
     @contextmanager
@@ -127,12 +127,12 @@ class DedupIndex:
     # Files -------------------------------------------------------------------------------------------------------
 
     def sizes(self, sizes: Iterable[int]) -> set[int]:
-        """Those of the sizes that any stored file has: if none has, hashing it first is no use."""
+        """Return those of the sizes that any stored file has: if none has, hashing it first is no use."""
         query = "SELECT size FROM file WHERE size IN ({marks})"
         return {size for (size,) in self._rows(query, list(set(sizes)))}
 
     def files(self, digests: Iterable[bytes], layout: str) -> dict[bytes, KnownFile]:
-        """What is known of files with these raw BLAKE3 digests."""
+        """Tell what is known of files with these raw BLAKE3 digests."""
         query = "SELECT digest, size, parts, ref, payload FROM file WHERE digest IN ({marks}) AND layout = ?"
         rows = self._rows(query, list(set(digests)), layout)
         return {
@@ -217,7 +217,7 @@ class DedupIndex:
         self._tolerant(at_once, None)
 
     def _rows(self, query: str, values: Sequence[Any], *more: Any) -> list[tuple[Any, ...]]:
-        """The rows of a query that has ``{marks}`` where a list of values belongs."""
+        """Return the rows of a query that has ``{marks}`` where a list of values belongs."""
         nothing: list[tuple[Any, ...]] = []
         return self._tolerant(lambda connection: list(_in_batches(connection, query, values, *more)), nothing)
 

@@ -22,12 +22,12 @@ _DATASETS_MARKS: Final = ("state.json", "dataset_info.json")
 
 
 def may_be_litter(name: str) -> bool:
-    """Whether a file's or folder's name makes it worth asking ``litter_kind``."""
+    """Tell whether a file's or folder's name makes it worth asking ``litter_kind``."""
     return name in _FILES or name in _FOLDERS or name in ("huggingface", ".huggingface") or name.startswith("cache-")
 
 
 def litter_kind(folder: str, name: str, *, is_folder: bool) -> str | None:
-    """What a file or folder is, if it was left behind by a program; None if it was not.
+    """Tell what a file or folder is, if it was left behind by a program; None if it was not.
 
     Args:
         folder: Where it lies.

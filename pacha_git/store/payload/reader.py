@@ -1,6 +1,6 @@
 """Reads the bytes of a payload: whole files, or any range of one without reading the rest.
 
-It knows manifests and trees; who may read, and where the bytes go, it refuses to know.
+It knows manifests and trees.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Payload:
         return found
 
     def blocks(self, line: FileLine) -> Iterator[bytes]:
-        """All bytes of a file, chunk by chunk, checked against its BLAKE3 when the last one was handed out.
+        """Return all bytes of a file, chunk by chunk, checked against its BLAKE3 when the last one was handed out.
 
         Raises:
             VerificationFailed: they are not what the manifest says.
@@ -113,7 +113,7 @@ class Payload:
         return _checked(line, self._repo.read_blobs(piece.oid for piece in self.pieces(line)))
 
     def files(self) -> Iterator[tuple[FileLine, Iterator[bytes]]]:
-        """Every file with its blocks, as ``blocks`` gives them; all blocks of one must be taken before the next.
+        """Yield every file with its blocks, as ``blocks`` gives them; all blocks of one must be taken before the next.
 
         They are read ahead as one stream: to begin anew for each of many small files would take longer than to read it.
         """
@@ -122,7 +122,7 @@ class Payload:
             yield line, _checked(line, stream)
 
     def block(self, piece: Piece) -> bytes:
-        """The bytes of one piece."""
+        """Return the bytes of one piece."""
         return self._repo.read_as(piece.oid, "blob")
 
     def range(self, line: FileLine, start: int, end: int) -> Iterator[bytes]:
@@ -133,7 +133,7 @@ class Payload:
 
 
 def _checked(line: FileLine, stream: Iterator[bytes]) -> Iterator[bytes]:
-    """The blocks of one file off a stream, checked when the last one was handed out."""
+    """Yield the blocks of one file off a stream, checked when the last one was handed out."""
     digest = blake3.blake3()
     size = 0
     for block in stream:
@@ -167,7 +167,7 @@ def group_pieces(entries: Iterable[TreeEntry], oid: Oid) -> tuple[Piece, ...]:
 
 
 def offset_of(name: bytes) -> int | None:
-    """The offset that a tree entry's name spells; None if it spells none."""
+    """Return the offset that a tree entry's name spells; None if it spells none."""
     if len(name) != _HEX_DIGITS or name.lower() != name:
         return None
     try:

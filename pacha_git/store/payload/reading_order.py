@@ -1,6 +1,6 @@
 """In which order to read the chunks of many files so that each file gets its own in order, and few are read twice.
 
-It knows files as sequences of numbers; what the numbers stand for, it refuses to know.
+It knows files as sequences of numbers.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def joined(files: Sequence[Numbers], sizes: Numbers, most: int) -> tuple[list[Nu
 
 
 def _neighbours(files: Sequence[Numbers], count: int) -> tuple[array[int], array[int]]:
-    """What comes before each chunk and after it, if that is the same chunk wherever it is."""
+    """Tell what comes before each chunk and after it, if that is the same chunk wherever it is."""
     before = array("q", [_NEVER_SEEN]) * count
     after = array("q", [_NEVER_SEEN]) * count
     for file in files:
@@ -59,7 +59,7 @@ def _neighbours(files: Sequence[Numbers], count: int) -> tuple[array[int], array
 
 
 def _cut_up(chunk: int, before: array[int], after: array[int], sizes: Numbers, most: int) -> Iterator[Numbers]:
-    """The chunks that always follow one another from this one on, as runs of at most so many bytes."""
+    """Yield the chunks that always follow one another from this one on, as runs of at most so many bytes."""
     run, size = array("q", [chunk]), sizes[chunk]
     while (following := after[chunk]) >= 0 and before[following] == chunk:
         chunk = following
@@ -127,7 +127,7 @@ class _Waiting:
         return takes
 
     def furthest_behind(self) -> int:
-        """The run that the file with the fewest behind it waits for."""
+        """Return the run that the file with the fewest behind it waits for."""
         while self._behind:
             count, file = self._behind[0]
             if count == self.at[file] and count < len(self.runs[file]):

@@ -50,14 +50,14 @@ class FoundFile(NamedTuple):
 
 
 def source_file(path: str, location: str, status: os.stat_result) -> FoundFile:
-    """A file by its stat."""
+    """Return a file by its stat."""
     size, mtime, ctime = status.st_size, status.st_mtime_ns & _WORD, status.st_ctime_ns & _WORD
     mark = _MARK.pack(status.st_dev, status.st_ino, size, mtime, ctime)
     return FoundFile(path, location, "755" if status.st_mode & stat.S_IXUSR else "644", size, mark)
 
 
 def is_still(file: FoundFile, now: os.stat_result) -> bool:
-    """Whether an open file is, by its stat, the one that was found; its mode or number of links may be another."""
+    """Tell whether an open file is, by its stat, the one that was found; its mode or number of links may be another."""
     _, inode, size, mtime, _ = _MARK.unpack(file.mark)
     return bool((now.st_size, now.st_mtime_ns & _WORD, now.st_ino) == (size, mtime, inode))
 
@@ -126,7 +126,7 @@ class _FolderWalk:
         return kind is not None
 
     def told(self) -> list[str]:
-        """What a person should be told of what was left out."""
+        """Tell what a person should be told of what was left out."""
         if not self.litter:
             return self.notices
         import shlex  # seldom needed

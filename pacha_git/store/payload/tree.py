@@ -1,6 +1,6 @@
 """The tree of a payload commit: built from the manifest's lines, so that it can be rebuilt and compared anywhere.
 
-It knows trees and manifests; where the bytes came from, and who wants them, it refuses to know.
+It knows trees and manifests.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ MANIFEST: Final = b"manifest"
 
 
 def name_only(kind: str, body: bytes) -> Oid:
-    """An ``AddObject`` that writes nothing: for checking what somebody else wrote."""
+    """Return an ``AddObject`` that writes nothing: for checking what somebody else wrote."""
     return git_oid(kind, body)
 
 
 def group_tree(chunks: Sequence[tuple[int, Oid]]) -> bytes:
-    """The body of a group's tree: (size, oid) of its chunks in order, each named by its offset in the group."""
+    """Return the body of a group's tree: (size, oid) of its chunks in order, each named by its offset in the group."""
     entries: list[_Entry] = []
     offset = 0
     for size, oid in chunks:
@@ -144,5 +144,5 @@ class _Trees:
 
 
 def payload_commit_oid(tree: Oid, address: Address) -> Oid:
-    """The oid that the payload commit of this tree and address has, everywhere."""
+    """Return the oid that the payload commit of this tree and address has, everywhere."""
     return git_oid("commit", payload_commit(tree, address))

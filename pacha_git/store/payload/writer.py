@@ -1,6 +1,6 @@
 """Writes files as a payload: what is stored already is relied on, the rest goes straight into a pack.
 
-It knows layouts, the side index and the tree; whose payload it is it refuses to know.
+It knows layouts, the side index and the tree.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ class _Tally:
     here: str = field(default_factory=os.getcwd)
 
     def place(self, file: FoundFile) -> str:
-        """Where a file lies, as the index knows it; links in the path may stay, for the mark tells files apart."""
+        """Tell where a file lies, as the index knows it; links in the path may stay, for the mark tells files apart."""
         return file.location if file.location.startswith("/") else f"{self.here}/{file.location}"
 
     def as_seen(self, file: FoundFile) -> tuple[str, bytes, bytes, bytes | None]:
-        """What the index remembers of a file that was read."""
+        """Tell what the index remembers of a file that was read."""
         line = self.lines[file.path]
         whole = line.parts[0][0].raw if line.parts and line.stored == "blob" else None
         return self.place(file), file.mark, bytes.fromhex(line.blake3), whole
@@ -180,7 +180,7 @@ class PayloadWriter:
         return found
 
     def _forgotten(self) -> Callable[[Mapping[bytes, bytes]], Set[bytes]] | None:
-        """How to find chunks that are here although the index has forgotten them."""
+        """Tell how to find chunks that are here although the index has forgotten them."""
         if not self._use_known or self._index.complete:
             return None
         if not self._repo.refs_below(PAYLOAD_ROOT):
@@ -216,7 +216,7 @@ class PayloadWriter:
         return known is not None and self._still_held(known.ref, known.payload)
 
     def _digests_of(self, large: Sequence[FoundFile], known_sizes: Set[int]) -> dict[str, bytes]:
-        """The hashes of large files that may be here already, by path; each is read at most once."""
+        """Return the hashes of large files that may be here already, by path; each is read at most once."""
         places = {file.path: self._tally.place(file) for file in large if file.path not in self._digests}
         seen = self._index.seen({places[file.path]: file.mark for file in large if file.path in places})
         for file in large:
@@ -342,11 +342,11 @@ class PayloadWriter:
 
 
 def _fewest_objects(size: int) -> int:
-    """How many objects so many bytes of weights become at least, nearly always; to say more would be of no use."""
+    """Tell how many objects so many bytes of weights become at least, nearly always; to say more would be of no use."""
     likely = size / _BYTES_AN_OBJECT
     return int(likely - _STRAYING * likely**0.5)
 
 
 def _whole(file: FoundFile, digest: bytes, oid: bytes) -> FileLine:
-    """The line of a file that is stored as one blob."""
+    """Return the line of a file that is stored as one blob."""
     return FileLine(file.path, file.size, file.mode, digest.hex(), "blob", ((Oid.of_raw(oid), file.size),))

@@ -205,13 +205,13 @@ def _check_forward(repo: GitRepository, ref: str, chain: Sequence[Oid]) -> None:
 
 
 def history(repo: GitRepository, commit: Oid) -> Iterator[Oid]:
-    """The commits of a run from one back to its first, taking their own word."""
+    """Yield the commits of a run from one back to its first, taking their own word."""
     yield commit
     yield from earlier(repo, read(repo, commit))
 
 
 def earlier(repo: GitRepository, stored: StoredRun) -> Iterator[Oid]:
-    """The commits of a run before one, newest first."""
+    """Yield the commits of a run before one, newest first."""
     first, parents = stored.record.parents, list(stored.parents)
     for _ in range(CHAIN_LIMIT):
         if parents == first or len(parents) != 1:
@@ -235,7 +235,7 @@ def _files(repo: GitRepository, commit: Oid, tree: Oid) -> tuple[bytes, bytes]:
 
 
 def all_runs(repo: GitRepository) -> dict[RunId, Oid]:
-    """Every run with the commit where its ref stands, oldest first."""
+    """Return every run with the commit where its ref stands, oldest first."""
     found: dict[RunId, Oid] = {}
     for ref, commit in repo.refs_below(RUNS_ROOT).items():
         try:

@@ -22,12 +22,12 @@ _pack = FRAME.pack
 
 
 def framed(body: bytes) -> bytes:
-    """A body with its length and checksum before it."""
+    """Return a body with its length and checksum before it."""
     return _pack(len(body), crc32(body)) + body
 
 
 def frames(data: bytes) -> Iterator[tuple[bytes, int]]:
-    """The frames of a journal file up to the first that is torn: body, and where it ends."""
+    """Yield the frames of a journal file up to the first that is torn: body, and where it ends."""
     at, size = 0, len(data)
     unpack, head = FRAME.unpack_from, FRAME.size
     while at + head <= size:

@@ -1,8 +1,8 @@
 """The journal of a live run: points and notes in append-only files beside the registry, until the run is sealed.
 
-It knows files, frames and locks, and refuses to know what a run is. What a call has written survives the death of the
-process at once (it is in the kernel's hands) and a power cut half a second later (a thread calls fsync). Every writer
-has a file of its own, so nothing ever interleaves, and a torn tail is the last thing in its file.
+It knows files, frames and locks. What a call has written survives the death of the process at once (it is in the
+kernel's hands) and a power cut half a second later (a thread calls fsync). Every writer has a file of its own, so
+nothing ever interleaves, and a torn tail is the last thing in its file.
 """
 
 from __future__ import annotations
@@ -227,7 +227,7 @@ def _let_go(folder: Path) -> Conflict:
 
 
 def _take_file(folder: Path) -> tuple[int, int]:
-    """A file that no other writer has, and its size; what a dead one left torn is cut off."""
+    """Return a file that no other writer has, and its size; what a dead one left torn is cut off."""
     number = 0
     while True:
         number += 1

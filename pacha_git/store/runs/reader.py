@@ -1,6 +1,6 @@
 """Reads the journal of a run back: the points of every metric, the newest of every note, the files put beside them.
 
-It knows frames and their order, and refuses to know what a run is. A torn tail is left out, as its call never returned.
+It knows frames and their order. A torn tail is left out, as its call never returned.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _copy_problem(path: Path, size: int, digest: str) -> str:
 
 
 def staged(folder: Path) -> Iterator[str]:
-    """The paths of the files that were put beside a journal."""
+    """Yield the paths of the files that were put beside a journal."""
     root = folder / STAGED
     for path, _, files in os.walk(root):
         for file in files:

@@ -1,4 +1,4 @@
-"""The points of a run's metrics, in memory as columns and in one compact file; it refuses to know where they came from.
+"""The points of a run's metrics, in memory as columns and in one compact file.
 
 The file is docs/format.md, "The series of a run": a line of magic, a line of JSON, and three columns for any zlib.
 """
@@ -51,7 +51,7 @@ class Series:
 
 
 def summary(series: Series) -> dict[str, Any]:
-    """The ``last``, ``min``, ``max`` and number of ``steps`` of a metric.
+    """Return the ``last``, ``min``, ``max`` and number of ``steps`` of a metric.
 
     Last is at the highest step, and of several there the one logged last. Least and greatest are of all points but NaN;
     with nothing else they are NaN.
@@ -66,7 +66,7 @@ def summary(series: Series) -> dict[str, Any]:
 
 
 def summaries(series: Mapping[str, Series]) -> dict[str, dict[str, Any]]:
-    """The summary of every metric, by its name."""
+    """Return the summary of every metric, by its name."""
     return {name: summary(series[name]) for name in sorted(series) if len(series[name])}
 
 
@@ -135,7 +135,7 @@ def decode_series(data: bytes, most: int | None = None) -> dict[str, Series]:
 
 
 def announced(metrics: Mapping[str, Any], left_out: int = 0) -> int | None:
-    """How many points the summaries of a run say that it has; None if some were left out of its record.
+    """Tell how many points the summaries of a run say that it has; None if some were left out of its record.
 
     Args:
         metrics: The summaries, each with its ``steps``.

@@ -27,14 +27,14 @@ _FEW: Final = 3
 
 
 def shared_promises(repo: GitRepository) -> list[Finding]:
-    """What ``init --shared`` promised, as it is now; nothing of a registry that is its owner's alone."""
+    """Tell what ``init --shared`` promised, as it is now; nothing of a registry that is its owner's alone."""
     if not _is_shared(repo):
         return []
     return [_hook(repo), _rights(repo.path)]
 
 
 def whole(repo: GitRepository) -> Finding:
-    """Whether a stock clone left objects with its remote."""
+    """Tell whether a stock clone left objects with its remote."""
     remote = promisor(repo.path)
     if remote is None:
         return Finding("clone", "ok", "no partial clone of stock git")
@@ -51,7 +51,7 @@ def _is_shared(repo: GitRepository) -> bool:
 
 
 def _hook(repo: GitRepository) -> Finding:
-    """Whether the hook that keeps what is pushed is the one that Git runs."""
+    """Tell whether the hook that keeps what is pushed is the one that Git runs."""
     again = f"git pacha init --shared {repo.path}"
     place = Path(os.path.abspath(repo.path / repo.git_text("rev-parse", "--git-path", "hooks")))  # noqa: PTH100
     hook = place / _HOOK
@@ -72,7 +72,7 @@ def _hook(repo: GitRepository) -> Finding:
 
 
 def _setting(repo: GitRepository, again: str) -> str:
-    """What to do about ``core.hooksPath``, by where it was set."""
+    """Tell what to do about ``core.hooksPath``, by where it was set."""
     try:
         origin = repo.git_text("config", "--show-scope", "--get", "core.hooksPath").partition("\t")[0]
     except CommandFailed:
@@ -81,7 +81,7 @@ def _setting(repo: GitRepository, again: str) -> str:
 
 
 def _rights(path: Path) -> Finding:
-    """Whether the group may write what every member writes; what is ours and is not, is put right."""
+    """Tell whether the group may write what every member writes; what is ours and is not, is put right."""
     closed = [place for name in _WRITTEN for place in _below(path / name) if _is_closed(place)]
     for place in closed:
         share(place)
