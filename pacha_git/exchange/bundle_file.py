@@ -27,9 +27,9 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.removals import FROM_ORIGIN, LEFT
 from pacha_git.progress import Progress
 from pacha_git.session.claims import claim_warnings
-from pacha_git.session.context import Context
 from pacha_git.session.items import Item, is_item, read_item
 from pacha_git.session.results import Bundled, RefResult, Transfer
+from pacha_git.session.session import Session
 from pacha_git.session.whereabouts import note_came
 from pacha_git.store.readme import MAIN, write_readme
 from pacha_git.store.removals import removals_at
@@ -43,7 +43,7 @@ _HEAD: Final = "HEAD"
 
 
 def create(
-    context: Context,
+    session: Session,
     file: Path,
     wish: TransferRequest,
     *,
@@ -54,7 +54,7 @@ def create(
     """Write a bundle: versions, the records of their whole lineage, the events of their names, their bytes.
 
     Args:
-        context: The registry.
+        session: The registry.
         file: Where to.
         wish: Which; nothing named means everything.
         since: What its reader has: an earlier bundle, or a remote as it was last seen.
@@ -67,20 +67,20 @@ def create(
     """
     if file.exists() and not force:
         raise Conflict(f"{file} exists already", hint="--force replaces it")
-    known = _known(context, since)
-    selection = select(context, wish)
-    thin = _thin(context, wish, selection) if wish.is_selective and wish.payload != "none" else []
+    known = _known(session, since)
+    selection = select(session, wish)
+    thin = _thin(session, wish, selection) if wish.is_selective and wish.payload != "none" else []
     if thin:
         raise NotFound(
             f"the bytes of {thin[0].label} are not here" + (f" (and of {len(thin) - 1} more)" if thin[1:] else ""),
             hint=f"git pacha pull {thin[0].label}; or --payload none",
         )
-    refs = _refs(context, selection)
-    gone = [event.hash for ref, tip in refs.items() for event in removals_at(context.repo, ref, tip)]
+    refs = _refs(session, selection)
+    gone = [event.hash for ref, tip in refs.items() for event in removals_at(session.repo, ref, tip)]
     if gone:
-        context.removals.note(LEFT, gone)
+        session.removals.note(LEFT, gone)
     report = None if progress is None else partial(progress, f"write {file.name}", total=None)
-    size = bundles.write(context.repo, file, refs, known=known, report=report)
+    size = bundles.write(session.repo, file, refs, known=known, report=report)
     return Bundled(
         file=str(file),
         bytes=size,
@@ -91,12 +91,12 @@ def create(
     )
 
 
-def _known(context: Context, since: str | None) -> list[Oid]:
+def _known(session: Session, since: str | None) -> list[Oid]:
     """Commits that the reader has."""
     if since is None:
         return []
-    if since in transport.remotes(context.repo):
-        seen = remotes.seen(context, since)
+    if since in transport.remotes(session.repo):
+        seen = remotes.seen(session, since)
         if not seen:
             raise NotFound(f"nothing was ever seen of {since}", hint=f"git pacha fetch {since}")
         return _kept_there(seen)
@@ -111,22 +111,22 @@ def _kept_there(refs: Mapping[str, Oid]) -> list[Oid]:
     return [oid for ref, oid in refs.items() if ref.startswith((*WANTED, PAYLOAD_ROOT))]
 
 
-def _thin(context: Context, wish: TransferRequest, selection: Selection) -> list[Item]:
+def _thin(session: Session, wish: TransferRequest, selection: Selection) -> list[Item]:
     """Things whose bytes the wish is for and that are not here, though nobody removed them."""
-    wanted = selection.items if wish.lineage_payloads else choose(context, wish)
-    items = (read_item(context.repo, ref, commit) for ref, commit in wanted.items())
+    wanted = selection.items if wish.lineage_payloads else choose(session, wish)
+    items = (read_item(session.repo, ref, commit) for ref, commit in wanted.items())
     return [
         item
         for item in items
         if item.payload_commit is not None
         and selection.payloads.get(item.payload_ref) != item.payload_commit
-        and not context.is_removed(item.version, item.commit)
+        and not session.is_removed(item.version, item.commit)
     ]
 
 
-def _refs(context: Context, selection: Selection) -> dict[str, Oid]:
-    notes = {ref: tip for ref, tip in context.repo.refs_below(NOTES_ROOT).items() if selection.has_notes(ref)}
-    always = {ref: context.repo.ref(ref) for ref in (ROOT_REF, REGISTRY_REF, MAIN)}
+def _refs(session: Session, selection: Selection) -> dict[str, Oid]:
+    notes = {ref: tip for ref, tip in session.repo.refs_below(NOTES_ROOT).items() if selection.has_notes(ref)}
+    always = {ref: session.repo.ref(ref) for ref in (ROOT_REF, REGISTRY_REF, MAIN)}
     always[_HEAD] = always[MAIN]  # a plain `git clone` of the file shows the README
     return {**selection.items, **selection.payloads, **notes, **{ref: oid for ref, oid in always.items() if oid}}
 
@@ -134,11 +134,11 @@ def _refs(context: Context, selection: Selection) -> dict[str, Oid]:
 # Import ---------------------------------------------------------------------------------------------------------------
 
 
-def import_(context: Context, file: Path, progress: Progress | None = None, *, is_origin: bool = False) -> Transfer:
+def import_(session: Session, file: Path, progress: Progress | None = None, *, is_origin: bool = False) -> Transfer:
     """Take over what a bundle has, once all of it is found sound.
 
     Args:
-        context: The registry.
+        session: The registry.
         file: The bundle.
         progress: Is told how far it is.
         is_origin: The registry is made from it now: its removals are those of an origin.
@@ -152,34 +152,34 @@ def import_(context: Context, file: Path, progress: Progress | None = None, *, i
     """
     header = bundles.read_header(file)
     arrival = Arrival()
-    with passing(context.repo) as side:
+    with passing(session.repo) as side:
         lacking = bundles.unbundle(side, file, header)
         if side.largest() > OBJECT_LIMIT:
             raise Corrupt(f"{file} has an object of over {OBJECT_LIMIT >> 20} MiB", hint="nothing of it was kept")
-        fresh = {ref: oid for ref, oid in sorted(header.refs.items()) if _is_fresh(context, ref, oid)}
+        fresh = {ref: oid for ref, oid in sorted(header.refs.items()) if _is_fresh(session, ref, oid)}
         if lacking:
-            fresh = _without_conflicts(context, side, file, fresh, arrival)
-        inspect(context, side.repo, fresh, {}, arrival)
-        items = _with_payloads(context, header, arrival) if not arrival.problems else []
+            fresh = _without_conflicts(session, side, file, fresh, arrival)
+        inspect(session, side.repo, fresh, {}, arrival)
+        items = _with_payloads(session, header, arrival) if not arrival.problems else []
         if lacking:
-            items = _without_holes(context, side, header, items, arrival)
+            items = _without_holes(session, side, header, items, arrival)
         sound = check_arrived(side, items, arrival, progress)
-        if lacking and (arrival.problems or not _is_whole(context, side, [*fresh.values(), *_commits(sound.items)])):
+        if lacking and (arrival.problems or not _is_whole(session, side, [*fresh.values(), *_commits(sound.items)])):
             raise bundles.builds_upon(file, lacking)
         _raise_problems(file, arrival)
-        with context.deciding(f"bundle import {file.name}") as changes:
+        with session.deciding(f"bundle import {file.name}") as changes:
             changes.take_in(side.packs)
             if is_origin:
                 told = [event.hash for ref, tip in fresh.items() for event in removals_at(side.repo, ref, tip)]
-                context.removals.note(FROM_ORIGIN, told)
-            adopt_notes(context, changes, fresh, arrival)
-            adopt_items(context, changes, fresh, arrival)
-            sound.items = [item for item in sound.items if _is_ours(context, item)]
-            hold_arrived(context, changes, side, sound, arrival)
-    note_came(context.path, [arrival.checked[ref] for ref in fresh if ref in arrival.checked])
+                session.removals.note(FROM_ORIGIN, told)
+            adopt_notes(session, changes, fresh, arrival)
+            adopt_items(session, changes, fresh, arrival)
+            sound.items = [item for item in sound.items if _is_ours(session, item)]
+            hold_arrived(session, changes, side, sound, arrival)
+    note_came(session.path, [arrival.checked[ref] for ref in fresh if ref in arrival.checked])
     return Transfer(
         tuple(arrival.results), bytes=file.stat().st_size, payloads=len(sound.items), remote=file.name,
-        warnings=tuple(claim_warnings(context, arrival.results)),
+        warnings=tuple(claim_warnings(session, arrival.results)),
     )  # fmt: skip
 
 
@@ -202,12 +202,12 @@ def adopt_registry(repo: GitRepository, file: Path, newcomer: Newcomer) -> None:
         changes.move(REGISTRY_REF, settings, None)
 
 
-def _is_fresh(context: Context, ref: str, oid: Oid) -> bool:
-    return (ref.startswith(WANTED) or ref == REGISTRY_REF) and context.repo.ref(ref) != oid
+def _is_fresh(session: Session, ref: str, oid: Oid) -> bool:
+    return (ref.startswith(WANTED) or ref == REGISTRY_REF) and session.repo.ref(ref) != oid
 
 
 def _without_conflicts(
-    context: Context, side: Side, file: Path, fresh: Mapping[str, Oid], arrival: Arrival
+    session: Session, side: Side, file: Path, fresh: Mapping[str, Oid], arrival: Arrival
 ) -> dict[str, Oid]:
     """Leave out versions that an earlier bundle had and that are others here, and what comes from them.
 
@@ -215,9 +215,9 @@ def _without_conflicts(
         NotFound: something else is missing.
     """
     absent = set(side.repo.missing(fresh.values()))
-    apart = {ref for ref, oid in fresh.items() if oid in absent and is_item(ref) and context.repo.ref(ref) is not None}
+    apart = {ref for ref, oid in fresh.items() if oid in absent and is_item(ref) and session.repo.ref(ref) is not None}
     arrival.results += [
-        RefResult(ref, "conflict", f"here {context.repo.ref(ref)}, there {fresh[ref]}") for ref in apart
+        RefResult(ref, "conflict", f"here {session.repo.ref(ref)}, there {fresh[ref]}") for ref in apart
     ]
     missing = [oid for ref, oid in fresh.items() if oid in absent and ref not in apart]
     if missing:
@@ -235,22 +235,22 @@ def _without_conflicts(
     return {ref: oid for ref, oid in fresh.items() if ref not in apart}
 
 
-def _without_holes(context: Context, side: Side, header: Header, items: Sequence[Item], arrival: Arrival) -> list[Item]:
+def _without_holes(session: Session, side: Side, header: Header, items: Sequence[Item], arrival: Arrival) -> list[Item]:
     """Leave out bytes that share what a version in conflict had, and that its bundle brought in vain.
 
     Without such a conflict they are left in, and found to be missing.
     """
-    if not any(is_item(ref) and context.repo.ref(ref) not in (None, oid) for ref, oid in header.refs.items()):
+    if not any(is_item(ref) and session.repo.ref(ref) not in (None, oid) for ref, oid in header.refs.items()):
         return list(items)
-    whole = [item for item in items if _is_whole(context, side, _commits([item]))]
+    whole = [item for item in items if _is_whole(session, side, _commits([item]))]
     for item in (item for item in items if item not in whole):
         arrival.results.append(RefResult(item.payload_ref, "skipped", "it shares bytes of a version in conflict"))
     return whole
 
 
-def _is_whole(context: Context, side: Side, tips: Iterable[Oid]) -> bool:
+def _is_whole(session: Session, side: Side, tips: Iterable[Oid]) -> bool:
     """Tell whether everything that these commits reach is here or came along."""
-    ours = context.repo.refs_below("refs/").values()
+    ours = session.repo.refs_below("refs/").values()
     asked = "".join([*(f"{oid}\n" for oid in tips), *(f"^{oid}\n" for oid in ours)])
     try:
         side.repo.git("rev-list", "--objects", "--quiet", "--stdin", stdin=asked.encode())
@@ -263,14 +263,14 @@ def _commits(items: Iterable[Item]) -> list[Oid]:
     return [item.payload_commit for item in items if item.payload_commit is not None]
 
 
-def _with_payloads(context: Context, header: Header, arrival: Arrival) -> list[Item]:
+def _with_payloads(session: Session, header: Header, arrival: Arrival) -> list[Item]:
     """Things whose bytes come with the bundle and are not here."""
     found: list[Item] = []
     for ref, oid in sorted(header.refs.items()):
         record = record_ref_of(ref)
-        if not ref.startswith(PAYLOAD_ROOT) or not is_item(record) or context.repo.ref(ref) == oid:
+        if not ref.startswith(PAYLOAD_ROOT) or not is_item(record) or session.repo.ref(ref) == oid:
             continue
-        item = arrival.checked.get(record) or _item_here(context, header.refs, record)
+        item = arrival.checked.get(record) or _item_here(session, header.refs, record)
         if item is None:
             arrival.results.append(RefResult(ref, "skipped", "bytes of no version that is here or in it"))
         elif item.payload_commit != oid:
@@ -280,17 +280,17 @@ def _with_payloads(context: Context, header: Header, arrival: Arrival) -> list[I
     return found
 
 
-def _item_here(context: Context, refs: Mapping[str, Oid], record: str) -> Item | None:
-    commit = context.repo.ref(record)
+def _item_here(session: Session, refs: Mapping[str, Oid], record: str) -> Item | None:
+    commit = session.repo.ref(record)
     if commit is None or refs.get(record, commit) != commit:
         return None
-    return read_item(context.repo, record, commit)
+    return read_item(session.repo, record, commit)
 
 
-def _is_ours(context: Context, item: Item) -> bool:
+def _is_ours(session: Session, item: Item) -> bool:
     """Tell whether our record is the one that the bytes belong to, and its bytes were not removed."""
-    ours = context.repo.ref(item.ref) in (item.commit, *item.chain)
-    return ours and not context.is_removed(item.version, item.commit)
+    ours = session.repo.ref(item.ref) in (item.commit, *item.chain)
+    return ours and not session.is_removed(item.version, item.commit)
 
 
 def _raise_problems(file: Path, arrival: Arrival) -> None:

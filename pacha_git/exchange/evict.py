@@ -15,20 +15,20 @@ from pacha_git.exchange.selection import TransferRequest, choose
 from pacha_git.git.changes import changing
 from pacha_git.git.wire import transport
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.session.context import Context
 from pacha_git.session.items import Item, read_item
 from pacha_git.session.results import Evicted
+from pacha_git.session.session import Session
 from pacha_git.store.payload import cache
 from pacha_git.vocabulary.kinds import Kind
 
 
-def evict(context: Context, specs: Sequence[str]) -> list[Evicted]:
+def evict(session: Session, specs: Sequence[str]) -> list[Evicted]:
     """Drop the local bytes of versions and runs, once a remote has said, now, that it has the same.
 
     What somebody removed is dropped unasked: nobody is to have its bytes.
 
     Args:
-        context: The registry.
+        session: The registry.
         specs: Which; patterns as in a push.
 
     Returns:
@@ -43,15 +43,15 @@ def evict(context: Context, specs: Sequence[str]) -> list[Evicted]:
     if not specs:
         raise InvalidInput("evict what?", hint="git pacha evict NAME@VERSION")
     items = [
-        read_item(context.repo, ref, commit) for ref, commit in choose(context, TransferRequest(tuple(specs))).items()
+        read_item(session.repo, ref, commit) for ref, commit in choose(session, TransferRequest(tuple(specs))).items()
     ]
-    here = [item for item in items if context.payloads.has(item.payload_ref)]
-    wanted = [item for item in here if not context.is_removed(item.version, item.commit)]
-    holders = _holders(context, wanted) if wanted else {}
+    here = [item for item in items if session.payloads.has(item.payload_ref)]
+    wanted = [item for item in here if not session.is_removed(item.version, item.commit)]
+    holders = _holders(session, wanted) if wanted else {}
     dropped: list[Evicted] = []
-    with changing(context.repo, "evict " + " ".join(specs)) as changes:
+    with changing(session.repo, "evict " + " ".join(specs)) as changes:
         for item in here:
-            changes.move(item.payload_ref, None, context.repo.ref(item.payload_ref))
+            changes.move(item.payload_ref, None, session.repo.ref(item.payload_ref))
             size = item.content.size if item.content is not None else 0
             holder = holders.get(item.payload_ref)
             if holder is None:  # it was removed
@@ -60,14 +60,14 @@ def evict(context: Context, specs: Sequence[str]) -> list[Evicted]:
     return dropped
 
 
-def _holders(context: Context, items: Sequence[Item]) -> Mapping[str, str]:
+def _holders(session: Session, items: Sequence[Item]) -> Mapping[str, str]:
     """Payload ref → the remote that has just said that it has the very same."""
-    names = remotes.candidates(context, None)
-    attempts = Attempts(context, names)
+    names = remotes.candidates(session, None)
+    attempts = Attempts(session, names)
     found: dict[str, str] = {}
     for name in names:
-        for there in attempts.ask(name, partial(transport.list_refs, context.repo, name)):
-            found |= {each.payload_ref: name for each in items if _is_there(context, each, there)} | found
+        for there in attempts.ask(name, partial(transport.list_refs, session.repo, name)):
+            found |= {each.payload_ref: name for each in items if _is_there(session, each, there)} | found
         if len(found) == len(items):
             return found
     if attempts.failures and not found:
@@ -79,8 +79,8 @@ def _holders(context: Context, items: Sequence[Item]) -> Mapping[str, str]:
     )
 
 
-def _is_there(context: Context, item: Item, there: Mapping[str, Oid]) -> bool:
-    here = context.repo.ref(item.payload_ref)
+def _is_there(session: Session, item: Item, there: Mapping[str, Oid]) -> bool:
+    here = session.repo.ref(item.payload_ref)
     return here == item.payload_commit == there.get(item.payload_ref)
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from pacha_git.errors import RemoteError
-from pacha_git.session.context import Context
+from pacha_git.session.session import Session
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class Attempts:
     """One verb's tries at several remotes.
 
     Args:
-        context: The registry.
+        session: The registry.
         names: The remotes, in the order in which they are asked; a single one is asked whatever happened before.
 
     Attributes:
@@ -33,8 +33,8 @@ class Attempts:
         failures: What went wrong with which.
     """
 
-    def __init__(self, context: Context, names: Sequence[str]) -> None:
-        self._path = context.path / _FILE
+    def __init__(self, session: Session, names: Sequence[str]) -> None:
+        self._path = session.path / _FILE
         self._names = list(names)
         self.warnings: list[str] = []
         self.failures: dict[str, RemoteError] = {}

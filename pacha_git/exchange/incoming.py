@@ -13,7 +13,6 @@ from pacha_git.format.kinds import grows
 from pacha_git.git.changes import Changes
 from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.session.context import Context
 from pacha_git.session.items import (
     Item,
     broken_edge,
@@ -24,6 +23,7 @@ from pacha_git.session.items import (
     read_item_checked,
 )
 from pacha_git.session.results import RefResult
+from pacha_git.session.session import Session
 from pacha_git.store.clashes import clashes
 from pacha_git.store.events import ATTESTATIONS, attestations_at, ledger_at
 from pacha_git.store.notes import merge_tips
@@ -66,12 +66,12 @@ class Arrival:
 
 
 def inspect(
-    context: Context, objects: GitRepository, fresh: Mapping[str, Oid], seen: Mapping[str, Oid], arrival: Arrival
+    session: Session, objects: GitRepository, fresh: Mapping[str, Oid], seen: Mapping[str, Oid], arrival: Arrival
 ) -> dict[str, Oid]:
     """Check what came.
 
     Args:
-        context: The registry.
+        session: The registry.
         objects: Tips what came can be read, apart from ours.
         fresh: The remote's refs that are new or moved.
         seen: Those that were found sound before.
@@ -86,10 +86,10 @@ def inspect(
     for ref in [ref for ref in wanted if name_of(ref) in left]:
         arrival.refuse(ref, "what is said of its name can't be taken, so all of that name is left where it was")
         del wanted[ref]
-    items = _sound_items(context, objects, wanted, seen, arrival)
+    items = _sound_items(session, objects, wanted, seen, arrival)
 
     def here(ref: str) -> list[Oid]:
-        return [oid for oid in (seen.get(ref), context.repo.ref(ref)) if oid is not None]
+        return [oid for oid in (seen.get(ref), session.repo.ref(ref)) if oid is not None]
 
     arrival.checked |= _closed(objects, items, here, arrival)
     sound |= {ref: item.commit for ref, item in arrival.checked.items() if ref in fresh}
@@ -127,7 +127,7 @@ def _sound_notes(objects: GitRepository, fresh: Mapping[str, Oid], arrival: Arri
 
 
 def _sound_items(
-    context: Context, objects: GitRepository, fresh: Mapping[str, Oid], seen: Mapping[str, Oid], arrival: Arrival
+    session: Session, objects: GitRepository, fresh: Mapping[str, Oid], seen: Mapping[str, Oid], arrival: Arrival
 ) -> dict[str, Item]:
     spelled: dict[str, VersionId | str] = {}
     for ref in fresh:
@@ -136,7 +136,7 @@ def _sound_items(
         except PachaError as error:
             arrival.refuse(ref, error.message)
     versions = [each for each in spelled.values() if isinstance(each, VersionId)]
-    clash = clashes(context.repo, versions) if versions else {}
+    clash = clashes(session.repo, versions) if versions else {}
     sound: dict[str, Item] = {}
     for ref, what in spelled.items():
         if isinstance(what, VersionId) and what in clash:
@@ -186,11 +186,11 @@ def _check_notes(objects: GitRepository, ref: str, tip: Oid) -> None:
 # Adopting: ours follow what was found sound ---------------------------------------------------------------------------
 
 
-def adopt_items(context: Context, changes: Changes, theirs: Mapping[str, Oid], arrival: Arrival) -> None:
+def adopt_items(session: Session, changes: Changes, theirs: Mapping[str, Oid], arrival: Arrival) -> None:
     """Take over versions and runs whose whole lineage is here or comes along.
 
     Args:
-        context: The registry.
+        session: The registry.
         changes: What the new refs become durable with.
         theirs: The remote's refs that differ from ours, found sound and with their objects here.
         arrival: Is told what became of each.
@@ -200,27 +200,27 @@ def adopt_items(context: Context, changes: Changes, theirs: Mapping[str, Oid], a
     for ref, commit in theirs.items():
         if not is_item(ref):
             continue
-        mine = context.repo.ref(ref)
-        if mine is not None and not _leads_on(context, ref, mine, commit, arrival):
+        mine = session.repo.ref(ref)
+        if mine is not None and not _leads_on(session, ref, mine, commit, arrival):
             apart.add(ref)
-        elif mine != commit and not _is_ahead(context, ref, mine, commit):
-            fresh[ref] = arrival.checked.get(ref) or read_item(context.repo, ref, commit)
-    for ref, item in _followers(context, fresh, apart, arrival).items():
-        mine = context.repo.ref(ref)
+        elif mine != commit and not _is_ahead(session, ref, mine, commit):
+            fresh[ref] = arrival.checked.get(ref) or read_item(session.repo, ref, commit)
+    for ref, item in _followers(session, fresh, apart, arrival).items():
+        mine = session.repo.ref(ref)
         changes.move(ref, item.commit, mine)
-        stale = context.repo.ref(item.payload_ref)
+        stale = session.repo.ref(item.payload_ref)
         if stale not in (None, item.payload_commit):  # of what stood here before, and was undone by hand
             changes.move(item.payload_ref, None, stale)
         arrival.results.append(RefResult(ref, "new" if mine is None else "updated"))
 
 
-def _leads_on(context: Context, ref: str, mine: Oid, theirs: Oid, arrival: Arrival) -> bool:
+def _leads_on(session: Session, ref: str, mine: Oid, theirs: Oid, arrival: Arrival) -> bool:
     """Tell whether ours and theirs are one thing: a version at one commit, a run of which one is further on."""
     if mine == theirs:
         return True
     if grows(ref):
         try:
-            run_commits.read_checked(context.repo, theirs, ref)
+            run_commits.read_checked(session.repo, theirs, ref)
             return True
         except Conflict:
             pass
@@ -228,20 +228,20 @@ def _leads_on(context: Context, ref: str, mine: Oid, theirs: Oid, arrival: Arriv
     return False
 
 
-def _is_ahead(context: Context, ref: str, mine: Oid | None, theirs: Oid) -> bool:
-    return mine is not None and grows(ref) and theirs in run_commits.history(context.repo, mine)
+def _is_ahead(session: Session, ref: str, mine: Oid | None, theirs: Oid) -> bool:
+    return mine is not None and grows(ref) and theirs in run_commits.history(session.repo, mine)
 
 
-def _followers(context: Context, fresh: Mapping[str, Item], apart: set[str], arrival: Arrival) -> dict[str, Item]:
+def _followers(session: Session, fresh: Mapping[str, Item], apart: set[str], arrival: Arrival) -> dict[str, Item]:
     """Without what comes from a thing that both sides have differently: its lineage would not be here."""
 
     def here(ref: str) -> list[Oid]:
-        mine = context.repo.ref(ref)
+        mine = session.repo.ref(ref)
         return [mine] if mine is not None else []
 
     kept = dict(fresh)
     while True:
-        broken = {ref: why for ref, item in kept.items() if (why := broken_edge(context.repo, item, kept, here))}
+        broken = {ref: why for ref, item in kept.items() if (why := broken_edge(session.repo, item, kept, here))}
         for ref, why in broken.items():
             arrival.results.append(RefResult(ref, "skipped", why))
             del kept[ref]
@@ -249,14 +249,14 @@ def _followers(context: Context, fresh: Mapping[str, Item], apart: set[str], arr
             return kept
 
 
-def adopt_notes(context: Context, changes: Changes, theirs: Mapping[str, Oid], arrival: Arrival) -> None:
+def adopt_notes(session: Session, changes: Changes, theirs: Mapping[str, Oid], arrival: Arrival) -> None:
     """Unite the remote's events and attestations with ours, per name; no line is ever lost."""
     for ref, tip in sorted(theirs.items(), key=lambda item: not item[0].endswith(ATTESTATIONS)):
-        mine = context.repo.ref(ref)
+        mine = session.repo.ref(ref)
         if not ref.startswith(NOTES_ROOT) or mine == tip:
             continue
-        context.removals.begin()  # what an older build has as removed is told from what comes now
-        merged = tip if mine is None else merge_tips(context.repo, changes, mine, tip)
+        session.removals.begin()  # what an older build has as removed is told from what comes now
+        merged = tip if mine is None else merge_tips(session.repo, changes, mine, tip)
         if merged != mine:
             changes.move(ref, merged, mine)
             arrival.results.append(RefResult(ref, "new" if mine is None else "updated"))

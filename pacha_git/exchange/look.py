@@ -24,8 +24,8 @@ from pacha_git.git.wire.transport import Moved
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.removals import FROM_ORIGIN
 from pacha_git.progress import Progress
-from pacha_git.session.context import Context
 from pacha_git.session.items import differing
+from pacha_git.session.session import Session
 from pacha_git.store.removals import removals_at
 from pacha_git.vocabulary.ids import NOTES_ROOT, REGISTRY_REF
 
@@ -90,7 +90,7 @@ def on_progress(progress: Progress | None, what: str) -> transport.OnProgress | 
 
 
 def look(
-    context: Context,
+    session: Session,
     remote: str,
     progress: Progress | None = None,
     *,
@@ -100,7 +100,7 @@ def look(
     """See what a remote has, and bring the last-seen copies up to date.
 
     Args:
-        context: The registry.
+        session: The registry.
         remote: Its name.
         progress: Is told how far it is.
         verb: A verb that had nothing to do when everything stood as it does now need not look any further.
@@ -111,7 +111,7 @@ def look(
     """
     for attempt in range(_TRIES):
         try:
-            return _look(context, remote, progress, verb, passes_by)
+            return _look(session, remote, progress, verb, passes_by)
         except WantRefused:
             # Somebody pushed between the listing and the fetch: what we want is no longer at the tip of a ref.
             if attempt == _TRIES - 1:
@@ -120,19 +120,19 @@ def look(
 
 
 def _look(
-    context: Context, remote: str, progress: Progress | None, verb: str, passes_by: Callable[[str], bool]
+    session: Session, remote: str, progress: Progress | None, verb: str, passes_by: Callable[[str], bool]
 ) -> Look:
-    listing = transport.listing(context.repo, remote)
-    stamp = unchanged.stamp(context, listing) if verb else ""
-    if verb and unchanged.is_known(context, remote, verb, stamp):
+    listing = transport.listing(session.repo, remote)
+    stamp = unchanged.stamp(session, listing) if verb else ""
+    if verb and unchanged.is_known(session, remote, verb, stamp):
         return Look(remote, {}, {}, [], Moved(), Arrival(), stamp, True)
-    if verb and unchanged.in_step(context, remote, listing):
-        unchanged.remember(context, remote, verb, stamp)
+    if verb and unchanged.in_step(session, remote, listing):
+        unchanged.remember(session, remote, verb, stamp)
         return Look(remote, {}, {}, [], Moved(), Arrival(), stamp, True)
     there = transport.parse_listing(listing)
     if not there:
-        transport.note_empty(context.repo, remote)
-    seen = remotes.seen(context, remote)
+        transport.note_empty(session.repo, remote)
+    seen = remotes.seen(session, remote)
     result = Look(remote, there, seen, [], Moved(), Arrival(), stamp)
     bad = dict(vanished_or_moved(seen, there))
     result.arrival.passes_by = passes_by
@@ -144,28 +144,28 @@ def _look(
         wanted.remove(ref)
     fresh = {ref: differ[ref] for ref in wanted if ref not in bad}
     if fresh:
-        _take(context, result, fresh, progress)
+        _take(session, result, fresh, progress)
     return result
 
 
-def _take(context: Context, result: Look, fresh: Mapping[str, Oid], progress: Progress | None) -> None:
+def _take(session: Session, result: Look, fresh: Mapping[str, Oid], progress: Progress | None) -> None:
     """Fetch what is new, keep what is sound of it."""
-    with passing(context.repo) as side:
-        refused = _fetch(context, side, result, fresh, progress)
+    with passing(session.repo) as side:
+        refused = _fetch(session, side, result, fresh, progress)
         bad = faults(side, OBJECT_LIMIT, git_refused=refused)
         unfit = tainted(side, fresh.values(), bad)
         for ref, tip in fresh.items():
             if tip in unfit:
                 result.arrival.refuse(ref, unfit[tip])
         fit = {ref: tip for ref, tip in fresh.items() if tip not in unfit}
-        sound = inspect(context, side.repo, fit, result.seen, result.arrival)
-        with changing(context.repo, f"fetch {result.remote}") as changes:
+        sound = inspect(session, side.repo, fit, result.seen, result.arrival)
+        with changing(session.repo, f"fetch {result.remote}") as changes:
             whole = len(sound) == len(fresh) and not bad
             packs = side.packs if whole else side.only(list(sound.values()))
             changes.take_in(packs)
             if result.remote == remotes.DEFAULT:
-                _note_removals(context, side, sound)
-            remotes.remember(context, changes, result.remote, sound)
+                _note_removals(session, side, sound)
+            remotes.remember(session, changes, result.remote, sound)
     result.seen |= sound
     result.moved = list(sound)
 
@@ -179,20 +179,20 @@ def is_utf8(ref: str) -> bool:
     return True
 
 
-def _note_removals(context: Context, side: Side, sound: Mapping[str, Oid]) -> None:
+def _note_removals(session: Session, side: Side, sound: Mapping[str, Oid]) -> None:
     """Note which removals came from the remote that a registry without keys believes."""
     told = [event.hash for ref, tip in sound.items() for event in removals_at(side.repo, ref, tip)]
     if told:
-        context.removals.note(FROM_ORIGIN, told)
+        session.removals.note(FROM_ORIGIN, told)
 
 
-def _fetch(context: Context, side: Side, result: Look, fresh: Mapping[str, Oid], progress: Progress | None) -> bool:
+def _fetch(session: Session, side: Side, result: Look, fresh: Mapping[str, Oid], progress: Progress | None) -> bool:
     """Fetch what is missing; whether Git's check refused an object, so that all of it came unchecked."""
-    wants = context.repo.missing(fresh.values())
+    wants = session.repo.missing(fresh.values())
     if not wants:
         return False
     ask = partial(
-        fetching.fetch, side, result.remote, wants, haves=_haves(context, fresh),
+        fetching.fetch, side, result.remote, wants, haves=_haves(session, fresh),
         most=max(_LEAST, _PER_REF * len(fresh)), on_progress=on_progress(progress, f"fetch {result.remote}"),
     )  # fmt: skip
     try:
@@ -203,14 +203,14 @@ def _fetch(context: Context, side: Side, result: Look, fresh: Mapping[str, Oid],
         return True
 
 
-def _haves(context: Context, fresh: Iterable[str]) -> list[Oid]:
+def _haves(session: Session, fresh: Iterable[str]) -> list[Oid]:
     """What to say that we have: first what is nearest to what is new, then the rest, as far as it is worth saying."""
     near: dict[Oid, None] = {}
     for folder in dict.fromkeys(ref.rpartition("/")[0] + "/" for ref in fresh):
-        near.update(dict.fromkeys(context.repo.refs_below(folder).values()))
+        near.update(dict.fromkeys(session.repo.refs_below(folder).values()))
         if len(near) >= _HAVES:
             break
     for root in (*ITEM_ROOTS, NOTES_ROOT):
         if len(near) < _HAVES:
-            near.update(dict.fromkeys(context.repo.refs_below(root).values()))
+            near.update(dict.fromkeys(session.repo.refs_below(root).values()))
     return list(near)[:_HAVES]

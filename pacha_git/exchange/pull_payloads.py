@@ -25,9 +25,9 @@ from pacha_git.git.wire.transport import Moved
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.gitobjects.trees import parse_tree
 from pacha_git.progress import Progress
-from pacha_git.session.context import Context
 from pacha_git.session.items import Item
 from pacha_git.session.results import RefResult
+from pacha_git.session.session import Session
 from pacha_git.store.payload.check import MANIFEST_LIMIT, check_payload
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.payload.tree import payload_tree
@@ -54,7 +54,7 @@ class Pulled:
 
 
 def pull_payloads(
-    context: Context,
+    session: Session,
     remote: str,
     items: Sequence[Item],
     arrival: Arrival,
@@ -70,20 +70,20 @@ def pull_payloads(
     for item in items:
         if _size(item) > PART_BYTES:
             try:
-                _pull_large(context, remote, item, arrival, pulled, progress)
+                _pull_large(session, remote, item, arrival, pulled, progress)
             except ObjectRefused as error:
                 arrival.refuse(item.payload_ref, error.message)
             continue
         if unit and sum(map(_size, unit)) + _size(item) > PART_BYTES:
-            _pull_together(context, remote, unit, arrival, pulled, progress)
+            _pull_together(session, remote, unit, arrival, pulled, progress)
             unit = []
         unit.append(item)
     if unit:
-        _pull_together(context, remote, unit, arrival, pulled, progress)
+        _pull_together(session, remote, unit, arrival, pulled, progress)
 
 
 def _pull_together(
-    context: Context,
+    session: Session,
     remote: str,
     items: Sequence[Item],
     arrival: Arrival,
@@ -95,19 +95,19 @@ def _pull_together(
     def attempt(_: bool) -> None:
         before = len(arrival.results)
         try:
-            _pull_unit(context, remote, items, arrival, pulled, progress)
+            _pull_unit(session, remote, items, arrival, pulled, progress)
         except SharedObjectGone:
             del arrival.results[before:]
             raise
 
     try:
-        retried(context.repo, attempt)  # a gc may free what was here, and so did not come
+        retried(session.repo, attempt)  # a gc may free what was here, and so did not come
     except ObjectRefused as error:
         if len(items) == 1:
             arrival.refuse(items[0].payload_ref, error.message)
             return
         for item in items:
-            _pull_together(context, remote, [item], arrival, pulled, progress)
+            _pull_together(session, remote, [item], arrival, pulled, progress)
 
 
 def _size(item: Item) -> int:
@@ -115,23 +115,23 @@ def _size(item: Item) -> int:
 
 
 def _pull_unit(
-    context: Context,
+    session: Session,
     remote: str,
     items: Sequence[Item],
     arrival: Arrival,
     pulled: Pulled,
     progress: Progress | None,
 ) -> None:
-    with passing(context.repo) as side:
+    with passing(session.repo) as side:
         commits = [item.payload_commit for item in items if item.payload_commit is not None]
         most = sum(_size(item) + _overhead(item) for item in items) + _SLACK
         pulled.wire.add(
             fetching.fetch(
-                side, remote, commits, haves=_haves(context, items), shallow=_BOTH_HAVE, most=most,
+                side, remote, commits, haves=_haves(session, items), shallow=_BOTH_HAVE, most=most,
                 on_progress=on_progress(progress, "pull"),
             )
         )  # fmt: skip
-        _keep(context, side, items, arrival, pulled, progress)
+        _keep(session, side, items, arrival, pulled, progress)
 
 
 def _overhead(item: Item) -> int:
@@ -140,7 +140,7 @@ def _overhead(item: Item) -> int:
 
 
 def _keep(
-    context: Context,
+    session: Session,
     side: Side,
     items: Sequence[Item],
     arrival: Arrival,
@@ -152,8 +152,8 @@ def _keep(
     if not sound.items:
         return
     commits = [item.payload_commit for item in sound.items if item.payload_commit is not None]
-    with changing(context.repo, "pull " + " ".join(item.payload_ref for item in sound.items)) as changes:
-        hold_arrived(context, changes, side, sound, arrival)
+    with changing(session.repo, "pull " + " ".join(item.payload_ref for item in sound.items)) as changes:
+        hold_arrived(session, changes, side, sound, arrival)
         changes.take_in(side.packs if len(sound.items) == len(items) else side.only(commits))
     pulled.count += len(sound.items)
 
@@ -190,24 +190,24 @@ def check_arrived(side: Side, items: Sequence[Item], arrival: Arrival, progress:
     return sound
 
 
-def hold_arrived(context: Context, changes: Changes, side: Side, sound: Sound, arrival: Arrival) -> None:
+def hold_arrived(session: Session, changes: Changes, side: Side, sound: Sound, arrival: Arrival) -> None:
     """Let refs of ours hold payloads that were checked, before what arrived is moved among our objects."""
     changes.rely_on(_shared(side, sound.items))
-    changes.afterwards(lambda: _remember(context, sound.items, sound.digests))
+    changes.afterwards(lambda: _remember(session, sound.items, sound.digests))
     for item in sound.items:
-        changes.move(item.payload_ref, item.payload_commit, context.repo.ref(item.payload_ref))
+        changes.move(item.payload_ref, item.payload_commit, session.repo.ref(item.payload_ref))
         # Another pull may bring the same.
         changes.resolve_with(item.payload_ref, lambda _changes, update, _now: update.new)
         arrival.results.append(RefResult(item.payload_ref, "new"))
 
 
-def _remember(context: Context, items: Iterable[Item], digests: Sequence[tuple[bytes, bytes]]) -> None:
+def _remember(session: Session, items: Iterable[Item], digests: Sequence[tuple[bytes, bytes]]) -> None:
     """Tell the side index what came, so that what is registered next shares it."""
-    context.index.add_chunks(digests)
+    session.index.add_chunks(digests)
     for item in items:
         content, commit = item.content, item.payload_commit
         if content is not None and commit is not None:
-            context.index.add_files(content.layout, context.payloads.read(content).lines, item.payload_ref, commit)
+            session.index.add_files(content.layout, session.payloads.read(content).lines, item.payload_ref, commit)
 
 
 def _reporting(progress: Progress, what: str, total: int) -> Callable[[int], None]:
@@ -232,9 +232,9 @@ def _objects(side: Side, content: Content) -> Iterator[Oid]:
                 yield from (entry.oid for entry in parse_tree(side.repo.read_as(part, "tree")))
 
 
-def _haves(context: Context, items: Iterable[Item]) -> list[Oid]:
+def _haves(session: Session, items: Iterable[Item]) -> list[Oid]:
     """Payloads that are here, the nearest first: of the same names, of the lineage, then any."""
-    refs = context.repo.refs_below(PAYLOAD_ROOT)
+    refs = session.repo.refs_below(PAYLOAD_ROOT)
     near: dict[Oid, None] = {}
     for item in items:
         folder = item.payload_ref.rpartition("/")[0] + "/"
@@ -251,7 +251,7 @@ def _haves(context: Context, items: Iterable[Item]) -> list[Oid]:
 
 
 def _pull_large(
-    context: Context,
+    session: Session,
     remote: str,
     item: Item,
     arrival: Arrival,
@@ -259,34 +259,34 @@ def _pull_large(
     progress: Progress | None,
 ) -> None:
     assert item.payload_commit is not None
-    with resumable(context.repo, item.payload_commit) as side:
-        if context.repo.ref(item.payload_ref) == item.payload_commit:
+    with resumable(session.repo, item.payload_commit) as side:
+        if session.repo.ref(item.payload_ref) == item.payload_commit:
             side.discard()
             return  # another process was at it while we waited
         try:
-            _fetch_parts(context, remote, side, item, pulled, progress)
+            _fetch_parts(session, remote, side, item, pulled, progress)
         except WantRefused as error:
             side.discard()
             pulled.warnings.append(f"{remote} can't resume a pull that is cut off; {error.hint}")
-            _pull_together(context, remote, [item], arrival, pulled, progress)
+            _pull_together(session, remote, [item], arrival, pulled, progress)
             return
         except VerificationFailed as error:
             side.discard()
             arrival.refuse(item.payload_ref, error.message)
             return
         try:
-            _keep(context, side, [item], arrival, pulled, progress)
+            _keep(session, side, [item], arrival, pulled, progress)
         finally:
             side.discard()
 
 
 def _fetch_parts(
-    context: Context, remote: str, side: Side, item: Item, pulled: Pulled, progress: Progress | None
+    session: Session, remote: str, side: Side, item: Item, pulled: Pulled, progress: Progress | None
 ) -> None:
     """Fetch the manifest, then what is missing of its parts, each time one part more; then build the trees above."""
     content = item.content
     assert content is not None
-    haves = _haves(context, [item])
+    haves = _haves(session, [item])
     manifest = Oid(content.manifest)
     if not side.repo.has(manifest):
         pulled.wire.add(fetching.fetch(side, remote, [manifest], haves=haves[:1], most=MANIFEST_LIMIT))

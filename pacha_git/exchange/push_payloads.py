@@ -21,8 +21,8 @@ from pacha_git.git.wire.push import PushedRef
 from pacha_git.git.wire.transport import Moved, OnProgress
 from pacha_git.gitobjects.oid import Oid, git_oid
 from pacha_git.gitobjects.trees import FILE_MODE, TREE_MODE, tree_bytes
-from pacha_git.session.context import Context
 from pacha_git.session.items import Item, read_item
+from pacha_git.session.session import Session
 from pacha_git.store.targets import target_payload_ref
 from pacha_git.vocabulary.ids import TMP_ROOT, record_ref_of
 
@@ -44,7 +44,7 @@ class _Large:
 
 
 def push_payloads(
-    context: Context,
+    session: Session,
     remote: str,
     payloads: Mapping[str, Oid],
     replaced: Mapping[str, Oid],
@@ -54,7 +54,7 @@ def push_payloads(
     """Push payloads, in packs of bounded size.
 
     Args:
-        context: The registry.
+        session: The registry.
         remote: Where to.
         payloads: Payload refs to be there.
         replaced: Those that are there with other bytes, and where they stand.
@@ -68,13 +68,13 @@ def push_payloads(
         RemoteError: the remote can't be reached, or broke off; the parts that arrived need not go again.
     """
     results: list[PushedRef] = []
-    to = _Remote(context, remote, replaced, there, report)
+    to = _Remote(session, remote, replaced, there, report)
     most = part_bytes(there)
     together: dict[str, Oid] = {}
     size = 0
     for ref, commit in payloads.items():
-        item = _item(context, ref)
-        missing = _missing(context, item, there) if item is not None else {}
+        item = _item(session, ref)
+        missing = _missing(session, item, there) if item is not None else {}
         amount = sum(missing.values())
         if amount > most:
             large = _Large(ref, commit, dict(_trees(batches(missing, most))))
@@ -97,7 +97,7 @@ def part_bytes(there: Mapping[str, Oid]) -> int:
 class _Remote:
     """Where a push goes, and how much moved so far."""
 
-    context: Context
+    session: Session
     name: str
     replaced: Mapping[str, Oid]
     there: Mapping[str, Oid]
@@ -116,7 +116,7 @@ class _Remote:
     ) -> tuple[list[PushedRef], Moved]:
         leases = {ref: self.replaced[ref] for ref in refs if ref in self.replaced}
         return pushing.push(
-            self.context.repo,
+            self.session.repo,
             self.name,
             refs,
             leases=leases,
@@ -140,7 +140,7 @@ def _push_large(remote: _Remote, large: _Large) -> list[PushedRef]:
     left |= _push_parts(remote, large, {f"{TMP_ROOT}{push_id}/{at:06d}": part for at, part in enumerate(missing)})
     results = remote.push({large.ref: large.commit}, large.parts.values())
     if left and all(each.ok for each in results):
-        pushing.delete(remote.context.repo, remote.name, left)
+        pushing.delete(remote.session.repo, remote.name, left)
     return results
 
 
@@ -199,47 +199,47 @@ def _trees(parts: Iterable[Mapping[tuple[str, Oid], int]]) -> Iterable[tuple[Oid
         yield git_oid("tree", body), body
 
 
-def _item(context: Context, payload_ref: str) -> Item | None:
+def _item(session: Session, payload_ref: str) -> Item | None:
     ref = record_ref_of(payload_ref)
-    commit = context.repo.ref(ref)
-    return read_item(context.repo, ref, commit) if commit is not None else None
+    commit = session.repo.ref(ref)
+    return read_item(session.repo, ref, commit) if commit is not None else None
 
 
-def _missing(context: Context, item: Item, there: Mapping[str, Oid]) -> dict[tuple[str, Oid], int]:
+def _missing(session: Session, item: Item, there: Mapping[str, Oid]) -> dict[tuple[str, Oid], int]:
     """Mode, id and bytes of the groups and whole files that no related payload which is there has."""
-    missing = _parts(context, item)
+    missing = _parts(session, item)
     folder = item.payload_ref.rpartition("/")[0] + "/"
-    related = [ref for ref in context.repo.refs_below(folder) if ref != item.payload_ref][-_RELATED:]
+    related = [ref for ref in session.repo.refs_below(folder) if ref != item.payload_ref][-_RELATED:]
     for ref in dict.fromkeys([*map(target_payload_ref, item.targets), *related]):
-        if ref in there and there[ref] == context.repo.ref(ref) and (other := _item(context, ref)) is not None:
-            for part in _parts(context, other):
+        if ref in there and there[ref] == session.repo.ref(ref) and (other := _item(session, ref)) is not None:
+            for part in _parts(session, other):
                 missing.pop(part, None)
     return missing
 
 
-def _parts(context: Context, item: Item) -> dict[tuple[str, Oid], int]:
+def _parts(session: Session, item: Item) -> dict[tuple[str, Oid], int]:
     if item.content is None:
         return {}
     try:
-        lines = context.payloads.read(item.content).lines
+        lines = session.payloads.read(item.content).lines
     except PachaError:
         return {}  # damaged here: the push itself will say so
     modes = {"blob": FILE_MODE, "chunked": TREE_MODE}
     return {(modes[line.stored], oid): size for line in lines for oid, size in line.parts or ()}
 
 
-def size_of_what_is_missing(context: Context, payloads: Iterable[str], there: Mapping[str, Oid]) -> int:
+def size_of_what_is_missing(session: Session, payloads: Iterable[str], there: Mapping[str, Oid]) -> int:
     """About how many bytes a push of payloads would move, before compression."""
-    items = [item for ref in payloads if (item := _item(context, ref)) is not None]
-    return sum(sum(_missing(context, item, there).values()) for item in items)
+    items = [item for ref in payloads if (item := _item(session, ref)) is not None]
+    return sum(sum(_missing(session, item, there).values()) for item in items)
 
 
-def sweep(context: Context, remote: str, there: Mapping[str, Oid]) -> None:
+def sweep(session: Session, remote: str, there: Mapping[str, Oid]) -> None:
     """Let go of parts that nobody has completed for long: their pusher is dead, or has begun anew."""
     before = time.time() - GRACE_DAYS * 86400
     stale = {ref: oid for ref, oid in there.items() if ref.startswith(TMP_ROOT) and pushed_at(ref) < before}
     if stale:
-        pushing.delete(context.repo, remote, stale)
+        pushing.delete(session.repo, remote, stale)
 
 
 def pushed_at(ref: str) -> float:

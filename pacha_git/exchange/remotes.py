@@ -21,8 +21,8 @@ from pacha_git.git.wire import push as pushing
 from pacha_git.git.wire import transport
 from pacha_git.gitobjects.commits import split_commit
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.session.context import Context
 from pacha_git.session.results import SettingsInfo
+from pacha_git.session.session import Session
 from pacha_git.store.settings import StoredSettings, settings_at, write_settings
 from pacha_git.system.environment import expanded
 from pacha_git.system.secrets import mask_urls
@@ -36,15 +36,15 @@ _SMALL: Final = 64 << 20
 _FEW: Final = 100
 
 
-def list_remotes(context: Context) -> list[tuple[str, str]]:
+def list_remotes(session: Session) -> list[tuple[str, str]]:
     """Name and URL of every remote, by name; passwords are left out of the URLs."""
-    return sorted((name, mask_urls(url)) for name, url in transport.remotes(context.repo).items())
+    return sorted((name, mask_urls(url)) for name, url in transport.remotes(session.repo).items())
 
 
-def add(context: Context, name: str, url: str) -> str:
+def add(session: Session, name: str, url: str) -> str:
     """Name a remote, and return its URL as it is kept; errors as ``transport.add_remote``."""
     kept = located(url)
-    transport.add_remote(context.repo, name, kept)
+    transport.add_remote(session.repo, name, kept)
     return mask_urls(kept)
 
 
@@ -55,30 +55,30 @@ def located(url: str) -> str:
     return str(expanded(url).absolute()) if is_folder else url
 
 
-def remove(context: Context, name: str) -> None:
+def remove(session: Session, name: str) -> None:
     """Forget a remote and what was last seen of it.
 
     Raises:
         NotFound: there is none of this name.
     """
-    transport.remove_remote(context.repo, name)
+    transport.remove_remote(session.repo, name)
 
     def forget(_: bool) -> None:
-        with changing(context.repo, f"remote remove {name}") as changes:
-            for ref, oid in context.repo.refs_below(f"refs/remotes/{name}/").items():
+        with changing(session.repo, f"remote remove {name}") as changes:
+            for ref, oid in session.repo.refs_below(f"refs/remotes/{name}/").items():
                 changes.move(ref, None, oid)
 
-    retried(context.repo, forget, also=(RefMoved,))
+    retried(session.repo, forget, also=(RefMoved,))
 
 
-def chosen(context: Context, name: str | None) -> str:
+def chosen(session: Session, name: str | None) -> str:
     """Return the remote that is meant: the named one, else origin, else the only one.
 
     Raises:
         NotFound: there is none, or none of this name.
         InvalidInput: several, and none named.
     """
-    known = transport.remotes(context.repo)
+    known = transport.remotes(session.repo)
     if name is not None:
         if name not in known:
             raise NotFound(f"no remote {name}", hint=f"git pacha remote add {name} URL")
@@ -92,14 +92,14 @@ def chosen(context: Context, name: str | None) -> str:
     return next(iter(known))
 
 
-def candidates(context: Context, name: str | None) -> list[str]:
+def candidates(session: Session, name: str | None) -> list[str]:
     """Return the remotes that may be asked, in order: the named one alone, else origin and then the others.
 
     Raises:
         NotFound: there is none, or none of this name.
     """
-    known = sorted(transport.remotes(context.repo), key=lambda each: (each != DEFAULT, each))
-    return known if name is None and known else [chosen(context, name)]
+    known = sorted(transport.remotes(session.repo), key=lambda each: (each != DEFAULT, each))
+    return known if name is None and known else [chosen(session, name)]
 
 
 def plain_warning(remote: str) -> str:
@@ -132,22 +132,22 @@ def as_there(ref: str) -> str:
     return NOTES_ROOT + rest[len("notes/") :] if rest.startswith("notes/") else REF_ROOT + rest
 
 
-def remember(context: Context, changes: Changes, remote: str, refs: Mapping[str, Oid]) -> None:
+def remember(session: Session, changes: Changes, remote: str, refs: Mapping[str, Oid]) -> None:
     """Let the last-seen copies of a remote's refs stand here; of several who look at once the last one holds."""
-    known = context.repo.refs_below(f"refs/remotes/{remote}/") if len(refs) > _FEW else None
+    known = session.repo.refs_below(f"refs/remotes/{remote}/") if len(refs) > _FEW else None
     for ref, oid in refs.items():
         last = tracking(remote, ref)
-        before = context.repo.ref(last) if known is None else known.get(last)
+        before = session.repo.ref(last) if known is None else known.get(last)
         if before != oid:
             changes.move(last, oid, before)
     changes.resolve_with("refs/remotes/", lambda _changes, update, _now: update.new)
 
 
-def seen(context: Context, remote: str) -> dict[str, Oid]:
+def seen(session: Session, remote: str) -> dict[str, Oid]:
     """Return a remote's refs as they were last seen, by the names that they have there."""
     root = f"refs/remotes/{remote}/pacha/"
     found: dict[str, Oid] = {}
-    for ref, oid in context.repo.refs_below(root).items():
+    for ref, oid in session.repo.refs_below(root).items():
         rest = ref[len(root) :]
         found[NOTES_ROOT + rest[len("notes/") :] if rest.startswith("notes/") else REF_ROOT + rest] = oid
     return found
@@ -156,17 +156,17 @@ def seen(context: Context, remote: str) -> dict[str, Oid]:
 # Settings -------------------------------------------------------------------------------------------------------------
 
 
-def show_settings(context: Context) -> SettingsInfo:
+def show_settings(session: Session) -> SettingsInfo:
     """Return the settings, with the signers as lines."""
-    stored = context.settings
+    stored = session.settings
     return SettingsInfo(stored.settings.values, tuple(stored.signers_file.decode("utf-8", "replace").splitlines()))
 
 
-def adopt_settings(context: Context, remote: str, prefer: str | None, tell: Tell | None = None) -> SettingsInfo:
+def adopt_settings(session: Session, remote: str, prefer: str | None, tell: Tell | None = None) -> SettingsInfo:
     """Take over a remote's settings: as they are if ours led to them, else merged by key and by signer.
 
     Args:
-        context: The registry.
+        session: The registry.
         remote: Whose.
         prefer: Whose hold where both changed the same: ours, theirs, or None.
         tell: Is told who would be trusted before anybody is.
@@ -178,18 +178,18 @@ def adopt_settings(context: Context, remote: str, prefer: str | None, tell: Tell
     """
     if prefer not in (None, "ours", "theirs"):
         raise InvalidInput(f"{prefer!r} is neither ours nor theirs")
-    there = context.repo.ref(tracking(chosen(context, remote), REGISTRY_REF))
+    there = session.repo.ref(tracking(chosen(session, remote), REGISTRY_REF))
     if there is None:
         raise NotFound(f"no settings of {remote} are known", hint=f"git pacha fetch {remote}")
-    acting = context.acting()
-    with context.deciding("settings adopt") as changes:
-        ours, theirs = context.settings, settings_at(context.repo, there)
-        history = _history(context, ours.commit)
+    acting = session.acting()
+    with session.deciding("settings adopt") as changes:
+        ours, theirs = session.settings, settings_at(session.repo, there)
+        history = _history(session, ours.commit)
         if there in history:
-            return show_settings(context)
-        forward = ours.commit in _history(context, there)
-        toml, signers = (theirs.toml, theirs.signers) if forward else _united(context, ours, theirs, prefer)
-        change = change_of(ours.signers, signers, theirs.signers, _earlier(context, history))
+            return show_settings(session)
+        forward = ours.commit in _history(session, there)
+        toml, signers = (theirs.toml, theirs.signers) if forward else _united(session, ours, theirs, prefer)
+        change = change_of(ours.signers, signers, theirs.signers, _earlier(session, history))
         if change and tell is not None:
             tell(change)
         if forward:
@@ -206,31 +206,31 @@ def adopt_settings(context: Context, remote: str, prefer: str | None, tell: Tell
                 message=f"adopt the settings of {remote}\n",
                 others={entry[1]: entry for entry in (*theirs.others, *ours.others)}.values(),
             )
-    return show_settings(context)
+    return show_settings(session)
 
 
-def _earlier(context: Context, history: Iterable[Oid]) -> Iterator[Signers]:
+def _earlier(session: Session, history: Iterable[Oid]) -> Iterator[Signers]:
     """Whom each of the settings that led to ours trusted."""
     for commit in history:
         with suppress(PachaError):
-            yield settings_at(context.repo, commit).signers
+            yield settings_at(session.repo, commit).signers
 
 
 def _united(
-    context: Context, ours: StoredSettings, theirs: StoredSettings, prefer: str | None
+    session: Session, ours: StoredSettings, theirs: StoredSettings, prefer: str | None
 ) -> tuple[bytes, Signers]:
     """Merge theirs into ours; keys that were taken off here stay off, unless theirs hold."""
-    history = _history(context, ours.commit)
-    common = next((c for c in _history(context, theirs.commit) if c in history), None)
-    toml, file = _merged(settings_at(context.repo, common) if common else None, ours, theirs, prefer)
+    history = _history(session, ours.commit)
+    common = next((c for c in _history(session, theirs.commit) if c in history), None)
+    toml, file = _merged(settings_at(session.repo, common) if common else None, ours, theirs, prefer)
     signers = Signers.parse(file)
     if prefer != "theirs":
-        change = change_of(ours.signers, signers, theirs.signers, _earlier(context, history))
+        change = change_of(ours.signers, signers, theirs.signers, _earlier(session, history))
         signers = without_keys(signers, [key.fingerprint for key in change.back])
     return toml, signers
 
 
-def publish_settings(context: Context, remote: str) -> None:
+def publish_settings(session: Session, remote: str) -> None:
     """Give a remote our settings, if its own led to them.
 
     Raises:
@@ -238,30 +238,30 @@ def publish_settings(context: Context, remote: str) -> None:
         Conflict: it has settings that ours don't know of.
         RemoteError: it can't be reached, or refused.
     """
-    name, ours = chosen(context, remote), context.settings.commit
-    there = transport.list_refs(context.repo, name).get(REGISTRY_REF)
-    if there is not None and there not in _history(context, ours):
+    name, ours = chosen(session, remote), session.settings.commit
+    there = transport.list_refs(session.repo, name).get(REGISTRY_REF)
+    if there is not None and there not in _history(session, ours):
         raise Conflict(
             f"{name} has settings that ours don't know of",
             hint=f"git pacha fetch {name}; git pacha settings adopt {name}",
         )
     if there != ours:
-        pushed, _ = pushing.push(context.repo, name, {REGISTRY_REF: ours})
+        pushed, _ = pushing.push(session.repo, name, {REGISTRY_REF: ours})
         for refused in (result for result in pushed if not result.ok):
             raise RemoteError(f"{name} refused the settings: {refused.summary}", hint="may you write there?")
-    with changing(context.repo, f"settings publish {name}") as changes:
-        remember(context, changes, name, {REGISTRY_REF: ours})
+    with changing(session.repo, f"settings publish {name}") as changes:
+        remember(session, changes, name, {REGISTRY_REF: ours})
 
 
-def settings_stand(context: Context, theirs: Oid | None) -> str:
+def settings_stand(session: Session, theirs: Oid | None) -> str:
     """Tell how a remote's settings stand to ours: equal (or not known), older (they led to ours), or other."""
-    ours = context.settings.commit
+    ours = session.settings.commit
     if theirs is None or theirs == ours:
         return "equal"
-    return "older" if theirs in _history(context, ours) else "other"
+    return "older" if theirs in _history(session, ours) else "other"
 
 
-def _history(context: Context, commit: Oid) -> dict[Oid, None]:
+def _history(session: Session, commit: Oid) -> dict[Oid, None]:
     """Return all commits that led to settings, nearest first."""
     found: dict[Oid, None] = {}
     queue = [commit]
@@ -269,7 +269,7 @@ def _history(context: Context, commit: Oid) -> dict[Oid, None]:
         here = queue.pop(0)
         if here not in found:
             found[here] = None
-            queue.extend(split_commit(context.repo.read_as(here, "commit")).parents)
+            queue.extend(split_commit(session.repo.read_as(here, "commit")).parents)
     return found
 
 

@@ -14,9 +14,9 @@ from pacha_git.errors import InvalidInput, NotFound
 from pacha_git.format.kinds import ITEM_ROOTS
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.events import Ledger
-from pacha_git.session.context import Context
 from pacha_git.session.items import Item, read_item
 from pacha_git.session.resolve import find, resolve
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.events import read_ledger
 from pacha_git.store.runs import commits as run_commits
@@ -92,7 +92,7 @@ def _speaks_of(word: str, ref: str) -> bool:
     return False
 
 
-def choose(context: Context, wish: TransferRequest) -> dict[str, Oid]:
+def choose(session: Session, wish: TransferRequest) -> dict[str, Oid]:
     """Return the versions and runs that a wish names, by ref.
 
     Raises:
@@ -101,29 +101,29 @@ def choose(context: Context, wish: TransferRequest) -> dict[str, Oid]:
     """
     chosen: dict[str, Oid] = {}
     for text in wish.specs:
-        chosen |= dict(_matching(context, text) if _GLOB & set(text) else _named(context, text))
+        chosen |= dict(_matching(session, text) if _GLOB & set(text) else _named(session, text))
     if not wish.specs:
         for root in ITEM_ROOTS:
-            chosen |= context.repo.refs_below(root)
-    kept = {ref: oid for ref, oid in chosen.items() if _fits(context, wish, ref)} if wish.kind else chosen
+            chosen |= session.repo.refs_below(root)
+    kept = {ref: oid for ref, oid in chosen.items() if _fits(session, wish, ref)} if wish.kind else chosen
     if wish.stage is not None:
-        kept = _in_stage(context, kept, Stage.parse(wish.stage))
+        kept = _in_stage(session, kept, Stage.parse(wish.stage))
     if wish.is_selective and not kept:
         said = " ".join([*wish.specs, *filter(None, (wish.kind, wish.stage))])
         raise NotFound(f"nothing here answers to {said}", hint="git pacha model list --all shows what there is")
     return kept
 
 
-def _named(context: Context, text: str) -> Iterator[tuple[str, Oid]]:
+def _named(session: Session, text: str) -> Iterator[tuple[str, Oid]]:
     head, _, rest = text.partition(":")
     if KIND_WORDS.get(head.lower()) is Kind.RUN:
-        yield RunId(rest).ref, run_commits.read_run(context.repo, rest).commit
+        yield RunId(rest).ref, run_commits.read_run(session.repo, rest).commit
         return
-    version, commit = resolve(context, text)
+    version, commit = resolve(session, text)
     yield version.ref, commit
 
 
-def _matching(context: Context, text: str) -> Iterator[tuple[str, Oid]]:
+def _matching(session: Session, text: str) -> Iterator[tuple[str, Oid]]:
     """Yield everything that a pattern means; of a name without a selector all versions."""
     head, colon, rest = text.partition(":")
     said = KIND_WORDS.get(head.lower()) if colon else None
@@ -131,35 +131,35 @@ def _matching(context: Context, text: str) -> Iterator[tuple[str, Oid]]:
     found = False
     for kind in (said,) if said else VERSIONED_KINDS:
         if kind is Kind.RUN:
-            matching = [(RunId(run).ref, oid) for run, oid in run_commits.all_runs(context.repo).items()]
+            matching = [(RunId(run).ref, oid) for run, oid in run_commits.all_runs(session.repo).items()]
             yield from ((ref, oid) for ref, oid in matching if fnmatch.fnmatchcase(ref.rpartition("/")[2], pattern))
             continue
-        for name in records.names_of(context.repo, kind):
+        for name in records.names_of(session.repo, kind):
             if fnmatch.fnmatchcase(name, pattern):
                 found = True
-                yield from _versions(context, kind, name, selector if at else None)
+                yield from _versions(session, kind, name, selector if at else None)
     if not found and said is not Kind.RUN:
         raise NotFound(f"nothing here answers to {text}", hint="git pacha model list shows what there is")
 
 
-def _versions(context: Context, kind: Kind, name: Name, selector: str | None) -> Iterator[tuple[str, Oid]]:
+def _versions(session: Session, kind: Kind, name: Name, selector: str | None) -> Iterator[tuple[str, Oid]]:
     if selector is None or _GLOB & set(selector):
-        for version, commit in records.versions_of(context.repo, kind, name).items():
+        for version, commit in records.versions_of(session.repo, kind, name).items():
             if selector is None or fnmatch.fnmatchcase(str(version), selector):
                 yield VersionId(kind, name, version).ref, commit
         return
     try:
-        version_id, commit = find(context, Spec(name, parse_selector(selector), kind))
+        version_id, commit = find(session, Spec(name, parse_selector(selector), kind))
     except NotFound:
         return  # a name of which nothing is in that stage, say
     yield version_id.ref, commit
 
 
-def _fits(context: Context, wish: TransferRequest, ref: str) -> bool:
+def _fits(session: Session, wish: TransferRequest, ref: str) -> bool:
     return wish.kind is None or ref.startswith(f"refs/pacha/{Kind.parse(wish.kind).plural}/")
 
 
-def _in_stage(context: Context, chosen: dict[str, Oid], stage: Stage) -> dict[str, Oid]:
+def _in_stage(session: Session, chosen: dict[str, Oid], stage: Stage) -> dict[str, Oid]:
     ledgers: dict[tuple[Kind, Name], Ledger] = {}
     kept: dict[str, Oid] = {}
     for ref, commit in chosen.items():
@@ -168,21 +168,21 @@ def _in_stage(context: Context, chosen: dict[str, Oid], stage: Stage) -> dict[st
             continue
         name = (version.kind, version.name)
         if name not in ledgers:
-            ledgers[name] = read_ledger(context.repo, *name, keeps=False)
+            ledgers[name] = read_ledger(session.repo, *name, keeps=False)
         if ledgers[name].stage(commit) is stage:
             kept[ref] = commit
     return kept
 
 
-def with_lineage(context: Context, chosen: dict[str, Oid]) -> dict[str, Item]:
+def with_lineage(session: Session, chosen: dict[str, Oid]) -> dict[str, Item]:
     """Return the items chosen, and everything that they come from, as it lies here."""
     found: dict[str, Item] = {}
     queue = list(chosen)
     while queue:
         ref = queue.pop()
-        commit = context.repo.ref(ref)
+        commit = session.repo.ref(ref)
         if ref in found or commit is None:
             continue
-        found[ref] = read_item(context.repo, ref, commit)
+        found[ref] = read_item(session.repo, ref, commit)
         queue += [target_ref(target) for target in found[ref].targets]
     return found

@@ -23,8 +23,8 @@ from pacha_git.git.wire.push import PushedRef
 from pacha_git.git.wire.transport import Moved, OnProgress
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
-from pacha_git.session.context import Context
 from pacha_git.session.results import RefResult, Transfer
+from pacha_git.session.session import Session
 from pacha_git.store.readme import MAIN
 from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, ROOT_REF, record_ref_of
 
@@ -35,7 +35,7 @@ Refresh = Callable[[], Look]
 """Looks at the remote and unites its events with ours."""
 
 
-def select(context: Context, wish: TransferRequest) -> Selection:
+def select(session: Session, wish: TransferRequest) -> Selection:
     """What belongs to a wish: these versions, the records of their lineage, the events of these names, their bytes.
 
     Without SPECs: everything. With ``payload="none"`` no bytes.
@@ -43,14 +43,14 @@ def select(context: Context, wish: TransferRequest) -> Selection:
     Raises:
         NotFound: nothing answers to it.
     """
-    chosen = choose(context, wish)
+    chosen = choose(session, wish)
     if not wish.is_selective:
-        payloads = dict(context.payloads.held()) if wish.payload != "none" else {}
+        payloads = dict(session.payloads.held()) if wish.payload != "none" else {}
         return Selection(chosen, payloads, None)
-    lineage = with_lineage(context, chosen)
+    lineage = with_lineage(session, chosen)
     carrying = lineage if wish.lineage_payloads else chosen
     wanted = [lineage[ref].payload_ref for ref in carrying] if wish.payload != "none" else []
-    payloads = {ref: oid for ref in wanted if (oid := context.repo.ref(ref)) is not None}
+    payloads = {ref: oid for ref in wanted if (oid := session.repo.ref(ref)) is not None}
     names = {(v.kind, v.name) for ref in chosen if (v := lineage[ref].version) is not None}
     return Selection({ref: item.commit for ref, item in lineage.items()}, payloads, names)
 
@@ -78,7 +78,7 @@ class _Sent:
 
 
 def send(
-    context: Context,
+    session: Session,
     remote: str,
     selection: Selection,
     refresh: Refresh,
@@ -97,11 +97,11 @@ def send(
     attempt = 0
     while attempt < _TRIES:
         seen = refresh()
-        todo = plan(context, selection, seen.there, seen.arrival.refused | sent.left_behind.keys())
+        todo = plan(session, selection, seen.there, seen.arrival.refused | sent.left_behind.keys())
         if dry_run:
-            return _dry(context, remote, todo, seen.there)
+            return _dry(session, remote, todo, seen.there)
         sent.refused = []
-        _send_once(context, remote, todo, seen.there, sent, progress)
+        _send_once(session, remote, todo, seen.there, sent, progress)
         if sent.leave_behind():
             continue  # the others go without them
         if any(each.is_for_good for each in sent.refused):
@@ -139,12 +139,12 @@ def _refusal(remote: str, refused: PushedRef) -> RemoteError:
 
 
 def _send_once(
-    context: Context, remote: str, todo: Plan, there: Mapping[str, Oid], sent: _Sent, progress: Progress | None
+    session: Session, remote: str, todo: Plan, there: Mapping[str, Oid], sent: _Sent, progress: Progress | None
 ) -> None:
     """Send a plan, in the order in which no reader ever sees a promise whose bytes are not there."""
-    to = _To(context, remote, sent, on_progress(progress, f"push {remote}"))
+    to = _To(session, remote, sent, on_progress(progress, f"push {remote}"))
     if todo.payloads:
-        pushed, moved = push_payloads(context, remote, todo.payloads, todo.replaced, there, to.report)
+        pushed, moved = push_payloads(session, remote, todo.payloads, todo.replaced, there, to.report)
         sent.wire.add(moved)
         sent.payloads += sum(each.ok for each in pushed)
         to.note(pushed, todo.payloads)
@@ -153,24 +153,24 @@ def _send_once(
     if refs:
         _send_refs(to, refs)
     if todo.deleted and not sent.refused:
-        to.note(pushing.delete(context.repo, remote, todo.deleted), {}, gone="removed")
+        to.note(pushing.delete(session.repo, remote, todo.deleted), {}, gone="removed")
     if refs and MAIN in todo.refs:
         _send_readme(to, todo.refs[MAIN])
-    sweep(context, remote, there)
+    sweep(session, remote, there)
 
 
 @dataclass(frozen=True, slots=True)
 class _To:
     """Where a push goes, and what it came to so far."""
 
-    context: Context
+    session: Session
     remote: str
     sent: _Sent
     report: OnProgress | None
 
     def push(self, refs: Mapping[str, Oid], *, atomic: bool) -> list[PushedRef]:
         """Push refs as they stand there then; what became of them is not noted yet."""
-        pushed, moved = pushing.push(self.context.repo, self.remote, refs, atomic=atomic, on_progress=self.report)
+        pushed, moved = pushing.push(self.session.repo, self.remote, refs, atomic=atomic, on_progress=self.report)
         self.sent.wire.add(moved)
         return pushed
 
@@ -186,8 +186,8 @@ class _To:
             if each.ref in refs and not each.ref.startswith(PAYLOAD_ROOT) and each.ref != ROOT_REF:
                 there[each.ref] = refs[each.ref]
         if there:
-            with changing(self.context.repo, f"push {self.remote}") as changes:
-                remember(self.context, changes, self.remote, there)
+            with changing(self.session.repo, f"push {self.remote}") as changes:
+                remember(self.session, changes, self.remote, there)
 
 
 def _send_refs(to: _To, refs: Mapping[str, Oid]) -> None:
@@ -204,15 +204,15 @@ def _send_refs(to: _To, refs: Mapping[str, Oid]) -> None:
             to.note(pushed, records)
             break
         to.note([each for each in pushed if each.is_for_good], records)
-        records = _without(to.context, records, refused)
+        records = _without(to.session, records, refused)
     events = {ref: oid for ref, oid in refs.items() if ref.startswith(NOTES_ROOT)}
     _send_apart(to, events)
 
 
-def _without(context: Context, refs: Mapping[str, Oid], refused: set[str]) -> dict[str, Oid]:
+def _without(session: Session, refs: Mapping[str, Oid], refused: set[str]) -> dict[str, Oid]:
     """Tell what is left without some refs and what comes from them: its lineage would not be there."""
     left = dict(refs)
-    for ref in refused | descending(context, refs, refused):
+    for ref in refused | descending(session, refs, refused):
         left.pop(ref, None)
     return left
 
@@ -239,12 +239,12 @@ def _send_readme(to: _To, commit: Oid) -> None:
             to.sent.warnings.append(f"{to.remote} does not take {MAIN} ({each.summary}): it goes without its README")
 
 
-def _dry(context: Context, remote: str, todo: Plan, there: Mapping[str, Oid]) -> Transfer:
+def _dry(session: Session, remote: str, todo: Plan, there: Mapping[str, Oid]) -> Transfer:
     refs = [RefResult(ref, "would be sent") for ref in (*todo.payloads, *todo.refs)]
     refs += [RefResult(ref, "would be removed") for ref in todo.deleted]
     return Transfer(
         (*refs, *todo.conflicts, *todo.held),
-        bytes=size_of_what_is_missing(context, todo.payloads, there),
+        bytes=size_of_what_is_missing(session, todo.payloads, there),
         payloads=len(todo.payloads),
         remote=remote,
         dry_run=True,

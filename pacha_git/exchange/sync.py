@@ -27,9 +27,9 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.session.caller import Caller
 from pacha_git.session.claims import claim_warnings
-from pacha_git.session.context import Context
 from pacha_git.session.items import Item, differing, read_item, refs_here
 from pacha_git.session.results import RefResult, Transfer
+from pacha_git.session.session import Session
 from pacha_git.store.readme import write_readme
 from pacha_git.store.removals import begin_removals
 from pacha_git.store.settings import settings_at, write_root
@@ -42,13 +42,13 @@ _REST_SENT = "ours is unchanged, and the rest was sent; ask who changed it there
 _SOUND_ONLY = "all that is sound was taken over, nothing else was touched; git pacha pull --without NAME passes it by"
 
 
-def fetch(context: Context, remote: str | None, progress: Progress | None = None) -> Transfer:
+def fetch(session: Session, remote: str | None, progress: Progress | None = None) -> Transfer:
     """See what a remote has; see ``Registry.fetch``.
 
     Raises:
         VerificationFailed: a record moved or vanished there, or something new is not sound.
     """
-    seen = look(context, remotes.chosen(context, remote), progress)
+    seen = look(session, remotes.chosen(session, remote), progress)
     seen.raise_problems(_UNTOUCHED)
     refs = tuple(RefResult(ref, "updated") for ref in seen.moved)
     return Transfer(refs, bytes=seen.wire.bytes, objects=seen.wire.objects, remote=seen.remote)
@@ -57,87 +57,87 @@ def fetch(context: Context, remote: str | None, progress: Progress | None = None
 # Pull -----------------------------------------------------------------------------------------------------------------
 
 
-def pull(context: Context, remote: str | None, wish: TransferRequest, progress: Progress | None = None) -> Transfer:
+def pull(session: Session, remote: str | None, wish: TransferRequest, progress: Progress | None = None) -> Transfer:
     """Take over what a remote has; see ``Registry.pull``.
 
     Raises:
         VerificationFailed: what came is not what it must be; all that is sound was taken over.
         RemoteError: no remote could be reached.
     """
-    attempts = Attempts(context, remotes.candidates(context, remote))
+    attempts = Attempts(session, remotes.candidates(session, remote))
     verb = "" if wish.is_selective or wish.payload == "all" or wish.without else "pull"
-    seen = attempts.first(lambda name: look(context, name, progress, verb=verb, passes_by=wish.passes_by))
+    seen = attempts.first(lambda name: look(session, name, progress, verb=verb, passes_by=wish.passes_by))
     if seen.quiet:
         return Transfer((), remote=seen.remote, warnings=tuple(attempts.warnings))
-    take_over(context, seen)
-    attempts.warnings += claim_warnings(context, seen.arrival.results)
+    take_over(session, seen)
+    attempts.warnings += claim_warnings(session, seen.arrival.results)
     pulled = Pulled(wire=seen.wire)
-    rest = _missing(context, wish)
+    rest = _missing(session, wish)
     for name in (seen.remote, *attempts.others(seen.remote)):
         if rest:
-            attempts.ask(name, partial(_pull_from, context, name, seen, rest, pulled, progress))
-            rest = [item for item in rest if context.repo.ref(item.payload_ref) != item.payload_commit]
-    _say_missing(context, seen, wish, rest, attempts)
+            attempts.ask(name, partial(_pull_from, session, name, seen, rest, pulled, progress))
+            rest = [item for item in rest if session.repo.ref(item.payload_ref) != item.payload_commit]
+    _say_missing(session, seen, wish, rest, attempts)
     if pulled.wire.plain:
         pulled.warnings.append(remotes.plain_warning(seen.remote))
     seen.raise_problems(_SOUND_ONLY)
     if verb and not seen.moved and not seen.arrival.results:
-        unchanged.remember(context, seen.remote, verb, seen.stamp)
+        unchanged.remember(session, seen.remote, verb, seen.stamp)
     return Transfer(
         tuple(seen.arrival.results), bytes=pulled.wire.bytes, objects=pulled.wire.objects, payloads=pulled.count,
         remote=seen.remote, warnings=(*attempts.warnings, *pulled.warnings),
     )  # fmt: skip
 
 
-def take_over(context: Context, seen: Look) -> None:
+def take_over(session: Session, seen: Look) -> None:
     """Let our refs follow what was last seen, as far as it is sound."""
     before = list(seen.arrival.results)
 
     def follow(_: bool) -> None:
         seen.arrival.results[:] = before
-        with context.deciding("pull") as changes:
-            fresh = differing(seen.seen, refs_here(context.repo))
-            adopt_notes(context, changes, fresh, seen.arrival)
-            adopt_items(context, changes, fresh, seen.arrival)
+        with session.deciding("pull") as changes:
+            fresh = differing(seen.seen, refs_here(session.repo))
+            adopt_notes(session, changes, fresh, seen.arrival)
+            adopt_items(session, changes, fresh, seen.arrival)
 
-    retried(context.repo, follow, also=(RefMoved,))  # a run ends whoever decides meanwhile
+    retried(session.repo, follow, also=(RefMoved,))  # a run ends whoever decides meanwhile
 
 
-def _missing(context: Context, wish: TransferRequest) -> list[Item]:
+def _missing(session: Session, wish: TransferRequest) -> list[Item]:
     """The things whose bytes are wanted and are not here: those named, or with ``all`` and none named all of them."""
     if wish.payload == "none" or not (wish.is_selective or wish.payload == "all"):
         return []
-    chosen = choose(context, wish)
+    chosen = choose(session, wish)
     if wish.lineage_payloads:
-        items: Iterable[Item] = with_lineage(context, chosen).values()
+        items: Iterable[Item] = with_lineage(session, chosen).values()
     else:
-        items = (read_item(context.repo, ref, commit) for ref, commit in chosen.items())
-    return [item for item in items if item.payload_commit not in (None, context.repo.ref(item.payload_ref))]
+        items = (read_item(session.repo, ref, commit) for ref, commit in chosen.items())
+    return [item for item in items if item.payload_commit not in (None, session.repo.ref(item.payload_ref))]
 
 
 def _pull_from(
-    context: Context, name: str, seen: Look, wanted: Sequence[Item], pulled: Pulled, progress: Progress | None
+    session: Session, name: str, seen: Look, wanted: Sequence[Item], pulled: Pulled, progress: Progress | None
 ) -> None:
     """Pull those of the bytes that a remote has."""
-    there = seen.there if name == seen.remote else transport.list_refs(context.repo, name)
+    there = seen.there if name == seen.remote else transport.list_refs(session.repo, name)
     having = [item for item in wanted if there.get(item.payload_ref) == item.payload_commit]
-    having = [item for item in having if not context.is_removed(item.version, item.commit)]
-    pull_payloads(context, name, having, seen.arrival, pulled, progress)
+    having = [item for item in having if not session.is_removed(item.version, item.commit)]
+    pull_payloads(session, name, having, seen.arrival, pulled, progress)
 
 
-def _say_missing(context: Context, seen: Look, wish: TransferRequest, rest: Sequence[Item], attempts: Attempts) -> None:
+def _say_missing(session: Session, seen: Look, wish: TransferRequest, rest: Sequence[Item], attempts: Attempts) -> None:
     """A transfer that broke off is an error, and so are bytes that were asked for by name and that nobody has."""
     failed = attempts.failures.get(seen.remote)
     if rest and (failed is not None or (wish.specs and attempts.failures)):
         raise failed or next(iter(attempts.failures.values()))
     if not rest or seen.arrival.problems:
         return
-    named = choose(context, wish) if wish.specs else {}
+    named = choose(session, wish) if wish.specs else {}
     attempts.warnings += [f"{seen.remote} has not the bytes of {item.label}" for item in rest if item.ref not in named]
     item = next((item for item in rest if item.ref in named), None)
     if item is None:
         return
-    if context.is_removed(item.version, item.commit):
+    if session.is_removed(item.version, item.commit):
         assert item.version is not None
         hint = f"git pacha {item.version.kind.noun} get {item.version.spec}"
         raise NotFound(f"the bytes of {item.label} were removed", hint=hint)
@@ -170,8 +170,8 @@ def clone(
         )
     existed = path.exists()
     try:
-        context = _clone_into(url, path, newcomer, progress=progress, caller=caller)
-        unsound = None if context is None else _pulled(context, wish, progress)
+        session = _clone_into(url, path, newcomer, progress=progress, caller=caller)
+        unsound = None if session is None else _pulled(session, wish, progress)
     except BaseException as error:
         shutil.rmtree(path, ignore_errors=True)
         if existed:
@@ -184,12 +184,12 @@ def clone(
         raise unsound
 
 
-def _pulled(context: Context, wish: TransferRequest, progress: Progress | None) -> VerificationFailed | None:
+def _pulled(session: Session, wish: TransferRequest, progress: Progress | None) -> VerificationFailed | None:
     """Pull into a new registry; what is wrong with the remote, once all else was taken over."""
     try:
-        pull(context, "origin", wish, progress)
+        pull(session, "origin", wish, progress)
     except VerificationFailed as error:
-        return VerificationFailed(error.message, hint=f"{context.path} has all that is sound of it")
+        return VerificationFailed(error.message, hint=f"{session.path} has all that is sound of it")
     return None
 
 
@@ -200,19 +200,19 @@ def _clone_into(
     *,
     progress: Progress | None,
     caller: Caller,
-) -> Context | None:
+) -> Session | None:
     """Make the registry that a clone is to be; what of it is still to be pulled is the caller's."""
     repo = GitRepository.create(path)
     begin_removals(repo)
     if Path(url).is_file():
         bundle_file.adopt_registry(repo, Path(url), newcomer)
-        bundle_file.import_(Context(path, caller), Path(url), progress, is_origin=True)
+        bundle_file.import_(Session(path, caller), Path(url), progress, is_origin=True)
         return None
     transport.add_remote(repo, "origin", remotes.located(url))
     _adopt_registry(repo, url, newcomer)
-    context = Context(path, caller)
-    context.repo.refs.is_new = True
-    return context
+    session = Session(path, caller)
+    session.repo.refs.is_new = True
+    return session
 
 
 def _adopt_registry(repo: GitRepository, url: str, newcomer: Newcomer) -> None:
@@ -235,33 +235,33 @@ def _adopt_registry(repo: GitRepository, url: str, newcomer: Newcomer) -> None:
 
 
 def push(
-    context: Context, remote: str | None, wish: TransferRequest, dry_run: bool = False, progress: Progress | None = None
+    session: Session, remote: str | None, wish: TransferRequest, dry_run: bool = False, progress: Progress | None = None
 ) -> Transfer:
     """Give a remote what it has not; see ``Registry.push``."""
-    name = remotes.chosen(context, remote)
+    name = remotes.chosen(session, remote)
     verb = "" if wish.is_selective or wish.payload is not None or dry_run else "push"
-    first = look(context, name, progress, verb=verb)
+    first = look(session, name, progress, verb=verb)
     if first.quiet:
         return Transfer((), remote=name)
     looks = [first]
-    selection = sending.select(context, wish)
+    selection = sending.select(session, wish)
 
     def refresh() -> Look:
         """Look at the remote, and unite its events with ours."""
-        seen = looks.pop() if looks else look(context, name, progress)
-        ours = refs_here(context.repo)
+        seen = looks.pop() if looks else look(session, name, progress)
+        ours = refs_here(session.repo)
         notes = {ref: oid for ref, oid in differing(seen.seen, ours).items() if selection.has_notes(ref)}
         if notes:
-            retried(context.repo, partial(unite, notes, seen), also=(RefMoved,))
+            retried(session.repo, partial(unite, notes, seen), also=(RefMoved,))
         return seen
 
     def unite(notes: Mapping[str, Oid], seen: Look, _: bool) -> None:
-        with context.deciding("push") as changes:
-            adopt_notes(context, changes, notes, seen.arrival)
+        with session.deciding("push") as changes:
+            adopt_notes(session, changes, notes, seen.arrival)
 
-    done = sending.send(context, name, selection, refresh, dry_run=dry_run, progress=progress)
+    done = sending.send(session, name, selection, refresh, dry_run=dry_run, progress=progress)
     first.raise_broken(_REST_SENT)
     done = replace(done, warnings=(*done.warnings, *(f"{name}: {each}" for each in first.arrival.problems)))
     if verb and not done.refs and not first.moved:
-        unchanged.remember(context, name, verb, first.stamp)
+        unchanged.remember(session, name, verb, first.stamp)
     return done

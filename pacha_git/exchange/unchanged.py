@@ -14,7 +14,7 @@ import blake3
 
 from pacha_git.exchange.remotes import tracking
 from pacha_git.format.kinds import ITEM_ROOTS
-from pacha_git.session.context import Context
+from pacha_git.session.session import Session
 from pacha_git.store.events import ATTESTATIONS
 from pacha_git.system.disk import share
 from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, REGISTRY_REF, ROOT_REF, TMP_ROOT
@@ -22,9 +22,9 @@ from pacha_git.vocabulary.ids import NOTES_ROOT, PAYLOAD_ROOT, REF_ROOT, REGISTR
 _FILE: Final = "pacha/quiet.json"
 
 
-def stamp(context: Context, listing: bytes) -> str:
+def stamp(session: Session, listing: bytes) -> str:
     """Return a text that is the same as long as neither the remote's list of refs nor any ref here has changed."""
-    refs = context.repo.refs
+    refs = session.repo.refs
     digest = blake3.blake3(listing)
     digest.update(refs.packed_stamp().encode())
     for ref, oid in sorted(refs.loose_below("refs/").items()):
@@ -32,7 +32,7 @@ def stamp(context: Context, listing: bytes) -> str:
     return digest.hexdigest()
 
 
-def in_step(context: Context, remote: str, listing: bytes) -> bool:
+def in_step(session: Session, remote: str, listing: bytes) -> bool:
     """Tell whether both sides have the same versions, runs and events, all of them seen before, and we no other bytes.
 
     Where something may have been removed, or a push was cut off, the answer is no: that takes a closer look.
@@ -42,16 +42,16 @@ def in_step(context: Context, remote: str, listing: bytes) -> bool:
     there = set(listing.replace(b"\t", b" ").split(b"\n"))
     ours: set[bytes] = set()
     for root in (*ITEM_ROOTS, NOTES_ROOT):
-        ours |= context.repo.refs.lines_below(root)
+        ours |= session.repo.refs.lines_below(root)
     if sum(listing.count(f"\t{root}".encode()) for root in (*ITEM_ROOTS, NOTES_ROOT)) != len(ours) or not ours <= there:
         return False
     fixed = [line for line in there if line.endswith((b" " + REGISTRY_REF.encode(), b" " + ROOT_REF.encode()))]
-    seen = _as_there(remote, context.repo.refs.lines_below(tracking(remote, REF_ROOT)))
+    seen = _as_there(remote, session.repo.refs.lines_below(tracking(remote, REF_ROOT)))
     return (
         len(fixed) == 2
         and b"\trefs/heads/" in listing
         and seen == ours | {line for line in fixed if line.endswith(b" " + REGISTRY_REF.encode())}
-        and context.repo.refs.lines_below(PAYLOAD_ROOT) <= there
+        and session.repo.refs.lines_below(PAYLOAD_ROOT) <= there
     )
 
 
@@ -63,24 +63,24 @@ def _as_there(remote: str, lines: Iterable[bytes]) -> set[bytes]:
     return set(listed.split(b"\n"))
 
 
-def is_known(context: Context, remote: str, verb: str, now: str) -> bool:
+def is_known(session: Session, remote: str, verb: str, now: str) -> bool:
     """Tell whether the verb found nothing to do when everything stood as it does now."""
-    return _read(context).get(f"{verb} {remote}") == now
+    return _read(session).get(f"{verb} {remote}") == now
 
 
-def remember(context: Context, remote: str, verb: str, then: str) -> None:
+def remember(session: Session, remote: str, verb: str, then: str) -> None:
     """Note that the verb found nothing to do."""
-    known = {**_read(context), f"{verb} {remote}": then}
+    known = {**_read(session), f"{verb} {remote}": then}
     try:
-        (context.path / _FILE).write_text(json.dumps(known))
-        share(context.path / _FILE)
+        (session.path / _FILE).write_text(json.dumps(known))
+        share(session.path / _FILE)
     except OSError:
         return  # it is only a memory
 
 
-def _read(context: Context) -> dict[str, object]:
+def _read(session: Session) -> dict[str, object]:
     try:
-        read = json.loads((context.path / _FILE).read_bytes())
+        read = json.loads((session.path / _FILE).read_bytes())
     except (OSError, ValueError):
         return {}
     return read if isinstance(read, dict) else {}

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Final
 from pacha_git.registry import verbs
 from pacha_git.registry.face import Face as Face
 from pacha_git.registry.reading.view import detail
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.vocabulary.kinds import Kind
 
@@ -47,11 +47,11 @@ class Collection(Face):
 
     kind: ClassVar[Kind]
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self._context.path)!r})"
+        return f"{type(self).__name__}({str(self._session.path)!r})"
 
     def get(self, spec: str, *, version: str | None = None) -> VersionDetail:
         """Return a version with its files and its document.
@@ -59,8 +59,8 @@ class Collection(Face):
         Raises:
             InvalidInput, Ambiguous, NotFound: as ``Registry.resolve``.
         """
-        _, commit = resolve(self._context, spec, kind=self.kind, version=version)
-        return detail(self._context, records.read(self._context.repo, commit))
+        _, commit = resolve(self._session, spec, kind=self.kind, version=version)
+        return detail(self._session, records.read(self._session.repo, commit))
 
     def list(
         self,
@@ -77,7 +77,7 @@ class Collection(Face):
             NotFound: no such name.
         """
         return verbs.listing.list_versions(
-            self._context, self.kind, name, stage=stage, tags=tags, every=all, removed=removed
+            self._session, self.kind, name, stage=stage, tags=tags, every=all, removed=removed
         )
 
     def download(
@@ -107,13 +107,13 @@ class Collection(Face):
             PachaError: the payload is not here, or the disk is full.
             VerificationFailed: the stored bytes are not what the record says.
         """
-        _, commit = resolve(self._context, spec, kind=self.kind, version=version)
-        return verbs.download.download(self._context, commit, Path(out), force=force, progress=progress, left=left)
+        _, commit = resolve(self._session, spec, kind=self.kind, version=version)
+        return verbs.download.download(self._session, commit, Path(out), force=force, progress=progress, left=left)
 
     def path(self, spec: str, *, version: str | None = None, progress: Progress | None = None) -> Path:
         """The payload as a read-only folder in the cache, checked, and made anew if need be; errors as ``download``."""
-        _, commit = resolve(self._context, spec, kind=self.kind, version=version)
-        return verbs.cache.cached(self._context, commit, progress)
+        _, commit = resolve(self._session, spec, kind=self.kind, version=version)
+        return verbs.cache.cached(self._session, commit, progress)
 
     def open(self, spec: str, file: str | None = None, *, version: str | None = None) -> BinaryIO:
         """One file of a version, seekable; only the chunks that are read are fetched from the store.
@@ -122,11 +122,11 @@ class Collection(Face):
             NotFound: no such version or file.
             InvalidInput: several files, and none named.
         """
-        return verbs.content.open_file(self._context, spec, file, kind=self.kind, version=version)
+        return verbs.content.open_file(self._session, spec, file, kind=self.kind, version=version)
 
     def cat(self, spec: str, *, byte_range: str | None = None, version: str | None = None) -> Iterator[bytes]:
         """Return the bytes of one file; ``byte_range`` is ``A-B`` (inclusive), ``A-`` or ``-N``; errors as ``open``."""
-        return verbs.content.cat(self._context, spec, kind=self.kind, byte_range=byte_range, version=version)
+        return verbs.content.cat(self._session, spec, kind=self.kind, byte_range=byte_range, version=version)
 
     def stage(
         self,
@@ -140,7 +140,7 @@ class Collection(Face):
     ) -> StageChange:
         """Move a version to a stage; see ``stages.stage``."""
         return verbs.stages.stage(
-            self._context, spec, target, kind=self.kind, version=version, reason=reason, replace=replace, sign=sign
+            self._session, spec, target, kind=self.kind, version=version, reason=reason, replace=replace, sign=sign
         )
 
     def alias(
@@ -155,52 +155,52 @@ class Collection(Face):
     ) -> VersionInfo:
         """Let an alias name a version, or nothing; see ``stages.alias``."""
         return verbs.stages.alias(
-            self._context, name, alias, kind=self.kind, version=version, unset=unset, reason=reason, sign=sign
+            self._session, name, alias, kind=self.kind, version=version, unset=unset, reason=reason, sign=sign
         )
 
     def tag(self, spec: str, changes: Sequence[str], *, version: str | None = None) -> VersionInfo:
         """Set (``K=V``) and take away (``K-``) tags."""
-        return verbs.attest.tag(self._context, spec, changes, kind=self.kind, version=version)
+        return verbs.attest.tag(self._session, spec, changes, kind=self.kind, version=version)
 
     def describe(self, spec: str, text: str, *, version: str | None = None) -> VersionInfo:
         """Give a version another description."""
-        return verbs.attest.describe(self._context, spec, text, kind=self.kind, version=version)
+        return verbs.attest.describe(self._session, spec, text, kind=self.kind, version=version)
 
     def provenance(
         self, spec: str, *, version: str | None = None, direction: Direction = "up", depth: int | None = None
     ) -> dict[str, Any]:
         """Return the lineage of a version as PROV-JSON; see ``provenance.prov_json``."""
         return verbs.provenance.prov_json(
-            self._context, self.lineage(spec, version=version, direction=direction, depth=depth)
+            self._session, self.lineage(spec, version=version, direction=direction, depth=depth)
         )
 
     def history(self, name: str) -> Sequence[HistoryEntry]:
         """Tell who moved which version to which stage or alias, when, why; oldest first."""
-        return verbs.stages.history(self._context, name, kind=self.kind)
+        return verbs.stages.history(self._session, name, kind=self.kind)
 
     def lineage(
         self, spec: str, *, version: str | None = None, direction: Direction = "up", depth: int | None = None
     ) -> LineageGraph:
         """Tell what a version came from (``up``) or what came from it (``down``)."""
         return verbs.lineage.lineage(
-            self._context, spec, kind=self.kind, version=version, direction=direction, depth=depth
+            self._session, spec, kind=self.kind, version=version, direction=direction, depth=depth
         )
 
     def diff(self, a: str, b: str) -> Difference:
         """Tell how two versions differ."""
-        return verbs.diff.diff(self._context, a, b, kind=self.kind)
+        return verbs.diff.diff(self._session, a, b, kind=self.kind)
 
     def remove(
         self, spec: str, *, version: str | None = None, reason: str | None = None, unpushed: bool = False
     ) -> VersionInfo:
         """Remove a version's bytes (``reason``), or undo its registration (``unpushed``)."""
         return verbs.remove.remove(
-            self._context, spec, kind=self.kind, version=version, reason=reason, unpushed=unpushed
+            self._session, spec, kind=self.kind, version=version, reason=reason, unpushed=unpushed
         )
 
     def undo_removal(self, spec: str, *, version: str | None = None) -> VersionInfo:
         """Take a version's removal back, with its bytes as far as they are still here."""
-        return verbs.removals.undo(self._context, spec, kind=self.kind, version=version)
+        return verbs.removals.undo(self._session, spec, kind=self.kind, version=version)
 
 
 class Models(Collection):
@@ -265,7 +265,7 @@ class Models(Collection):
             dry_run=dry_run,
             strict=strict,
         )  # fmt: skip
-        return verbs.register.register(self._context, wanted, progress)
+        return verbs.register.register(self._session, wanted, progress)
 
     def import_hf(
         self,
@@ -297,13 +297,13 @@ class Models(Collection):
             PachaError: a link leads out of the download; else as ``register``.
         """
         return verbs.hugging_face.import_hf(
-            self._context, Path(folder), name, version=version, tags=tags or {}, sign=sign, dry_run=dry_run,
+            self._session, Path(folder), name, version=version, tags=tags or {}, sign=sign, dry_run=dry_run,
             strict=strict, progress=progress,
         )  # fmt: skip
 
     def card(self, spec: str, *, version: str | None = None) -> DocumentDetail:
         """Return the newest card of a version, checked."""
-        return verbs.documents.read_document(self._context, spec, kind=self.kind, version=version)
+        return verbs.documents.read_document(self._session, spec, kind=self.kind, version=version)
 
     def set_card(
         self, spec: str, text: str, *, version: str | None = None, what: str = "the text", sign: bool | None = None
@@ -314,14 +314,14 @@ class Models(Collection):
             PachaError: its front matter can't be read; ``what`` names the text in the message.
         """
         return verbs.documents.set_document(
-            self._context, spec, text, kind=self.kind, version=version, what=what, sign=sign
+            self._session, spec, text, kind=self.kind, version=version, what=what, sign=sign
         )
 
     def card_skeleton(
         self, spec: str, *, version: str | None = None, progress: Progress | None = None
     ) -> tuple[str, tuple[str, ...]]:
         """Return a card to begin with, filled with what the registry knows; and what could not be looked at."""
-        return verbs.skeleton.skeleton(self._context, spec, kind=self.kind, version=version, progress=progress)
+        return verbs.skeleton.skeleton(self._session, spec, kind=self.kind, version=version, progress=progress)
 
 
 class Datasets(Collection):
@@ -384,11 +384,11 @@ class Datasets(Collection):
             include=include, follow_symlinks=follow_symlinks, sign=sign, dry_run=dry_run,
             strict=strict,
         )  # fmt: skip
-        return verbs.register.register(self._context, wanted, progress)
+        return verbs.register.register(self._session, wanted, progress)
 
     def datasheet(self, spec: str, *, version: str | None = None) -> DocumentDetail:
         """Return the newest datasheet of a version, checked."""
-        return verbs.documents.read_document(self._context, spec, kind=self.kind, version=version)
+        return verbs.documents.read_document(self._session, spec, kind=self.kind, version=version)
 
     def set_datasheet(
         self, spec: str, text: str, *, version: str | None = None, what: str = "the text", sign: bool | None = None
@@ -399,14 +399,14 @@ class Datasets(Collection):
             PachaError: its front matter can't be read; ``what`` names the text in the message.
         """
         return verbs.documents.set_document(
-            self._context, spec, text, kind=self.kind, version=version, what=what, sign=sign
+            self._session, spec, text, kind=self.kind, version=version, what=what, sign=sign
         )
 
     def datasheet_skeleton(
         self, spec: str, *, version: str | None = None, progress: Progress | None = None
     ) -> tuple[str, tuple[str, ...]]:
         """Return a datasheet to begin with, filled with what the registry knows; and what could not be looked at."""
-        return verbs.skeleton.skeleton(self._context, spec, kind=self.kind, version=version, progress=progress)
+        return verbs.skeleton.skeleton(self._session, spec, kind=self.kind, version=version, progress=progress)
 
 
 class Recipes(Collection):
@@ -427,7 +427,7 @@ class Recipes(Collection):
             PachaError: it has problems, each with its line; Git knows no identity.
             Conflict: the version exists already.
         """
-        return verbs.recipes.register_recipe(self._context, Path(file), sign=sign, strict=strict)
+        return verbs.recipes.register_recipe(self._session, Path(file), sign=sign, strict=strict)
 
     def validate(self, spec_or_path: AnyPath) -> Sequence[RecipeProblem]:
         """Return every problem of a recipe, registered (a SPEC) or in a file.
@@ -435,7 +435,7 @@ class Recipes(Collection):
         Raises:
             NotFound: neither such a file nor such a recipe.
         """
-        return verbs.recipes.validate(self._context, str(spec_or_path))
+        return verbs.recipes.validate(self._session, str(spec_or_path))
 
 
 COLLECTIONS: Final = {each.kind: each for each in (Models, Datasets, Recipes)}

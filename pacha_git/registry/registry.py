@@ -16,8 +16,8 @@ from pacha_git.registry.reading.view import project
 from pacha_git.registry.trust_methods import TrustMethods
 from pacha_git.session import locate
 from pacha_git.session.caller import Actor, Clock, caller
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
+from pacha_git.session.session import Session
 from pacha_git.session.signing import Keys
 from pacha_git.vocabulary.ids import VersionId
 from pacha_git.vocabulary.kinds import Kind
@@ -44,19 +44,19 @@ class Registry(TrustMethods, Face):
     which a spawned worker opens; a forked one goes on with it. As a context manager it is closed with its block.
     """
 
-    def __init__(self, context: Context, *, created: bool = False) -> None:
-        self._context = context
+    def __init__(self, session: Session, *, created: bool = False) -> None:
+        self._session = session
         self.created = created
-        self.models = Models(context)
-        self.datasets = Datasets(context)
-        self.recipes = Recipes(context)
-        self.notices = context.notices
+        self.models = Models(session)
+        self.datasets = Datasets(session)
+        self.recipes = Recipes(session)
+        self.notices = session.notices
 
     def __repr__(self) -> str:
         return f"Registry({str(self.path)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._context,)
+        return type(self), (self._session,)
 
     def __enter__(self) -> Registry:
         return self
@@ -66,7 +66,7 @@ class Registry(TrustMethods, Face):
 
     def close(self) -> None:
         """Let go of every file and process; whatever is asked of it from now on is refused."""
-        self._context.close()
+        self._session.close()
 
     @classmethod
     def init(cls, path: AnyPath | None = None, *, shared: bool = False) -> Registry:
@@ -77,7 +77,7 @@ class Registry(TrustMethods, Face):
         """
         folder = locate.wanted_path(path)
         created = verbs.init.init(folder, shared=shared)
-        return cls(Context(folder, caller(project)), created=created)
+        return cls(Session(folder, caller(project)), created=created)
 
     @classmethod
     def open(
@@ -100,7 +100,7 @@ class Registry(TrustMethods, Face):
             NotFound: there is none, or the folder is no registry.
             PachaError: it is of a newer format, or uses SHA-256 or reftable.
         """
-        return cls(Context(locate.existing_path(path), caller(project, actor=actor, clock=clock, keys=keys)))
+        return cls(Session(locate.existing_path(path), caller(project, actor=actor, clock=clock, keys=keys)))
 
     @classmethod
     def open_healed(
@@ -141,17 +141,17 @@ class Registry(TrustMethods, Face):
 
         newcomer = Newcomer(tuple(trust), tell)
         verbs.sync.clone(url, folder, payload=payload, progress=progress, caller=caller(project), newcomer=newcomer)
-        return cls(Context(folder, caller(project)), created=True)
+        return cls(Session(folder, caller(project)), created=True)
 
     @property
     def path(self) -> Path:
         """Its folder."""
-        return self._context.path
+        return self._session.path
 
     @cached_property
     def runs(self) -> Runs:
         """Its runs."""
-        return verbs.run_collection.Runs(self._context)
+        return verbs.run_collection.Runs(self._session)
 
     def run(
         self,
@@ -181,10 +181,10 @@ class Registry(TrustMethods, Face):
         wanted = verbs.start.NewRun(
             recipe, verbs.start.as_list(data), verbs.start.as_list(model), params or {}, tags or {}, seed
         )
-        around = verbs.start.joinable(self._context)
+        around = verbs.start.joinable(self._session)
         if around is not None:
-            return verbs.start.join(self._context, around, wanted)
-        return verbs.start.start(self._context, wanted, diff=diff)
+            return verbs.start.join(self._session, around, wanted)
+        return verbs.start.start(self._session, wanted, diff=diff)
 
     @overload
     def collection(self, kind: Literal[Kind.MODEL, "model", "models"]) -> Models: ...
@@ -203,7 +203,7 @@ class Registry(TrustMethods, Face):
         wanted = Kind.parse(kind)
         if wanted not in COLLECTIONS:
             raise InvalidInput(f"{wanted.plural} have no versions", hint=f"they are in registry.{wanted.plural}")
-        return COLLECTIONS[wanted](self._context)
+        return COLLECTIONS[wanted](self._session)
 
     def resolve(self, spec: str, *, kind: Kind | KindWord | None = None, version: str | None = None) -> VersionId:
         """Tell which version a SPEC means.
@@ -213,19 +213,19 @@ class Registry(TrustMethods, Face):
             Ambiguous: several answer to it.
             NotFound: none does.
         """
-        return resolve(self._context, spec, kind=_kind(kind), version=version)[0]
+        return resolve(self._session, spec, kind=_kind(kind), version=version)[0]
 
     @contextmanager
     def batch(self) -> Iterator[Registry]:
         """Many changes as one durable step: all of them at the end of the block, or none if it raises."""
         from pacha_git.git.changes import changing
 
-        with changing(self._context.repo, "batch"):
+        with changing(self._session.repo, "batch"):
             yield self
 
     def cat(self, spec: str, *, byte_range: str | None = None) -> Iterator[bytes]:
         """Return the bytes of one file of a version of any kind; see ``Collection.cat``."""
-        return verbs.content.cat(self._context, spec, kind=None, byte_range=byte_range)
+        return verbs.content.cat(self._session, spec, kind=None, byte_range=byte_range)
 
     # Finding ---------------------------------------------------------------------------------------------------------
 
@@ -255,14 +255,14 @@ class Registry(TrustMethods, Face):
         """
         words = words.split() if isinstance(words, str) else words
         return verbs.search.search(
-            self._context, verbs.search.SearchQuery(words, kind, stage, tags or {}, where, limit)
+            self._session, verbs.search.SearchQuery(words, kind, stage, tags or {}, where, limit)
         )
 
     # Other machines ------------------------------------------------------------------------------------------------
 
     def remotes(self) -> list[tuple[str, str]]:
         """Name and URL of every remote."""
-        return verbs.remotes.list_remotes(self._context)
+        return verbs.remotes.list_remotes(self._session)
 
     def add_remote(self, name: str, url: str) -> str:
         """Name a remote; returns its URL as it is kept: a folder by its whole path.
@@ -270,7 +270,7 @@ class Registry(TrustMethods, Face):
         Raises:
             Conflict: there is one of this name.
         """
-        return verbs.remotes.add(self._context, name, url)
+        return verbs.remotes.add(self._session, name, url)
 
     def remove_remote(self, name: str) -> None:
         """Forget a remote and what was last seen of it.
@@ -278,11 +278,11 @@ class Registry(TrustMethods, Face):
         Raises:
             NotFound: there is none of this name.
         """
-        verbs.remotes.remove(self._context, name)
+        verbs.remotes.remove(self._session, name)
 
     def fetch(self, remote: str | None = None, *, progress: Progress | None = None) -> results.Transfer:
         """See what a remote has, and change nothing here but what was last seen of it."""
-        return verbs.sync.fetch(self._context, remote, progress)
+        return verbs.sync.fetch(self._session, remote, progress)
 
     def pull(
         self,
@@ -314,7 +314,7 @@ class Registry(TrustMethods, Face):
             NotFound: no remote has the bytes.
         """
         wish = verbs.selection.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads, tuple(without))
-        return verbs.heal.pull(self._context, remote, wish, progress, self._context.caller)
+        return verbs.heal.pull(self._session, remote, wish, progress, self._session.caller)
 
     def push(
         self,
@@ -338,11 +338,11 @@ class Registry(TrustMethods, Face):
             VerificationFailed: a record moved or vanished there.
         """
         wish = verbs.selection.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads)
-        return verbs.sync.push(self._context, remote, wish, dry_run, progress)
+        return verbs.sync.push(self._session, remote, wish, dry_run, progress)
 
     def status(self) -> results.Status:
         """Tell what stands out here, and how this registry stands to its remotes by what was last fetched."""
-        return verbs.status.status(self._context)
+        return verbs.status.status(self._session)
 
     def create_bundle(
         self,
@@ -362,7 +362,7 @@ class Registry(TrustMethods, Face):
         Stock Git reads it as a bundle. ``since`` (an earlier bundle, or a remote) leaves out what its reader has.
         """
         wish = verbs.selection.TransferRequest(tuple(specs), payload, stage, kind, lineage_payloads)
-        return verbs.bundle_file.create(self._context, Path(file), wish, since=since, force=force, progress=progress)
+        return verbs.bundle_file.create(self._session, Path(file), wish, since=since, force=force, progress=progress)
 
     def import_bundle(self, file: AnyPath, *, progress: Progress | None = None) -> results.Transfer:
         """Take over what a bundle has, if all of it is sound.
@@ -370,7 +370,7 @@ class Registry(TrustMethods, Face):
         Raises:
             VerificationFailed: it is not; nothing was taken over.
         """
-        return verbs.bundle_file.import_(self._context, Path(file), progress)
+        return verbs.bundle_file.import_(self._session, Path(file), progress)
 
     def serve(
         self,
@@ -387,24 +387,24 @@ class Registry(TrustMethods, Face):
         Reading is open unless ``private``; pushing is refused unless ``writable``, and then takes the token.
         """
         return verbs.serve.Serving(
-            self._context, host=host, port=port, writable=writable, private=private, token=token, report=report
+            self._session, host=host, port=port, writable=writable, private=private, token=token, report=report
         )
 
     # Keeping ---------------------------------------------------------------------------------------------------------
 
     def fsck(self, *, fast: bool = False, progress: Progress | None = None) -> results.FsckReport:
         """Check everything against the format; ``fast`` reads no payload."""
-        return verbs.fsck.fsck(self.path, self._context.caller, fast=fast, progress=progress)
+        return verbs.fsck.fsck(self.path, self._session.caller, fast=fast, progress=progress)
 
     def reindex(self, *, progress: Progress | None = None) -> int:
         """Build the side index anew; returns how many chunks it has."""
-        return verbs.reindex.reindex(self._context, progress)
+        return verbs.reindex.reindex(self._session, progress)
 
     def gc(
         self, *, dry_run: bool = False, grace_days: float | None = None, progress: Progress | None = None
     ) -> results.GcReport:
         """Free what nothing holds and has been so for ``grace_days``."""
-        return verbs.gc.gc(self._context, dry_run=dry_run, grace_days=grace_days, progress=progress)
+        return verbs.gc.gc(self._session, dry_run=dry_run, grace_days=grace_days, progress=progress)
 
     def evict(self, specs: Sequence[str]) -> list[results.Evicted]:
         """Drop local bytes of versions once a remote says that it has the same; ``pull`` gets them back.
@@ -412,11 +412,11 @@ class Registry(TrustMethods, Face):
         Raises:
             PachaError: no remote has the bytes of one of them; nothing was dropped.
         """
-        return verbs.evict.evict(self._context, specs)
+        return verbs.evict.evict(self._session, specs)
 
     def cache_list(self) -> list[results.CacheEntry]:
         """Tell what ``path`` keeps in the cache, for this registry and others."""
-        return verbs.cache.listed(self._context)
+        return verbs.cache.listed(self._session)
 
     def cache_clear(self, specs: Sequence[str] = ()) -> results.CacheCleared:
         """Remove the folders of some versions (SPECs) from the cache, or without any all of them.
@@ -425,7 +425,7 @@ class Registry(TrustMethods, Face):
             NotFound: nothing answers to a SPEC.
             PachaError: the cache can't be written.
         """
-        return verbs.cache.clear(self._context, specs)
+        return verbs.cache.clear(self._session, specs)
 
     @classmethod
     def check(
@@ -443,11 +443,11 @@ class Registry(TrustMethods, Face):
 
     def doctor(self, *, repair: bool = False, progress: Progress | None = None) -> list[results.Finding]:
         """Look for what is unhealthy about the folder, and mend what can be mended without a loss."""
-        return verbs.doctor.doctor(self.path, self._context.caller, repair=repair, progress=progress)
+        return verbs.doctor.doctor(self.path, self._session.caller, repair=repair, progress=progress)
 
     def stats(self) -> results.Stats:
         """Tell how much is here."""
-        return verbs.listing.stats(self._context)
+        return verbs.listing.stats(self._session)
 
 
 def _kind(kind: Kind | KindWord | None) -> Kind | None:

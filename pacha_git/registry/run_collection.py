@@ -23,11 +23,11 @@ from pacha_git.registry.runs.live import Run, attach, check_tags
 from pacha_git.registry.runs.start import NewRun, as_list, inputs_of, start
 from pacha_git.registry.runs.take_in import Imported
 from pacha_git.registry.runs.view import info, info_of_row
-from pacha_git.session.context import Context
 from pacha_git.session.find_run import WhichRun, find_run, find_runs
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import LineageGraph
 from pacha_git.session.results.runs import BestRun, RunComparison, RunInfo
+from pacha_git.session.session import Session
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.series import Series
 from pacha_git.vocabulary.choices import Direction, EndStatus, Goal, RunStatus, parse_run_status
@@ -42,11 +42,11 @@ class Runs(Face):
     A run is named by its id, ``run:ID``, the first 8 or more digits of one, or by the object that has it.
     """
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def __repr__(self) -> str:
-        return f"Runs({str(self._context.path)!r})"
+        return f"Runs({str(self._session.path)!r})"
 
     # One run -----------------------------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ class Runs(Face):
         wanted = NewRun(recipe, as_list(data), as_list(model), params or {}, tags or {}, seed)
         code = Path(folder) if folder is not None else None
         return start(
-            self._context, wanted, own=own, diff=diff, command=command, code=code, record_command=record_command,
+            self._session, wanted, own=own, diff=diff, command=command, code=code, record_command=record_command,
             strict=strict,
         )  # fmt: skip
 
@@ -135,7 +135,7 @@ class Runs(Face):
         """
         wanted = NewRun(recipe, as_list(data), as_list(model), params or {}, tags or {})
         return execute(
-            self._context, command, wanted, diff=diff, record_command=record_command, strict=strict,
+            self._session, command, wanted, diff=diff, record_command=record_command, strict=strict,
             stdout_to_stderr=stdout_to_stderr, begun=begun, told=told,
         )  # fmt: skip
 
@@ -146,7 +146,7 @@ class Runs(Face):
             NotFound: no such run.
             Conflict: it has ended.
         """
-        return attach(self._context, find_run(self._context, run_id), own=own, background=own)
+        return attach(self._session, find_run(self._session, run_id), own=own, background=own)
 
     def finish(
         self,
@@ -157,21 +157,21 @@ class Runs(Face):
         progress: Progress | None = None,
     ) -> RunInfo:
         """End a run; see ``Run.finish``."""
-        stored = seal.finish(self._context, find_run(self._context, run_id), status, error, progress)
-        return info(self._context, stored)
+        stored = seal.finish(self._session, find_run(self._session, run_id), status, error, progress)
+        return info(self._session, stored)
 
     def get(self, run_id: WhichRun) -> RunInfo:
         """Return a run with its environment; of a live one with what was logged so far. Raises as ``find``."""
-        return info(self._context, run_commits.read_run(self._context.repo, find_run(self._context, run_id)))
+        return info(self._session, run_commits.read_run(self._session.repo, find_run(self._session, run_id)))
 
     def lineage(self, run_id: WhichRun, *, direction: Direction = "up", depth: int | None = None) -> LineageGraph:
         """Tell what a run worked with (``up``), or what came from it (``down``); raises as ``Collection.lineage``."""
-        found = find_run(self._context, run_id)
-        return lineage.lineage(self._context, found, kind=Kind.RUN, direction=direction, depth=depth)
+        found = find_run(self._session, run_id)
+        return lineage.lineage(self._session, found, kind=Kind.RUN, direction=direction, depth=depth)
 
     def provenance(self, run_id: WhichRun, *, direction: Direction = "up", depth: int | None = None) -> dict[str, Any]:
         """Return the lineage of a run as PROV-JSON; see ``provenance.prov_json``."""
-        return provenance.prov_json(self._context, self.lineage(run_id, direction=direction, depth=depth))
+        return provenance.prov_json(self._session, self.lineage(run_id, direction=direction, depth=depth))
 
     # Several -----------------------------------------------------------------------------------------------------
 
@@ -186,10 +186,10 @@ class Runs(Face):
         """
         if status is not None:
             parse_run_status(status)
-        commit = resolve(self._context, recipe, kind=Kind.RECIPE, version=version)[1] if recipe is not None else None
+        commit = resolve(self._session, recipe, kind=Kind.RECIPE, version=version)[1] if recipe is not None else None
         found = [
-            info_of_row(self._context, row)
-            for row in self._context.catalogue.runs()
+            info_of_row(self._session, row)
+            for row in self._session.catalogue.runs()
             if commit is None or commit in [edge["target"]["commit"] for edge in row.said["inputs"]]
         ]
         return [run for run in found if status is None or run.status == status]
@@ -201,12 +201,12 @@ class Runs(Face):
             InvalidInput: fewer than two.
             NotFound: no such run.
         """
-        wanted = find_runs(self._context, run_ids)
+        wanted = find_runs(self._session, run_ids)
         if len(wanted) < 2:
             raise InvalidInput("compare takes two or more runs", hint="git pacha run compare ID ID …")
-        rows = {row.said["id"]: row for row in self._context.catalogue.runs(wanted)}
-        found = [info_of_row(self._context, rows[run_id]) for run_id in wanted]
-        return run_compare.compare(found, run_compare.goals_of(self._context, rows.values()))
+        rows = {row.said["id"]: row for row in self._session.catalogue.runs(wanted)}
+        found = [info_of_row(self._session, rows[run_id]) for run_id in wanted]
+        return run_compare.compare(found, run_compare.goals_of(self._session, rows.values()))
 
     def best(self, recipe: str, metric: str, *, version: str | None = None, goal: Goal | None = None) -> BestRun:
         """The completed run of a recipe's version whose metric, at its highest step, is best; NaN and infinities never.
@@ -220,8 +220,8 @@ class Runs(Face):
         Raises:
             NotFound: no such recipe, or no completed run of it has the metric.
         """
-        found, commit = resolve(self._context, recipe, kind=Kind.RECIPE, version=version)
-        chosen, because = run_compare.goal_for(self._context, commit, metric, goal)
+        found, commit = resolve(self._session, recipe, kind=Kind.RECIPE, version=version)
+        chosen, because = run_compare.goal_for(self._session, commit, metric, goal)
         completed = self.list(f"recipe:{found.name}@{found.version}", status="completed")
         return run_compare.best(completed, metric, chosen, because, found.spec)
 
@@ -233,7 +233,7 @@ class Runs(Face):
         Raises:
             NotFound: no such run, or its payload is not here.
         """
-        return run_files.series(self._context, find_run(self._context, run_id))
+        return run_files.series(self._session, find_run(self._session, run_id))
 
     def download(self, run_id: WhichRun, out: AnyPath, *, progress: Progress | None = None) -> Path:
         """Write what a run that ended left (series, artifacts, difference of the code) to a new folder ``out``.
@@ -242,7 +242,7 @@ class Runs(Face):
             NotFound: no such run, it left nothing, or its payload is not here.
             Conflict: something is at ``out``.
         """
-        return run_files.download(self._context, find_run(self._context, run_id), Path(out), progress=progress)
+        return run_files.download(self._session, find_run(self._session, run_id), Path(out), progress=progress)
 
     def plot(self, run_ids: WhichRun | Iterable[WhichRun], metric: str, out: AnyPath) -> Path:
         """Draw a metric of runs over its steps as ``out``: a ``.svg``, or an interactive ``.html`` (extra ``plot``).
@@ -252,8 +252,8 @@ class Runs(Face):
             NotFound: none of them has the metric.
             PachaError: the file can't be written, or the extra is not installed.
         """
-        wanted = find_runs(self._context, run_ids)
-        return run_files.plot(self._context, wanted, metric, Path(out))
+        wanted = find_runs(self._session, run_ids)
+        return run_files.plot(self._session, wanted, metric, Path(out))
 
     # Runs made elsewhere ---------------------------------------------------------------------------------------------
 
@@ -284,9 +284,9 @@ class Runs(Face):
         """
         from pacha_git.registry.importers.mlflow import reading  # few ever import
 
-        inputs = inputs_of(self._context, NewRun(recipe))
+        inputs = inputs_of(self._session, NewRun(recipe))
         with reading(str(place), experiment, unfinished=unfinished, artifacts=artifacts) as found:
-            return run_import.take_all(self._context, found, inputs, progress)
+            return run_import.take_all(self._session, found, inputs, progress)
 
     def import_csv(
         self, path: AnyPath, *, recipe: str | None = None, tags: Mapping[str, str] | None = None
@@ -304,5 +304,5 @@ class Runs(Face):
         """
         from pacha_git.registry.importers.csv_runs import candidates  # few ever import
 
-        inputs = inputs_of(self._context, NewRun(recipe))
-        return run_import.take_all(self._context, candidates(Path(path), check_tags(tags or {})), inputs)
+        inputs = inputs_of(self._session, NewRun(recipe))
+        return run_import.take_all(self._session, candidates(Path(path), check_tags(tags or {})), inputs)

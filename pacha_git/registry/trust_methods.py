@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pacha_git.registry import verbs
-from pacha_git.session.context import Context
+from pacha_git.session.session import Session
 from pacha_git.vocabulary.kinds import Kind
 
 if TYPE_CHECKING:
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
 class TrustMethods:
     """The methods of ``Registry`` that speak of trust."""
 
-    _context: Context
+    _session: Session
 
     def sign(
         self, spec: str, *, kind: Kind | KindWord | None = None, version: str | None = None
     ) -> results.VersionInfo:
         """Vouch for a version with a signature made now."""
-        return verbs.attest.sign(self._context, spec, kind=None if kind is None else Kind.parse(kind), version=version)
+        return verbs.attest.sign(self._session, spec, kind=None if kind is None else Kind.parse(kind), version=version)
 
     def verify(
         self, specs: Sequence[str] = (), *, all: bool = False, progress: Progress | None = None
     ) -> list[results.Verification]:
         """Hash every byte of versions anew, and check their signatures and signers."""
-        return verbs.verify.verify(self._context, specs, every=all, progress=progress)
+        return verbs.verify.verify(self._session, specs, every=all, progress=progress)
 
     def claims(self) -> list[results.Claim]:
         """Return the removals that others claim and that nobody decided on here."""
-        return verbs.removals.claims(self._context)
+        return verbs.removals.claims(self._session)
 
     def accept_removal(self, spec: str, *, version: str | None = None) -> results.VersionInfo:
         """Let what others claim of a version count here: its bytes go."""
-        return verbs.removals.accept(self._context, spec, version)
+        return verbs.removals.accept(self._session, spec, version)
 
     def refuse_removal(self, spec: str, *, version: str | None = None) -> results.VersionInfo:
         """Set aside what others claim of a version, and say so to whoever hears of it from here."""
-        return verbs.removals.refuse(self._context, spec, version)
+        return verbs.removals.refuse(self._session, spec, version)
 
     def refuse_attestation(self, event_id: str) -> None:
         """Set aside here an endorsement or an evaluation, by its id: it no longer counts, nor fails ``verify``.
@@ -55,7 +55,7 @@ class TrustMethods:
         Raises:
             NotFound: there is none with this id.
         """
-        verbs.attest.refuse(self._context, event_id)
+        verbs.attest.refuse(self._session, event_id)
 
     def untrust_key(self, principal: str) -> list[results.KeyInfo]:
         """Take back that keys are trusted as somebody's; what they signed is signed by nobody trusted from now on.
@@ -63,19 +63,19 @@ class TrustMethods:
         Raises:
             NotFound: nobody is trusted by that name.
         """
-        return verbs.keys.untrust_key(self._context, principal)
+        return verbs.keys.untrust_key(self._session, principal)
 
     def trust_key(self, key: str, principal: str) -> results.KeyInfo:
         """Trust a public key (its line, or a file): whoever signs with it is ``principal``."""
-        return verbs.keys.trust_key(self._context, key, principal)
+        return verbs.keys.trust_key(self._session, key, principal)
 
     def keys(self) -> list[results.KeyInfo]:
         """Return the keys of this person, and the signers that are trusted here."""
-        return verbs.keys.list_keys(self._context)
+        return verbs.keys.list_keys(self._session)
 
     def settings(self) -> results.SettingsInfo:
         """Return the settings: what ``registry.toml`` says, and the lines of ``allowed_signers``."""
-        return verbs.remotes.show_settings(self._context)
+        return verbs.remotes.show_settings(self._session)
 
     def layout(self, name: str | None = None, *, dry_run: bool = False) -> results.LayoutInfo:
         """Tell how files are cut here; or move on to another layout, for everything that is registered from now on.
@@ -87,7 +87,7 @@ class TrustMethods:
         Raises:
             InvalidInput: no such layout is known here, or it is older than the one that is written.
         """
-        return verbs.layouts.change_layout(self._context, name, dry_run=dry_run)
+        return verbs.layouts.change_layout(self._session, name, dry_run=dry_run)
 
     def adopt_settings(
         self, remote: str, *, prefer: Side | None = None, tell: Callable[[TrustChange], None] | None = None
@@ -96,7 +96,7 @@ class TrustMethods:
 
         ``tell`` is told who would be trusted before anybody is; if it raises, all stays as it was.
         """
-        return verbs.remotes.adopt_settings(self._context, remote, prefer, tell)
+        return verbs.remotes.adopt_settings(self._session, remote, prefer, tell)
 
     def publish_settings(self, remote: str) -> None:
         """Give a remote our settings, such as a signer trusted since, if its own led to them.
@@ -105,4 +105,4 @@ class TrustMethods:
             Conflict: it has settings that ours don't know of.
             RemoteError: it can't be reached, or refused.
         """
-        verbs.remotes.publish_settings(self._context, remote)
+        verbs.remotes.publish_settings(self._session, remote)

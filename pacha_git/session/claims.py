@@ -13,8 +13,8 @@ from pacha_git.git.repo import GitRepository
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.removals import Removals
 from pacha_git.session import gitconfig
-from pacha_git.session.context import Context
 from pacha_git.session.results import RefResult, Removal
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.events import ATTESTATIONS
 from pacha_git.store.removals import SETTING, RemovalList
@@ -30,23 +30,23 @@ def removal_of(removals: Removals, event: Event) -> Removal:
     return Removal(event.by, event.at, event.reason, signature.shown if signature is not None else None)
 
 
-def claim_warnings(context: Context, results: Iterable[RefResult]) -> list[str]:
+def claim_warnings(session: Session, results: Iterable[RefResult]) -> list[str]:
     """Tell what a person should know of the removals that somebody claims in notes refs that just changed."""
     said: list[str] = []
     for ref in (each.ref for each in results if each.ref.startswith(NOTES_ROOT)):
         parsed = parse_notes_ref(ref)
         if parsed is not None and parsed[2] == ATTESTATIONS:
-            said += claims_in_words(context, parsed[0], parsed[1])
+            said += claims_in_words(session, parsed[0], parsed[1])
     return said
 
 
-def claims_in_words(context: Context, kind: Kind, name: str) -> list[str]:
+def claims_in_words(session: Session, kind: Kind, name: str) -> list[str]:
     """One sentence for each removal of a version of a name that does not count here."""
-    removals = context.removals.of(kind, name)
+    removals = session.removals.of(kind, name)
     return [
         claim_in_words(version, removal_of(removals, event))
         for commit, events in removals.claims.items()
-        if (version := version_at(context, kind, name, commit)) is not None
+        if (version := version_at(session, kind, name, commit)) is not None
         for event in events
     ]
 
@@ -70,9 +70,9 @@ def removals_of(repo: GitRepository) -> RemovalList:
     return RemovalList(repo, signers, lambda: gitconfig.value_for(repo.path, SETTING))
 
 
-def version_at(context: Context, kind: Kind, name: str, commit: Oid) -> VersionId | None:
+def version_at(session: Session, kind: Kind, name: str, commit: Oid) -> VersionId | None:
     """Return the version whose record lies at a commit; None if it is not here."""
-    for version, oid in records.versions_of(context.repo, kind, name).items():
+    for version, oid in records.versions_of(session.repo, kind, name).items():
         if oid == commit:
             return VersionId.parse(kind, name, str(version))
     return None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from pacha_git.errors import Ambiguous, InvalidInput, NotFound
-from pacha_git.session.context import Context
+from pacha_git.session.session import Session
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.vocabulary.ids import RunId
 from pacha_git.vocabulary.kinds import Kind
@@ -31,13 +31,13 @@ def says_run(spec: str) -> bool:
     return spec.lower().startswith(_WORDS)
 
 
-def find_runs(context: Context, which: WhichRun | Iterable[WhichRun]) -> list[str]:
+def find_runs(session: Session, which: WhichRun | Iterable[WhichRun]) -> list[str]:
     """Return the ids of the runs that are meant, each once; raises as ``find_run``."""
     several = which if isinstance(which, Iterable) and not isinstance(which, str) else [which]
-    return list(dict.fromkeys(find_run(context, each) for each in several))
+    return list(dict.fromkeys(find_run(session, each) for each in several))
 
 
-def find_run(context: Context, which: WhichRun) -> str:
+def find_run(session: Session, which: WhichRun) -> str:
     """The id of the run that is meant: by its id, ``run:ID``, the first 8 or more digits of one, or the run itself.
 
     Raises:
@@ -54,9 +54,9 @@ def find_run(context: Context, which: WhichRun) -> str:
             f"{text[:80]!r} is no run id",
             hint="it is what `git pacha run start` printed, or 8 digits or more of that",
         )
-    if context.repo.ref(RunId(wanted).ref) is not None:
+    if session.repo.ref(RunId(wanted).ref) is not None:
         return wanted
-    found = [run_id for run_id in run_commits.all_runs(context.repo) if run_id.startswith(wanted)]
+    found = [run_id for run_id in run_commits.all_runs(session.repo) if run_id.startswith(wanted)]
     if len(found) > 1:
         raise Ambiguous(f"several {Kind.RUN.plural} begin with {wanted}", found[:20])
     if not found:

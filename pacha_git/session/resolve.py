@@ -13,7 +13,7 @@ import blake3
 from pacha_git.errors import Ambiguous, Corrupt, InvalidInput, NotFound
 from pacha_git.format.kinds import KINDS
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.session.context import Context
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.events import read_ledger
 from pacha_git.vocabulary.address import Address
@@ -26,7 +26,7 @@ from pacha_git.vocabulary.versions import Version
 
 
 def resolve(
-    context: Context,
+    session: Session,
     text: str,
     *,
     kind: Kind | None = None,
@@ -37,7 +37,7 @@ def resolve(
     """Find the version that is meant, and its record commit.
 
     Args:
-        context: The registry.
+        session: The registry.
         text: A SPEC.
         kind: What the command or relation says it is; None to find out.
         version: What stood after ``-v``.
@@ -55,34 +55,34 @@ def resolve(
             f"{text} names a file, a version is wanted here", hint=f"git pacha cat {text} writes the file"
         )
     if spec.kind is None:
-        spec = spec.with_kind(kind or only_kind(context, spec))
+        spec = spec.with_kind(kind or only_kind(session, spec))
     elif kind is not None:
         spec = spec.with_kind(kind)
     if spec.selector is None and exact:
         raise InvalidInput(f"say which version of {spec.name}", hint=f"as in {spec.name}@1.0.0, or -v 1.0.0")
-    return find(context, spec)
+    return find(session, spec)
 
 
-def only_kind(context: Context, spec: Spec) -> Kind:
+def only_kind(session: Session, spec: Spec) -> Kind:
     """Return the only kind that has the name (and, if one is said, the version).
 
     Raises:
         Ambiguous: several have it.
         NotFound: none has it.
     """
-    having = [kind for kind in VERSIONED_KINDS if records.versions_of(context.repo, kind, spec.name)]
+    having = [kind for kind in VERSIONED_KINDS if records.versions_of(session.repo, kind, spec.name)]
     if len(having) > 1 and isinstance(spec.selector, Version):
         version = spec.selector
-        narrower = [kind for kind in having if context.repo.ref(VersionId(kind, spec.name, version).ref)]
+        narrower = [kind for kind in having if session.repo.ref(VersionId(kind, spec.name, version).ref)]
         having = narrower or having
     if not having:
-        raise no_such_name(context, None, spec.name)
+        raise no_such_name(session, None, spec.name)
     if len(having) > 1:
         raise Ambiguous(f"{spec.name} is the name of several", [f"{kind.noun}:{spec}" for kind in having])
     return having[0]
 
 
-def find(context: Context, spec: Spec) -> tuple[VersionId, Oid]:
+def find(session: Session, spec: Spec) -> tuple[VersionId, Oid]:
     """Find the version of a spec whose kind is known; errors as ``resolve``."""
     kind = spec.kind
     assert kind is not None
@@ -91,29 +91,29 @@ def find(context: Context, spec: Spec) -> tuple[VersionId, Oid]:
     selector = spec.selector if spec.selector is not None else Latest()
     if isinstance(selector, Version):
         version = VersionId(kind, spec.name, selector)
-        commit = context.repo.ref(version.ref)
+        commit = session.repo.ref(version.ref)
         if commit is not None:
             return version, commit
-    versions = records.versions_of(context.repo, kind, spec.name)
+    versions = records.versions_of(session.repo, kind, spec.name)
     if not versions:
-        raise no_such_name(context, kind, spec.name)
+        raise no_such_name(session, kind, spec.name)
     if isinstance(selector, Version):
         raise NotFound(f"{kind.noun} {spec.name} has no version {selector}", hint=_known(versions))
-    chosen = _select(context, spec, selector, versions)
+    chosen = _select(session, spec, selector, versions)
     return VersionId(kind, spec.name, chosen), versions[chosen]
 
 
-def _select(context: Context, spec: Spec, selector: Selector, versions: Mapping[Version, Oid]) -> Version:
+def _select(session: Session, spec: Spec, selector: Selector, versions: Mapping[Version, Oid]) -> Version:
     assert spec.kind is not None
     if isinstance(selector, Alias):
-        named = read_ledger(context.repo, spec.kind, spec.name).aliases.get(selector)
+        named = read_ledger(session.repo, spec.kind, spec.name).aliases.get(selector)
         chosen = [version for version, commit in versions.items() if commit == named]
     elif isinstance(selector, ByAddress):
-        chosen = _with_address(context, spec, selector, versions)
+        chosen = _with_address(session, spec, selector, versions)
     else:
-        here = without_removed(context, spec.kind, spec.name, versions)
+        here = without_removed(session, spec.kind, spec.name, versions)
         if isinstance(selector, Stage):
-            ledger = read_ledger(context.repo, spec.kind, spec.name)
+            ledger = read_ledger(session.repo, spec.kind, spec.name)
             chosen = [version for version, commit in here.items() if ledger.stage(commit) is selector]
         else:
             chosen = latest_first(list(here))[:1]
@@ -125,9 +125,9 @@ def _select(context: Context, spec: Spec, selector: Selector, versions: Mapping[
     return max(chosen)
 
 
-def without_removed(context: Context, kind: Kind, name: str, versions: Mapping[Version, Oid]) -> dict[Version, Oid]:
+def without_removed(session: Session, kind: Kind, name: str, versions: Mapping[Version, Oid]) -> dict[Version, Oid]:
     """Return the versions whose payload was not removed."""
-    removed = context.removed(kind, name)
+    removed = session.removed(kind, name)
     return {version: commit for version, commit in versions.items() if commit not in removed}
 
 
@@ -136,10 +136,10 @@ def latest_first(versions: list[Version]) -> list[Version]:
     return sorted(versions, key=lambda version: (not version.is_prerelease, version), reverse=True)
 
 
-def _with_address(context: Context, spec: Spec, selector: ByAddress, versions: Mapping[Version, Oid]) -> list[Version]:
+def _with_address(session: Session, spec: Spec, selector: ByAddress, versions: Mapping[Version, Oid]) -> list[Version]:
     found: dict[str, list[Version]] = {}
     for version, commit in versions.items():
-        address = address_of(records.read(context.repo, commit))
+        address = address_of(records.read(session.repo, commit))
         if address.removeprefix("blake3:").startswith(selector.digits):
             found.setdefault(address, []).append(version)
     if len(found) > 1:
@@ -157,10 +157,10 @@ def address_of(stored: records.StoredRecord) -> str:
     return Address.of_digest(blake3.blake3(stored.documents[document]).digest())
 
 
-def no_such_name(context: Context, kind: Kind | None, name: str) -> NotFound:
+def no_such_name(session: Session, kind: Kind | None, name: str) -> NotFound:
     """Return the error for a name that nobody has, with the nearest ones."""
     kinds = [kind] if kind else VERSIONED_KINDS
-    known = [str(each) for one in kinds for each in records.names_of(context.repo, one)]
+    known = [str(each) for one in kinds for each in records.names_of(session.repo, one)]
     near = difflib.get_close_matches(name, known, 3, 0.5)
     noun = kind.noun if kind else "model"
     hint = f"did you mean {', '.join(near)}?" if near else f"git pacha {noun} list shows what there is"

@@ -14,8 +14,8 @@ from typing import Final
 
 from pacha_git.errors import PachaError
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.session.context import Context
 from pacha_git.session.items import Item, read_item
+from pacha_git.session.session import Session
 from pacha_git.system.disk import write_all
 from pacha_git.vocabulary.ids import PAYLOAD_ROOT, REF_ROOT, payload_ref_of
 
@@ -51,37 +51,37 @@ def _note(path: Path, lines: str) -> None:
             os.close(fd)
 
 
-def nowhere(context: Context, refs: Mapping[str, Oid], *, others_held: bool = False) -> list[Item]:
+def nowhere(session: Session, refs: Mapping[str, Oid], *, others_held: bool = False) -> list[Item]:
     """Tell what was made here and whose bytes are gone as far as anybody here knows, of what lies under these refs.
 
     What can't be read is left out: that is told as what it is. So is what has other bytes than its record says, unless
     ``others_held``.
     """
-    there = context.repo.refs_below(PAYLOAD_ROOT).get if len(refs) > _FEW else context.repo.ref
+    there = session.repo.refs_below(PAYLOAD_ROOT).get if len(refs) > _FEW else session.repo.ref
     payloads = {ref: there(payload_ref_of(ref)) for ref in refs}
     suspects = {ref: commit for ref, commit in refs.items() if others_held or payloads[ref] is None}
     if not suspects:
         return []
-    origins, seen = _origins(context.path), _seen_elsewhere(context)
+    origins, seen = _origins(session.path), _seen_elsewhere(session)
     found: list[Item] = []
     for ref, commit in suspects.items():
         if (ref, commit) not in seen:
             with suppress(PachaError):
-                item = read_item(context.repo, ref, commit)
+                item = read_item(session.repo, ref, commit)
                 held = payloads[ref] == item.payload_commit
                 if (
                     not held
-                    and _was_made_here(context, item, origins)
-                    and not context.is_removed(item.version, item.commit)
+                    and _was_made_here(session, item, origins)
+                    and not session.is_removed(item.version, item.commit)
                 ):
                     found.append(item)
     return found
 
 
-def _was_made_here(context: Context, item: Item, origins: Mapping[tuple[str, str], str]) -> bool:
+def _was_made_here(session: Session, item: Item, origins: Mapping[tuple[str, str], str]) -> bool:
     """Tell whether its bytes were here once: noted, or written all the same though nothing came to hold them."""
     payload, origin = item.payload_commit, origins.get((item.ref, item.commit))
-    return payload is not None and (origin == _MADE or (origin is None and context.repo.has(payload)))
+    return payload is not None and (origin == _MADE or (origin is None and session.repo.has(payload)))
 
 
 def _origins(path: Path) -> dict[tuple[str, str], str]:
@@ -94,10 +94,10 @@ def _origins(path: Path) -> dict[tuple[str, str], str]:
     return {(ref, commit): origin for origin, commit, ref in (each for each in words if len(each) == _WORDS)}
 
 
-def _seen_elsewhere(context: Context) -> set[tuple[str, Oid]]:
+def _seen_elsewhere(session: Session) -> set[tuple[str, Oid]]:
     """Ref and commit of every record and run that a remote was seen to have."""
     found: set[tuple[str, Oid]] = set()
-    for ref, oid in context.repo.refs_below(_LAST_SEEN).items():
+    for ref, oid in session.repo.refs_below(_LAST_SEEN).items():
         _, _, rest = ref[len(_LAST_SEEN) :].partition("/pacha/")
         found.add((REF_ROOT + rest, oid))
     return found

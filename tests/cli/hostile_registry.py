@@ -50,7 +50,7 @@ def build(path: Path, scratch: Path) -> str:
 
 def _forge_record(path: Path) -> None:
     """Add model m 1.2.0: 1.0.0 with other words, from the hand of someone who has no git-pacha."""
-    context = Registry.open(path)._context  # what the face offers refuses such words
+    context = Registry.open(path)._session  # what the face offers refuses such words
     honest = records.read_version(context.repo, VersionId.parse(Kind.MODEL, "m", "1.0.0"))
     data = records.read_version(context.repo, VersionId.parse(Kind.DATASET, "rows", "1.0.0"))
     values: dict[str, Any] = honest.record.model_dump() | {
@@ -68,7 +68,7 @@ def _forge_record(path: Path) -> None:
 
 
 def _forge_run(path: Path, run_id: str) -> None:
-    context = Registry.open(path)._context
+    context = Registry.open(path)._session
     honest = run_commits.read_run(context.repo, run_id)
     other = run_id[:-1] + ("0" if run_id[-1] != "0" else "1")
     record = honest.record.model_copy(
@@ -86,7 +86,7 @@ def _forge_run(path: Path, run_id: str) -> None:
 
 def _say(path: Path) -> None:
     """Stage, alias, describe, tag and card, all with words of the same sort."""
-    context = Registry.open(path)._context
+    context = Registry.open(path)._session
     author = replace(context.author(False), identity=BY)
     target = records.read_version(context.repo, VersionId.parse(Kind.MODEL, "m", "1.2.0")).target
     moves = [

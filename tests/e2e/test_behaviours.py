@@ -241,14 +241,14 @@ def test_what_is_signed_verifies_and_says_by_whom(signing: Registry, tmp_path: P
 
 def test_a_signer_and_a_time_are_part_of_what_is_signed(signing: Registry, tmp_path: Path) -> None:
     registered = signing.models.register("m", put(tmp_path / "m.bin"), version="1.0.0", sign=True)
-    raw = signing._context.repo.read_as(registered.commit, "commit")  # type: ignore[arg-type]
+    raw = signing._session.repo.read_as(registered.commit, "commit")  # type: ignore[arg-type]
     for old, new in ((b"Ada Tester", b"Eve Tester"), (b" +0000", b"0 +0000")):
-        forged = signing._context.repo.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=raw.replace(old, new))
-        signing._context.repo.git("update-ref", "refs/pacha/models/m/1.0.0", forged.decode().strip())
+        forged = signing._session.repo.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=raw.replace(old, new))
+        signing._session.repo.git("update-ref", "refs/pacha/models/m/1.0.0", forged.decode().strip())
         [verified] = signing.verify(["m@1.0.0"])
         assert not verified.ok
         assert verified.signer is None
-    signing._context.repo.git("update-ref", "refs/pacha/models/m/1.0.0", registered.commit)
+    signing._session.repo.git("update-ref", "refs/pacha/models/m/1.0.0", registered.commit)
 
 
 def test_another_key_is_not_trusted(registry: Registry, tmp_path: Path) -> None:

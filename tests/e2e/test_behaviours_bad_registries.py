@@ -113,7 +113,7 @@ from pacha_git import PachaError, Registry
 disk, data = Path(sys.argv[1]), Path(sys.argv[2])
 registry = Registry.init(disk / "r.git")
 registry.models.register("m", data / "small", version="1.0.0")
-refs = sorted(registry._context.repo.refs_below("refs/"))
+refs = sorted(registry._session.repo.refs_below("refs/"))
 files = sorted(str(p) for p in (registry.path / "objects").rglob("*"))
 def refused(act):
     try:
@@ -125,7 +125,7 @@ def refused(act):
     else:
         raise AssertionError("it went through")
 refused(lambda: registry.models.register("n", data / "large", version="1.0.0"))
-assert sorted(registry._context.repo.refs_below("refs/")) == refs
+assert sorted(registry._session.repo.refs_below("refs/")) == refs
 assert sorted(str(p) for p in (registry.path / "objects").rglob("*")) == files
 # Full to the last byte: not even a ref or a line of an event can be written.
 with open(disk / "filler", "wb", buffering=0) as filler:

@@ -23,7 +23,7 @@ def registry(registry_path: Path) -> Registry:
 
 def chunk_places(registry: Registry) -> list[tuple[Path, int]]:
     """Pack and offset of every chunk of the payloads that are here."""
-    repo = registry._context.repo
+    repo = registry._session.repo
     places = []
     for ref in repo.refs_below("refs/pacha/payload/"):
         for line in git(registry.path, "ls-tree", "-r", ref + ":chunked").splitlines():

@@ -335,7 +335,7 @@ def test_both_sides_in_step_are_compared_as_lists(here: Registry, hub: Path, tmp
     there = clone(tmp_path, "there", hub)
 
     def in_step(registry_: Registry) -> bool:
-        context = registry_._context
+        context = registry_._session
         return unchanged.in_step(context, "origin", transport.listing(context.repo, "origin"))
 
     assert in_step(here)

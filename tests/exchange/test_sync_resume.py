@@ -202,7 +202,7 @@ def test_side_repositories_of_the_dead_go(tmp_path: Path) -> None:
         (side / name / "objects/pack").mkdir(parents=True)
         (side / f"{name}.lock").touch()
     os.utime(side / ("1" * 40) / "objects/pack", (0, 0))
-    repo = there._context.repo
+    repo = there._session.repo
     assert sweep_sides(repo, 14) == ["1" * 40, "passing-0123456789abcdef"]
     assert {path.name for path in side.iterdir()} == {"0" * 40, "0" * 40 + ".lock"}
 

@@ -50,7 +50,7 @@ class PromptRecord(Record):
             ", Prompts",
         ),
         (
-            "        return verbs.recipes.validate(self._context, str(spec_or_path))\n",
+            "        return verbs.recipes.validate(self._session, str(spec_or_path))\n",
             '''
 
 class Prompts(Collection):
@@ -61,7 +61,7 @@ class Prompts(Collection):
     def register(self, name: str, paths: AnyPath, *, version: str, lineage: Sequence[str] = ()) -> Registered:
         """Register a version."""
         wanted = verbs.register.NewVersion(self.kind, name, version, _paths(paths), lineage=lineage)
-        return verbs.register.register(self._context, wanted)
+        return verbs.register.register(self._session, wanted)
 ''',
         ),
     ],

@@ -98,7 +98,7 @@ def some(chance: random.Random, keys: tuple[str, ...]) -> dict[str, Any]:
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_the_free_parts_of_a_record(registry: Registry, seed: int) -> None:
     chance = random.Random(seed)
-    context = registry._context
+    context = registry._session
     honest = records.read_version(context.repo, VersionId.parse(Kind.MODEL, "m", "1.0.0"))
     data = records.read_version(context.repo, VersionId.parse(Kind.DATASET, "rows", "1.0.0")).target.model_dump()
     values = honest.record.model_dump() | {
@@ -130,7 +130,7 @@ def test_the_free_parts_of_a_record(registry: Registry, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_the_free_parts_of_a_run(registry: Registry, seed: int) -> None:
     chance = random.Random(seed)
-    context = registry._context
+    context = registry._session
     with registry.runs.start(recipe="train@1.0.0", params={"lr": 1}) as started:
         started.log(loss=1.0)
     honest = run_commits.read_run(context.repo, started.id)

@@ -60,9 +60,9 @@ def test_what_fails_underneath_is_told(
     def fail(*_: Any, **__: Any) -> Any:
         raise failure()
 
-    monkeypatch.setattr(type(registry._context.repo), "ref", fail)
-    monkeypatch.setattr(type(registry._context.repo), "refs_below", fail)
-    monkeypatch.setattr(type(registry._context.catalogue), "refresh", fail)
+    monkeypatch.setattr(type(registry._session.repo), "ref", fail)
+    monkeypatch.setattr(type(registry._session.repo), "refs_below", fail)
+    monkeypatch.setattr(type(registry._session.catalogue), "refresh", fail)
     with pytest.raises(PachaError) as raised:
         calls[call]()
     assert raised.value.message
@@ -89,7 +89,7 @@ def blocks(registry: Registry) -> Iterator[bytes]:
 def test_an_iterator_is_guarded_to_its_end(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     found = blocks(registry)
     monkeypatch.setattr(
-        type(registry._context.repo.packs), "read", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "broken"))
+        type(registry._session.repo.packs), "read", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "broken"))
     )
     monkeypatch.setattr(
         "pacha_git.git.packs.pack.Pack.read_run", lambda *_: (_ for _ in ()).throw(OSError(errno.EIO, "b"))

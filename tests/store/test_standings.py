@@ -51,7 +51,7 @@ def kept(registry: Registry, what: str) -> object:
 
 def right(registry: Registry) -> None:
     """What is read is what a fold of all lines gives."""
-    repo = registry._context.repo
+    repo = registry._session.repo
     tips = {what: repo.ref(NameId(Kind.MODEL, "m").notes_ref(what)) for what in (EVENTS, ATTESTATIONS)}
     read, whole = read_ledger(repo, Kind.MODEL, "m"), ledger_at(repo, tips[EVENTS], Kind.MODEL, "m")
     assert (read.stages, read.aliases, read.tips, dict(read.words)) == (
@@ -67,7 +67,7 @@ def right(registry: Registry) -> None:
 
 
 def whole_tips(registry: Registry, tip: Oid | None) -> tuple[str, ...]:
-    return attestations_at(registry._context.repo, tip, Kind.MODEL, "m").tips
+    return attestations_at(registry._session.repo, tip, Kind.MODEL, "m").tips
 
 
 def test_nothing_is_kept_of_few_events(registry: Registry) -> None:

@@ -78,8 +78,8 @@ def test_what_a_gathering_wrote_is_relied_on_unread(registry: Registry, tmp_path
         registry.models.register("m", put(tmp_path / "m", noise(400_000, number)), version=f"1.{number}.0")
     assert packs(registry) <= 6
     here = {path.stem for path in (registry.path / "objects/pack").glob("pack-*.pack")}
-    assert registry._context.index.pack_marks(here).keys() == here
-    remembered = registry._context.database.connection.execute("SELECT count(*) FROM pack").fetchone()[0]
+    assert registry._session.index.pack_marks(here).keys() == here
+    remembered = registry._session.database.connection.execute("SELECT count(*) FROM pack").fetchone()[0]
     assert remembered == len(here), "packs that are gone are remembered for ever"
 
 
@@ -132,5 +132,5 @@ def test_with_little_there_is_nothing_to_gather(
     registry: Registry, monkeypatch: pytest.MonkeyPatch, gatherings: list[int]
 ) -> None:
     monkeypatch.setattr(process, "run", None)  # no program is asked
-    tidy(registry._context.repo, registry._context.index)
+    tidy(registry._session.repo, registry._session.index)
     assert gatherings == []

@@ -18,9 +18,9 @@ from pacha_git.format.kinds import KINDS
 from pacha_git.ledger import statements
 from pacha_git.registry.reading.view import words_of
 from pacha_git.registry.versions.attest import attest
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import DocumentDetail, DocumentProblem, VersionInfo
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.events import newest_document
 from pacha_git.vocabulary.kinds import Kind
@@ -31,21 +31,21 @@ _STATEMENTS: Final[dict[Kind, Callable[[str], Statement]]] = {
 }
 
 
-def read_document(context: Context, spec: str, *, kind: Kind, version: str | None = None) -> DocumentDetail:
+def read_document(session: Session, spec: str, *, kind: Kind, version: str | None = None) -> DocumentDetail:
     """Return the newest document of a version, checked.
 
     Raises:
         InvalidInput: the kind has none.
         NotFound: no such version.
     """
-    found, commit = resolve(context, spec, kind=kind, version=version)
-    stored = records.read(context.repo, commit)
-    text, source = newest_document(context.repo, stored)
+    found, commit = resolve(session, spec, kind=kind, version=version)
+    stored = records.read(session.repo, commit)
+    text, source = newest_document(session.repo, stored)
     key = KINDS[kind].json_document_key
     if text is None:
         return DocumentDetail(kind, found.name, str(found.version), key, None, None)
     document = check_document(kind, text.encode("utf-8", "replace"))
-    word = words_of(context, stored).get(key)
+    word = words_of(session, stored).get(key)
     return DocumentDetail(
         kind=kind,
         name=found.name,
@@ -62,7 +62,7 @@ def read_document(context: Context, spec: str, *, kind: Kind, version: str | Non
 
 
 def set_document(
-    context: Context,
+    session: Session,
     spec: str,
     text: str,
     *,
@@ -74,7 +74,7 @@ def set_document(
     """Put another document in place of the one that holds.
 
     Args:
-        context: The registry.
+        session: The registry.
         spec: Of which version.
         text: The document.
         kind: model or dataset.
@@ -87,7 +87,7 @@ def set_document(
         PachaError: its front matter can't be read; each problem with its line and column.
     """
     require_sound(check_document(kind, text.encode("utf-8", "surrogatepass")), what)
-    return attest(context, spec, [_STATEMENTS[kind](text)], kind=kind, version=version, signed=sign)
+    return attest(session, spec, [_STATEMENTS[kind](text)], kind=kind, version=version, signed=sign)
 
 
 def require_sound(document: Document, what: str) -> None:

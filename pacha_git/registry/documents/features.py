@@ -18,8 +18,8 @@ from pacha_git.inspectors.tables.columns import Column, Table, in_order
 from pacha_git.inspectors.tables.tables import LibraryMissing, read_table, table_kind
 from pacha_git.progress import Progress
 from pacha_git.registry.reading.content import payload_of
-from pacha_git.session.context import Context
 from pacha_git.session.results import Json
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.payload.reader import Payload, PayloadFile
 from pacha_git.system.confined import Death, confined
@@ -60,13 +60,13 @@ def _feature(column: Column, rows: int) -> Json:
     return {"dtype": column.dtype, "nullable": column.nulls > 0, "statistics": found}
 
 
-def features_of(context: Context, stored: records.StoredRecord, progress: Progress | None = None) -> Features:
+def features_of(session: Session, stored: records.StoredRecord, progress: Progress | None = None) -> Features:
     """Read all tables of a version, from end to end.
 
     Raises:
         NotFound: its payload is not here.
     """
-    payload = payload_of(context, stored)
+    payload = payload_of(session, stored)
     wanted = [line for line in payload.lines if table_kind(line.path)]
     tables: list[tuple[str, Table]] = []
     notices = [f"{len(wanted) - _MOST_TABLES} more tables were not read"] if len(wanted) > _MOST_TABLES else []

@@ -20,9 +20,9 @@ from pacha_git.progress import Progress
 from pacha_git.registry.documents.features import Features, features_of
 from pacha_git.registry.documents.skeleton_of_run import circumstances, run_behind
 from pacha_git.registry.reading.view import detail
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import Json, VersionDetail
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.events import newest_document
 from pacha_git.store.runs.commits import StoredRun
@@ -42,7 +42,7 @@ _Texts = dict[str, list[str]]
 class _Known:
     """A version, the run that made it if one did, and what it came from."""
 
-    context: Context
+    session: Session
     stored: records.StoredRecord
     shown: VersionDetail
     run: StoredRun | None
@@ -68,7 +68,7 @@ class _Known:
 
 
 def skeleton(
-    context: Context, spec: str, *, kind: Kind, version: str | None = None, progress: Progress | None = None
+    session: Session, spec: str, *, kind: Kind, version: str | None = None, progress: Progress | None = None
 ) -> tuple[str, tuple[str, ...]]:
     """Write a card or datasheet to begin with; what the one that holds now says in its front matter is kept.
 
@@ -79,9 +79,9 @@ def skeleton(
         InvalidInput: the kind has no document.
         NotFound: no such version.
     """
-    _, commit = resolve(context, spec, kind=kind, version=version)
-    stored = records.read(context.repo, commit)
-    known = _Known(context, stored, detail(context, stored), run_behind(context, stored.record.lineage))
+    _, commit = resolve(session, spec, kind=kind, version=version)
+    stored = records.read(session.repo, commit)
+    known = _Known(session, stored, detail(session, stored), run_behind(session, stored.record.lineage))
     notices: tuple[str, ...] = ()
     if kind is Kind.MODEL:
         metadata, texts = _model_metadata(known), _model_texts(known)
@@ -89,12 +89,12 @@ def skeleton(
         found = _features(known, progress)
         notices = found.notices
         metadata, texts = _data_metadata(known, found), _data_texts(known, found)
-    metadata |= _own_metadata(context, stored)
+    metadata |= _own_metadata(session, stored)
     return write_skeleton(RULES[kind], f"{known.shown.name} {known.shown.version}", metadata, texts), notices
 
 
-def _own_metadata(context: Context, stored: records.StoredRecord) -> dict[str, Any]:
-    text, _ = newest_document(context.repo, stored)
+def _own_metadata(session: Session, stored: records.StoredRecord) -> dict[str, Any]:
+    text, _ = newest_document(session.repo, stored)
     return {} if text is None else check_document(stored.id.kind, text.encode("utf-8", "replace")).json_metadata
 
 
@@ -105,7 +105,7 @@ def _licence(known: _Known) -> Any:
             return known.shown.tags[key]
     bases = [edge.target for edge in known.edges if edge.target.kind == known.stored.record.kind]
     for base in bases:
-        found = _own_metadata(known.context, records.read(known.context.repo, Oid(base.commit)))
+        found = _own_metadata(known.session, records.read(known.session.repo, Oid(base.commit)))
         if found.get("license"):
             return found["license"]
     return None
@@ -216,7 +216,7 @@ def _settings(known: _Known) -> list[tuple[str, Any]]:
         return sorted(known.run.params.items())
     for edge in known.edges:
         if edge.target.kind == Kind.RECIPE.value:
-            stored = records.read(known.context.repo, Oid(edge.target.commit))
+            stored = records.read(known.session.repo, Oid(edge.target.commit))
             values = parse_recipe(stored.documents["recipe.toml"]).values.get("hyperparameters", {})
             return [(key, as_json(value)) for key, value in values.items() if not isinstance(value, dict)]
     return []
@@ -237,7 +237,7 @@ def _results(known: _Known) -> list[str]:
 
 def _features(known: _Known, progress: Progress | None) -> Features:
     try:
-        return features_of(known.context, known.stored, progress)
+        return features_of(known.session, known.stored, progress)
     except NotFound as error:
         return Features(notices=(f"its tables were not read: {error.message}",))
 

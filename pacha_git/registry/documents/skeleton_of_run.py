@@ -11,7 +11,7 @@ from typing import Any, Final
 from pacha_git.errors import NotFound
 from pacha_git.format.record import Edge
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.session.context import Context
+from pacha_git.session.session import Session
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.vocabulary.kinds import Kind
 
@@ -22,14 +22,14 @@ _TOLD: Final = (
 )  # fmt: skip
 
 
-def run_behind(context: Context, edges: Sequence[Edge]) -> run_commits.StoredRun | None:
+def run_behind(session: Session, edges: Sequence[Edge]) -> run_commits.StoredRun | None:
     """The run that made a version, as it stands now; as it stood when it was named, if the run itself is not here."""
     for edge in edges:
         if edge.target.kind == Kind.RUN.value:
             try:
-                return run_commits.read_run(context.repo, edge.target.name)
+                return run_commits.read_run(session.repo, edge.target.name)
             except NotFound:
-                return run_commits.read(context.repo, Oid(edge.target.commit))
+                return run_commits.read(session.repo, Oid(edge.target.commit))
     return None
 
 

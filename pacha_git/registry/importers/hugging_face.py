@@ -20,8 +20,8 @@ from pacha_git.format.documents.document import DOCUMENT_LIMIT
 from pacha_git.format.documents.frontmatter import parse_front_matter
 from pacha_git.progress import Progress
 from pacha_git.registry.versions.register import NewVersion, register
-from pacha_git.session.context import Context
 from pacha_git.session.results import Registered
+from pacha_git.session.session import Session
 from pacha_git.vocabulary.kinds import Kind
 
 _FOLDER: Final = re.compile(r"(models|datasets|spaces)--(.+)\Z")
@@ -50,7 +50,7 @@ class HubSnapshot:
 
 
 def import_hf(
-    context: Context,
+    session: Session,
     folder: Path,
     name: str | None,
     *,
@@ -70,7 +70,7 @@ def import_hf(
     card, notice = _card(snapshot)
     found = {**_facts(snapshot, config, card), **tags}
     done = register(
-        context,
+        session,
         NewVersion(
             kind=Kind.MODEL,
             name=name or snapshot.repository or snapshot.folder.resolve().name,

@@ -22,9 +22,9 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.registry.reading.content import payload_of
 from pacha_git.registry.reading.download import disk_errors
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import address_of, resolve, without_removed
 from pacha_git.session.results import CacheCleared, CacheEntry
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.payload import cache
 from pacha_git.store.payload.checkout import Report, fill
@@ -34,7 +34,7 @@ from pacha_git.system.hashing import many_core_hasher
 from pacha_git.system.private import check_private, make_private_folder
 
 
-def cached(context: Context, commit: Oid, progress: Progress | None) -> Path:
+def cached(session: Session, commit: Oid, progress: Progress | None) -> Path:
     """The payload as a read-only folder in the cache, written once for all versions and registries with these bytes.
 
     What was removed is not handed out, and leaves the cache.
@@ -42,26 +42,26 @@ def cached(context: Context, commit: Oid, progress: Progress | None) -> Path:
     Raises:
         PachaError: the cache is another's or others can write in it, the payload is not here, or the disk is full.
     """
-    stored = records.read(context.repo, commit)
+    stored = records.read(session.repo, commit)
     name = cache.name_of(address_of(stored), stored.record.content)
     with disk_errors(cache.cache_base()):
-        _forget_removed(context, stored, name)
+        _forget_removed(session, stored, name)
         home = make_private_folder(cache.cache_base(), *cache.FOLDERS)
         folder, seal = home / name, make_private_folder(cache.cache_base(), *cache.SEALS) / name
         if not _is_sound(folder, seal, stored):
-            with _written(context, stored, home, progress) as fresh:
+            with _written(session, stored, home, progress) as fresh:
                 _put_in_place(fresh, folder, lambda: _is_sound(folder, seal, stored))
             _put_seal(folder, seal)
     return folder
 
 
-def _forget_removed(context: Context, stored: records.StoredRecord, name: str) -> None:
+def _forget_removed(session: Session, stored: records.StoredRecord, name: str) -> None:
     own = stored.id
-    if stored.record.content is None or context.repo.ref(own.payload_ref) is not None:
+    if stored.record.content is None or session.repo.ref(own.payload_ref) is not None:
         return
-    if not without_removed(context, own.kind, own.name, {own.version: stored.commit}):
+    if not without_removed(session, own.kind, own.name, {own.version: stored.commit}):
         cache.drop(name)
-        payload_of(context, stored)  # which says who removed it, and why
+        payload_of(session, stored)  # which says who removed it, and why
 
 
 # Whether it is what it was --------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def _line(folder: Path, path: str, status: os.stat_result) -> FileLine:
 
 
 @contextmanager
-def _written(context: Context, stored: records.StoredRecord, home: Path, progress: Progress | None) -> Iterator[Path]:
+def _written(session: Session, stored: records.StoredRecord, home: Path, progress: Progress | None) -> Iterator[Path]:
     """Yield a new folder with the payload, read-only; it goes if nobody gave it a name."""
     content = stored.record.content
     temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=home))
@@ -141,7 +141,7 @@ def _written(context: Context, stored: records.StoredRecord, home: Path, progres
             document = KINDS[stored.id.kind].primary_document or ""
             (temporary / document).write_bytes(stored.documents[document])
         else:
-            fill(payload_of(context, stored), temporary, Report(progress, f"cache {stored.id.spec}", content.size))
+            fill(payload_of(session, stored), temporary, Report(progress, f"cache {stored.id.spec}", content.size))
         _make_read_only(temporary)
         yield temporary
     finally:
@@ -167,29 +167,29 @@ def _make_read_only(folder: Path) -> None:
 # What is in it --------------------------------------------------------------------------------------------------------
 
 
-def listed(context: Context) -> list[CacheEntry]:
+def listed(session: Session) -> list[CacheEntry]:
     """Tell what is in the cache; see ``Registry.cache_list``."""
     found = cache.folders()
-    known = _known(context) if found else {}
+    known = _known(session) if found else {}
     with disk_errors(cache.cache_base()):
         counted = [(folder, *cache.files_in(folder)) for folder in found]
     return [CacheEntry(str(folder), size, count, tuple(known.get(folder.name, ()))) for folder, count, size in counted]
 
 
-def _known(context: Context) -> dict[str, list[str]]:
+def _known(session: Session) -> dict[str, list[str]]:
     """Tell which versions of this registry a folder is of, by its name."""
     found: dict[str, list[str]] = {}
-    for version, commit in records.all_versions(context.repo):
-        stored = records.read(context.repo, commit)
+    for version, commit in records.all_versions(session.repo):
+        stored = records.read(session.repo, commit)
         name = cache.name_of(address_of(stored), stored.record.content)
         found.setdefault(name, []).append(f"{version.kind.noun}:{version.spec}")
     return found
 
 
-def clear(context: Context, specs: Sequence[str]) -> CacheCleared:
+def clear(session: Session, specs: Sequence[str]) -> CacheCleared:
     """Take folders out of the cache; see ``Registry.cache_clear``."""
     here = {folder.name: folder for folder in cache.folders()}
-    wanted = [_name_of(context, spec) for spec in specs] if specs else list(here)
+    wanted = [_name_of(session, spec) for spec in specs] if specs else list(here)
     gone = [here[name] for name in dict.fromkeys(wanted) if name in here]
     with disk_errors(cache.cache_base()):
         freed = sum(cache.drop(folder.name) for folder in gone)
@@ -197,6 +197,6 @@ def clear(context: Context, specs: Sequence[str]) -> CacheCleared:
     return CacheCleared(freed, tuple(map(str, gone)))
 
 
-def _name_of(context: Context, spec: str) -> str:
-    stored = records.read(context.repo, resolve(context, spec, kind=None)[1])
+def _name_of(session: Session, spec: str) -> str:
+    stored = records.read(session.repo, resolve(session, spec, kind=None)[1])
     return cache.name_of(address_of(stored), stored.record.content)

@@ -13,8 +13,8 @@ from typing import BinaryIO, Final, cast
 from pacha_git.errors import InvalidInput, NotFound, PachaError
 from pacha_git.format.kinds import KINDS
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.payload.reader import Payload, PayloadFile
 from pacha_git.vocabulary.ids import VersionId
@@ -24,7 +24,7 @@ from pacha_git.vocabulary.specs import parse_spec
 _RANGE: Final = re.compile(r"(?:([0-9]+)-([0-9]*)|-([0-9]+))\Z")
 
 
-def payload_of(context: Context, stored: records.StoredRecord) -> Payload:
+def payload_of(session: Session, stored: records.StoredRecord) -> Payload:
     """Return the payload of a version, which must be here.
 
     Raises:
@@ -33,13 +33,13 @@ def payload_of(context: Context, stored: records.StoredRecord) -> Payload:
     version, content = stored.id, stored.record.content
     if content is None:
         raise InvalidInput(f"{version} has no payload: it is a document")
-    if not context.payloads.has(version.payload_ref):
-        raise _not_here(context, version, stored.commit)
-    return context.payloads.read(content)
+    if not session.payloads.has(version.payload_ref):
+        raise _not_here(session, version, stored.commit)
+    return session.payloads.read(content)
 
 
-def _not_here(context: Context, version: VersionId, commit: Oid) -> PachaError:
-    removed = context.removals.of(version.kind, version.name).counting.get(commit)
+def _not_here(session: Session, version: VersionId, commit: Oid) -> PachaError:
+    removed = session.removals.of(version.kind, version.name).counting.get(commit)
     if removed:
         last = removed[-1]
         return NotFound(
@@ -49,35 +49,35 @@ def _not_here(context: Context, version: VersionId, commit: Oid) -> PachaError:
 
 
 def open_file(
-    context: Context, spec: str, file: str | None, *, kind: Kind | None, version: str | None = None
+    session: Session, spec: str, file: str | None, *, kind: Kind | None, version: str | None = None
 ) -> BinaryIO:
     """One file of a version as a seekable stream; see ``Collection.open``."""
     said = parse_spec(spec).file
     if said is not None and file is not None and said != file:
         raise InvalidInput(f"two different files: {said} and {file}")
-    stored = records.read(context.repo, resolve(context, spec, kind=kind, version=version, with_file=True)[1])
+    stored = records.read(session.repo, resolve(session, spec, kind=kind, version=version, with_file=True)[1])
     wanted = file if file is not None else said
     document = KINDS[stored.id.kind].primary_document
     if document is not None:
         if wanted not in (None, document):
             raise NotFound(f"no file {wanted!r} in {stored.id}", hint=f"it has {document}")
         return io.BytesIO(stored.documents[document])
-    payload = payload_of(context, stored)
+    payload = payload_of(session, stored)
     return cast(BinaryIO, io.BufferedReader(PayloadFile(payload, payload.line(wanted)), 1 << 18))
 
 
 def cat(
-    context: Context, spec: str, *, kind: Kind | None, byte_range: str | None = None, version: str | None = None
+    session: Session, spec: str, *, kind: Kind | None, byte_range: str | None = None, version: str | None = None
 ) -> Iterator[bytes]:
     """Return the bytes of one file of a version, or a range of them; see ``Collection.cat``."""
-    stored = records.read(context.repo, resolve(context, spec, kind=kind, version=version, with_file=True)[1])
+    stored = records.read(session.repo, resolve(session, spec, kind=kind, version=version, with_file=True)[1])
     document = KINDS[stored.id.kind].primary_document
     if document is not None:
-        with open_file(context, spec, None, kind=kind, version=version) as file:
+        with open_file(session, spec, None, kind=kind, version=version) as file:
             data = file.read()
         start, end = parse_range(byte_range, len(data))
         return iter([data[start:end]])
-    payload = payload_of(context, stored)
+    payload = payload_of(session, stored)
     line = payload.line(parse_spec(spec).file)
     if byte_range is None:
         return payload.blocks(line)

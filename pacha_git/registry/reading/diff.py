@@ -11,9 +11,9 @@ from typing import Any, Final
 from pacha_git.errors import NotFound
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.registry.reading.view import detail
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import Difference, VersionDetail
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.payload.reader import Payload
 from pacha_git.vocabulary.kinds import Kind
@@ -21,18 +21,18 @@ from pacha_git.vocabulary.kinds import Kind
 _SHOWN: Final = ("description", "purpose", "stage", "aliases", "tags", "size", "file_count", "address", "signed_by")
 
 
-def diff(context: Context, a: str, b: str, *, kind: Kind) -> Difference:
+def diff(session: Session, a: str, b: str, *, kind: Kind) -> Difference:
     """Compare two versions of one kind; the bytes are compared where both payloads are here.
 
     Raises:
         NotFound: no such version.
     """
-    stored = [records.read(context.repo, resolve(context, spec, kind=kind)[1]) for spec in (a, b)]
-    shown = [detail(context, each) for each in stored]
+    stored = [records.read(session.repo, resolve(session, spec, kind=kind)[1]) for spec in (a, b)]
+    shown = [detail(session, each) for each in stored]
     files = [{file.path: file for file in each.files} for each in shown]
     common = files[0].keys() & files[1].keys()
     changed = sorted(path for path in common if files[0][path] != files[1][path])
-    shared, differing = _bytes(context, stored)
+    shared, differing = _bytes(session, stored)
     return Difference(
         a=shown[0],
         b=shown[1],
@@ -72,12 +72,12 @@ def _flat(value: Any, above: str) -> Iterator[tuple[str, Any]]:
         yield above, value
 
 
-def _bytes(context: Context, stored: list[records.StoredRecord]) -> tuple[int | None, int | None]:
+def _bytes(session: Session, stored: list[records.StoredRecord]) -> tuple[int | None, int | None]:
     """Bytes that the second version shares with the first by chunk, and the rest; None if a payload is not here."""
     contents = [each.record.content for each in stored]
     if contents[0] is None or contents[1] is None:
         return 0, 0
-    first, second = (context.payloads.read(content) for content in contents if content is not None)
+    first, second = (session.payloads.read(content) for content in contents if content is not None)
     try:
         have = {oid for oid, _ in _blobs(first)}
         sizes = [(oid in have, size) for oid, size in _blobs(second)]

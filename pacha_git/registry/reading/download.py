@@ -17,7 +17,7 @@ from pacha_git.format.manifest import FileLine
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.progress import Progress
 from pacha_git.registry.reading.content import payload_of
-from pacha_git.session.context import Context
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.payload.checkout import Report, fill, write_durably
 from pacha_git.store.payload.reader import Payload
@@ -26,7 +26,7 @@ from pacha_git.system.folders import entries
 
 
 def download(
-    context: Context,
+    session: Session,
     commit: Oid,
     out: Path,
     *,
@@ -35,11 +35,11 @@ def download(
     left: Callable[[Sequence[str]], None] | None = None,
 ) -> Path:
     """Write a version's bytes to ``out``; see ``Collection.download``."""
-    stored = records.read(context.repo, commit)
+    stored = records.read(session.repo, commit)
     document = KINDS[stored.id.kind].primary_document
     if document is not None:
         return _download_document(stored, document, out, force=force)
-    payload = payload_of(context, stored)
+    payload = payload_of(session, stored)
     report = Report(progress, f"download {stored.id.spec}", payload.content.size)
     with disk_errors(out):
         if not payload.content.is_folder:

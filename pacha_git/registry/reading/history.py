@@ -12,8 +12,8 @@ from pacha_git.format.event import Event, signed_part
 from pacha_git.format.record import Target
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.events import LedgerEntry
-from pacha_git.session.context import Context
 from pacha_git.session.results import HistoryEntry
+from pacha_git.session.session import Session
 from pacha_git.session.signing import EVENT_NAMESPACE
 from pacha_git.store import records
 from pacha_git.store.events import read_attestations, read_ledger
@@ -23,21 +23,21 @@ from pacha_git.vocabulary.names import Name
 _Told = tuple[Oid, HistoryEntry]
 
 
-def shown(context: Context, kind: Kind, name: Name) -> list[_Told]:
+def shown(session: Session, kind: Kind, name: Name) -> list[_Told]:
     """Return everything that ever happened to the versions of a name, oldest first, with the record that each is of."""
-    entries = read_ledger(context.repo, kind, name).history
-    removals = _removals(context, kind, name)
-    targets = _targets(context, [*(entry.commit for entry in entries), *(commit for commit, _, _ in removals)])
-    moves = [(entry.commit, _move(context, entry, targets)) for entry in entries]
-    return list(_by_time(moves, [(c, _removal(context, c, event, what, targets)) for c, event, what in removals]))
+    entries = read_ledger(session.repo, kind, name).history
+    removals = _removals(session, kind, name)
+    targets = _targets(session, [*(entry.commit for entry in entries), *(commit for commit, _, _ in removals)])
+    moves = [(entry.commit, _move(session, entry, targets)) for entry in entries]
+    return list(_by_time(moves, [(c, _removal(session, c, event, what, targets)) for c, event, what in removals]))
 
 
-def _targets(context: Context, commits: Iterable[Oid]) -> dict[Oid, Target]:
+def _targets(session: Session, commits: Iterable[Oid]) -> dict[Oid, Target]:
     """Tell what the records themselves say; those that are not here say nothing."""
     found: dict[Oid, Target] = {}
     for commit in dict.fromkeys(commits):
         try:
-            found[commit] = records.read(context.repo, commit).target
+            found[commit] = records.read(session.repo, commit).target
         except PachaError:
             continue
     return found
@@ -53,7 +53,7 @@ def _by_time(moves: list[_Told], removals: list[_Told]) -> Iterator[_Told]:
     yield from waiting
 
 
-def _move(context: Context, entry: LedgerEntry, targets: Mapping[Oid, Target]) -> HistoryEntry:
+def _move(session: Session, entry: LedgerEntry, targets: Mapping[Oid, Target]) -> HistoryEntry:
     event = entry.event
     version, said = _version(event, entry.commit, targets)
     stage, alias = event.type == "stage", event.type == "alias"
@@ -69,7 +69,7 @@ def _move(context: Context, entry: LedgerEntry, targets: Mapping[Oid, Target]) -
         reason=event.reason or None,
         overridden=entry.overridden,
         crossing=entry.crossing,
-        signed_by=_signer(context, event),
+        signed_by=_signer(session, event),
         status=entry.status.value,
         said_version=said,
     )
@@ -84,10 +84,10 @@ def _version(event: Event, commit: Oid, targets: Mapping[Oid, Target]) -> tuple[
     return target.version, None if same else event.version
 
 
-def _removals(context: Context, kind: Kind, name: Name) -> list[tuple[Oid, Event, str]]:
+def _removals(session: Session, kind: Kind, name: Name) -> list[tuple[Oid, Event, str]]:
     """Return the tombstones, and what took them back, each with what became of it."""
-    attested = read_attestations(context.repo, kind, name)
-    removals = context.removals.of(kind, name, attested)
+    attested = read_attestations(session.repo, kind, name)
+    removals = session.removals.of(kind, name, attested)
     found: list[tuple[Oid, Event, str]] = []
     for commit, about in attested.of.items():
         counting, claims = removals.counting.get(commit, ()), removals.claims.get(commit, ())
@@ -99,14 +99,14 @@ def _removals(context: Context, kind: Kind, name: Name) -> list[tuple[Oid, Event
     return found
 
 
-def _removal(context: Context, commit: Oid, event: Event, what: str, targets: Mapping[Oid, Target]) -> HistoryEntry:
+def _removal(session: Session, commit: Oid, event: Event, what: str, targets: Mapping[Oid, Target]) -> HistoryEntry:
     version, said = _version(event, commit, targets)
     return HistoryEntry(
         at=event.at, by=event.by, version=version, type=event.type, from_=None, to=None, alias=None, op=None,
         reason=event.reason or None, overridden=what != "effective", crossing=False,
-        signed_by=_signer(context, event), status=what, said_version=said,
+        signed_by=_signer(session, event), status=what, said_version=said,
     )  # fmt: skip
 
 
-def _signer(context: Context, event: Event) -> str | None:
-    return context.signing.shown(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at) if event.sig else None
+def _signer(session: Session, event: Event) -> str | None:
+    return session.signing.shown(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at) if event.sig else None

@@ -12,10 +12,10 @@ from typing import Any, Final
 from pacha_git.errors import InvalidInput
 from pacha_git.format.record import Edge, Target
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.session.context import Context
 from pacha_git.session.find_run import find_run
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import LineageEdge, LineageGraph, LineageNode
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.vocabulary.choices import parse_direction
@@ -27,7 +27,7 @@ FORMATS: Final = ("tree", "dot", "mermaid", "json", "prov")
 
 
 def lineage(
-    context: Context,
+    session: Session,
     spec: str,
     *,
     kind: Kind | None = None,
@@ -38,7 +38,7 @@ def lineage(
     """Walk lineage from a version or run, breadth first.
 
     Args:
-        context: The registry.
+        session: The registry.
         spec: From which.
         kind: Its kind; None to find out which kind of version.
         version: What stood after ``-v``.
@@ -53,14 +53,14 @@ def lineage(
     if depth is not None and depth < 0:
         raise InvalidInput(f"a depth of {depth}", hint="0 or more steps")
     neighbours = _above if direction == "up" else _below
-    root = _root(context, spec, kind, version)
+    root = _root(session, spec, kind, version)
     nodes, edges = {Oid(root.commit): root}, []
     queue = deque([(Oid(root.commit), 0)])
     while queue:
         here, steps = queue.popleft()
         if depth is not None and steps >= depth:
             continue
-        for node, edge in neighbours(context, nodes[here]):
+        for node, edge in neighbours(session, nodes[here]):
             edges.append(edge)
             if node.commit not in nodes:
                 nodes[Oid(node.commit)] = node
@@ -68,54 +68,54 @@ def lineage(
     return LineageGraph(root.id, direction, tuple(nodes.values()), tuple(edges))
 
 
-def _root(context: Context, spec: str, kind: Kind | None, version: str | None) -> LineageNode:
+def _root(session: Session, spec: str, kind: Kind | None, version: str | None) -> LineageNode:
     if kind is not Kind.RUN:
-        return _node(*resolve(context, spec, kind=kind, version=version))
-    run_id = find_run(context, spec)
-    return LineageNode(kind, run_id, None, run_commits.read_run(context.repo, run_id).commit)
+        return _node(*resolve(session, spec, kind=kind, version=version))
+    run_id = find_run(session, spec)
+    return LineageNode(kind, run_id, None, run_commits.read_run(session.repo, run_id).commit)
 
 
 def _node(version: VersionId, commit: Oid) -> LineageNode:
     return LineageNode(version.kind, version.name, str(version.version), commit)
 
 
-def _above(context: Context, node: LineageNode) -> Iterator[tuple[LineageNode, LineageEdge]]:
-    for edge in edges_at(context, Oid(node.commit), node.kind):
-        target = _target_node(context, edge.target)
+def _above(session: Session, node: LineageNode) -> Iterator[tuple[LineageNode, LineageEdge]]:
+    for edge in edges_at(session, Oid(node.commit), node.kind):
+        target = _target_node(session, edge.target)
         yield target, LineageEdge(node.id, target.id, edge.relation, edge.params)
 
 
-def edges_at(context: Context, commit: Oid, kind: str) -> list[Edge]:
+def edges_at(session: Session, commit: Oid, kind: str) -> list[Edge]:
     """Return the edges of the record or run at a commit."""
     if kind == Kind.RUN.value:
-        return list(run_commits.read(context.repo, commit).record.inputs)
-    return list(records.read(context.repo, commit).record.lineage)
+        return list(run_commits.read(session.repo, commit).record.inputs)
+    return list(records.read(session.repo, commit).record.lineage)
 
 
-def _target_node(context: Context, target: Target) -> LineageNode:
+def _target_node(session: Session, target: Target) -> LineageNode:
     """Return the node of a target; a run is one node wherever it stood when it was named."""
-    commit = context.repo.ref(RunId(target.name).ref) if target.kind == Kind.RUN.value else None
+    commit = session.repo.ref(RunId(target.name).ref) if target.kind == Kind.RUN.value else None
     return LineageNode(Kind(target.kind), target.name, target.version, commit or target.commit)
 
 
-def _below(context: Context, node: LineageNode) -> Iterator[tuple[LineageNode, LineageEdge]]:
+def _below(session: Session, node: LineageNode) -> Iterator[tuple[LineageNode, LineageEdge]]:
     commits = {node.commit}
     if node.kind == Kind.RUN.value:
-        commits |= set(run_commits.history(context.repo, Oid(node.commit)))
+        commits |= set(run_commits.history(session.repo, Oid(node.commit)))
     for commit in commits:
-        for child, stood, edges in _children(context, Oid(commit)):
+        for child, stood, edges in _children(session, Oid(commit)):
             for edge in edges:
                 if edge.target.commit == stood:
                     yield child, LineageEdge(child.id, node.id, edge.relation, edge.params)
 
 
-def _children(context: Context, commit: Oid) -> Iterator[tuple[LineageNode, Oid, list[Edge]]]:
+def _children(session: Session, commit: Oid) -> Iterator[tuple[LineageNode, Oid, list[Edge]]]:
     """Yield the versions and runs that name a commit, each with the edges it has."""
-    for child in context.catalogue.children(commit):
-        stored = records.read_version(context.repo, child)
+    for child in session.catalogue.children(commit):
+        stored = records.read_version(session.repo, child)
         yield _node(child, stored.commit), commit, stored.record.lineage
-    for run_id in context.catalogue.child_runs(commit):
-        run = run_commits.read_run(context.repo, run_id)
+    for run_id in session.catalogue.child_runs(commit):
+        run = run_commits.read_run(session.repo, run_id)
         yield LineageNode(Kind.RUN, run_id, None, run.commit), commit, run.record.inputs
 
 

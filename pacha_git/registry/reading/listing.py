@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.gitobjects.trees import parse_tree
 from pacha_git.registry.reading.view import RowSource
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import no_such_name
 from pacha_git.session.results import ListedName, ListedVersion, Stats, VersionInfo
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.catalogue.rows import Row
 from pacha_git.vocabulary.ids import parse_payload_ref
@@ -23,7 +23,7 @@ from pacha_git.vocabulary.stages import Stage
 
 
 def list_versions(
-    context: Context,
+    session: Session,
     kind: Kind,
     name: str | None = None,
     *,
@@ -35,7 +35,7 @@ def list_versions(
     """List versions.
 
     Args:
-        context: The registry.
+        session: The registry.
         kind: The kind.
         name: All versions of this name, ascending by SemVer; None: of every name its latest (``NameInfo``).
         stage: Only versions in this stage; without a name, of each name the highest of them.
@@ -54,18 +54,18 @@ def list_versions(
             return False
         return not tags or _has_tags(tags, row.tags)
 
-    source = RowSource(context)
+    source = RowSource(session)
     if name is not None:
-        rows = context.catalogue.rows(kind, Name.parse(name))
+        rows = session.catalogue.rows(kind, Name.parse(name))
         if not rows:
-            raise no_such_name(context, kind, name)
+            raise no_such_name(session, kind, name)
         return [ListedVersion.of(source, row) for row in rows if fits(row)]
     if every:
-        return [ListedVersion.of(source, row) for row in context.catalogue.rows(kind) if fits(row)]
+        return [ListedVersion.of(source, row) for row in session.catalogue.rows(kind) if fits(row)]
     if wanted is None and not tags:
-        latest = [(row, count) for row, count in context.catalogue.latest_rows(kind) if fits(row)]
+        latest = [(row, count) for row, count in session.catalogue.latest_rows(kind) if fits(row)]
     else:
-        latest = _highest(context.catalogue.rows(kind), fits)
+        latest = _highest(session.catalogue.rows(kind), fits)
     return [ListedName.of(source, row, count) for row, count in latest]
 
 
@@ -84,37 +84,37 @@ def _has_tags(wanted: Mapping[str, str], tags: Mapping[str, str]) -> bool:
     return all(tags.get(key) == value for key, value in wanted.items())
 
 
-def stats(context: Context) -> Stats:
+def stats(session: Session) -> Stats:
     """Count what is here: bytes as registered are those of payloads that are here, on disk those of Git's objects."""
-    totals = context.catalogue.totals()
+    totals = session.catalogue.totals()
     names = {kind: totals.get(kind.value, (0, 0, 0))[0] for kind in Kind}
     return Stats(
         models=names[Kind.MODEL],
         datasets=names[Kind.DATASET],
         recipes=names[Kind.RECIPE],
-        runs=len(context.repo.refs_below("refs/pacha/runs/")),
+        runs=len(session.repo.refs_below("refs/pacha/runs/")),
         versions=sum(versions for _, versions, _ in totals.values()),
         payload_bytes=sum(size for _, _, size in totals.values()),
-        stored_bytes=stored_bytes(context),
-        chunks=_count_chunks(context),
+        stored_bytes=stored_bytes(session),
+        chunks=_count_chunks(session),
     )
 
 
-def stored_bytes(context: Context) -> int:
+def stored_bytes(session: Session) -> int:
     """Bytes that all objects take on disk."""
-    return sum(file.stat().st_size for file in context.repo.objects.rglob("*") if file.is_file())
+    return sum(file.stat().st_size for file in session.repo.objects.rglob("*") if file.is_file())
 
 
-def _count_chunks(context: Context) -> int:
+def _count_chunks(session: Session) -> int:
     """Tell how many distinct blobs hold the payloads that are here; each group's tree is read once."""
     found: set[Oid] = set()
     groups: set[Oid] = set()
-    for ref in context.payloads.held():
+    for ref in session.payloads.held():
         version = parse_payload_ref(ref)
-        if version is None or context.repo.ref(version.ref) is None:
+        if version is None or session.repo.ref(version.ref) is None:
             continue
-        content = records.read_version(context.repo, version).record.content
-        for line in context.payloads.read(content).lines if content is not None else ():
+        content = records.read_version(session.repo, version).record.content
+        for line in session.payloads.read(content).lines if content is not None else ():
             parts = [oid for oid, _ in line.parts or ()]
             if line.stored == "blob":
                 found.update(parts)
@@ -122,5 +122,5 @@ def _count_chunks(context: Context) -> int:
             for group in parts:
                 if group not in groups:
                     groups.add(group)
-                    found.update(entry.oid for entry in parse_tree(context.repo.read_as(group, "tree")))
+                    found.update(entry.oid for entry in parse_tree(session.repo.read_as(group, "tree")))
     return len(found)

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from pacha_git.gitobjects.oid import Oid
 from pacha_git.registry.reading.view import info
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import address_of
 from pacha_git.session.results import Json, LineageEdge, LineageGraph, LineageNode
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.vocabulary.kinds import Kind
@@ -43,11 +43,11 @@ class _Document:
             found[f"_:{section}{len(found) + 1}"] = dict(values)
 
 
-def prov_json(context: Context, graph: LineageGraph) -> Json:
+def prov_json(session: Session, graph: LineageGraph) -> Json:
     """Translate a graph.
 
     Args:
-        context: The registry that it is from.
+        session: The registry that it is from.
         graph: What ``lineage`` found, up or down.
 
     Returns:
@@ -58,9 +58,9 @@ def prov_json(context: Context, graph: LineageGraph) -> Json:
     runs_of = {edge.from_: edge.to for edge in graph.edges if edge.to.startswith("run:")}
     for node in graph.nodes:
         if node.kind == Kind.RUN.value:
-            _add_run(context, document, node)
+            _add_run(session, document, node)
         else:
-            _add_version(context, document, node, runs_of.get(node.id))
+            _add_version(session, document, node, runs_of.get(node.id))
     for edge in graph.edges:
         _add_edge(document, edge, runs_of)
     prefix = {"pacha": NAMESPACE, "prov": "http://www.w3.org/ns/prov#", "xsd": "http://www.w3.org/2001/XMLSchema#"}
@@ -77,9 +77,9 @@ def _term(name: str) -> Json:
     return {"$": name, "type": "prov:QUALIFIED_NAME"}
 
 
-def _add_version(context: Context, document: _Document, node: LineageNode, run: str | None) -> None:
-    stored = records.read(context.repo, Oid(node.commit))
-    shown = info(context, stored)
+def _add_version(session: Session, document: _Document, node: LineageNode, run: str | None) -> None:
+    stored = records.read(session.repo, Oid(node.commit))
+    shown = info(session, stored)
     entity = document.element(
         "entity",
         _name(node.id),
@@ -122,8 +122,8 @@ def _agent(document: _Document, identity: str) -> str:
     return document.element("agent", f"agent/{email or name}", {"prov:type": _term("prov:Person"), "prov:label": name})
 
 
-def _add_run(context: Context, document: _Document, node: LineageNode) -> None:
-    record = run_commits.read(context.repo, Oid(node.commit)).record
+def _add_run(session: Session, document: _Document, node: LineageNode) -> None:
+    record = run_commits.read(session.repo, Oid(node.commit)).record
     activity = document.element(
         "activity",
         _name(node.id),

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias, overload
 from pacha_git.errors import InvalidInput
 from pacha_git.query.where import parse_where
 from pacha_git.registry.reading.view import of_row
-from pacha_git.session.context import Context
 from pacha_git.session.results import Json, VersionInfo
 from pacha_git.session.results.plain import plain
 from pacha_git.session.results.runs import RunInfo
+from pacha_git.session.session import Session
 from pacha_git.store.catalogue.search import Hit, Query
 from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.stages import Stage
@@ -104,15 +104,15 @@ class SearchQuery:
     limit: int | None = DEFAULT_LIMIT
 
 
-def search(context: Context, wanted: SearchQuery) -> SearchResult:
+def search(session: Session, wanted: SearchQuery) -> SearchResult:
     """Search; see ``Registry.search``."""
-    query = _query(context, wanted)
+    query = _query(session, wanted)
 
-    hits, total = context.catalogue.find(query)
-    return SearchResult(tuple(_found(context, hits)), total)
+    hits, total = session.catalogue.find(query)
+    return SearchResult(tuple(_found(session, hits)), total)
 
 
-def _query(context: Context, wanted: SearchQuery) -> Query:
+def _query(session: Session, wanted: SearchQuery) -> Query:
     words = [word for word in wanted.words if word]
     if len(words) > WORD_LIMIT:
         raise InvalidInput(f"more than {WORD_LIMIT} words to search for")
@@ -125,11 +125,11 @@ def _query(context: Context, wanted: SearchQuery) -> Query:
         tags=dict(wanted.tags),
         where=parse_where(wanted.where) if wanted.where is not None else None,
         limit=wanted.limit or None,
-        principal=_principal(context),
+        principal=_principal(session),
     )
 
 
-def _principal(context: Context) -> Callable[[str], str]:
+def _principal(session: Session) -> Callable[[str], str]:
     """Names who signed, as ``get`` does: a principal, or the fingerprint of a key that nobody trusts."""
 
     @cache
@@ -141,25 +141,25 @@ def _principal(context: Context) -> Callable[[str], str]:
     @cache
     def named(signer: str) -> str:
         key, namespace, at = json.loads(signer)
-        return context.settings.signers.principal_of(public(key), namespace=namespace, at=at) or public(key).fingerprint
+        return session.settings.signers.principal_of(public(key), namespace=namespace, at=at) or public(key).fingerprint
 
     return named
 
 
-def _found(context: Context, hits: Sequence[Hit]) -> Iterator[Found]:
+def _found(session: Session, hits: Sequence[Hit]) -> Iterator[Found]:
     run_ids = [hit.ref.rpartition("/")[2] for hit in hits if hit.kind == Kind.RUN.value]
-    rows = context.catalogue.rows_at([hit.ref for hit in hits if hit.kind != Kind.RUN.value])
-    runs = _runs(context, run_ids) if run_ids else {}
+    rows = session.catalogue.rows_at([hit.ref for hit in hits if hit.kind != Kind.RUN.value])
+    runs = _runs(session, run_ids) if run_ids else {}
     for hit in hits:
         matched = tuple(Matched(name, text) for name, text in hit.matched)
         run = runs.get(hit.ref.rpartition("/")[2])
         if hit.ref in rows:
-            yield replace(of_row(FoundVersion, context, rows[hit.ref]), matched=matched)
+            yield replace(of_row(FoundVersion, session, rows[hit.ref]), matched=matched)
         elif run is not None:  # else it went while we looked
             yield replace(run, matched=matched)
 
 
-def _runs(context: Context, run_ids: Sequence[str]) -> dict[str, FoundRun]:
+def _runs(session: Session, run_ids: Sequence[str]) -> dict[str, FoundRun]:
     from pacha_git.registry.runs.view import of_row as run_of_row  # loads what few searches find
 
-    return {row.said["id"]: run_of_row(FoundRun, context, row) for row in context.catalogue.runs(run_ids)}
+    return {row.said["id"]: run_of_row(FoundRun, session, row) for row in session.catalogue.runs(run_ids)}

@@ -18,9 +18,9 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger.statements import ADDING_TYPES
 from pacha_git.progress import Progress
 from pacha_git.registry.reading.view import endorses
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import Verification
+from pacha_git.session.session import Session
 from pacha_git.session.signing import COMMIT_NAMESPACE, EVENT_NAMESPACE
 from pacha_git.session.whereabouts import HINT, NOWHERE, nowhere
 from pacha_git.store import records
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def verify(
-    context: Context, specs: Sequence[str], *, every: bool = False, progress: Progress | None = None
+    session: Session, specs: Sequence[str], *, every: bool = False, progress: Progress | None = None
 ) -> list[Verification]:
     """Verify versions; what is found is in the results, nothing is raised for it.
 
@@ -46,28 +46,28 @@ def verify(
     """
     if bool(specs) == every:
         raise InvalidInput("say which versions to verify, or --all", hint="as in git pacha verify NAME@1.0.0")
-    wanted = list(records.all_versions(context.repo)) if every else [resolve(context, spec) for spec in specs]
-    sound = _sound_files(context, wanted, progress) if len(wanted) > 1 else frozenset()
-    return [verify_one(context, version, commit, progress, sound) for version, commit in wanted]
+    wanted = list(records.all_versions(session.repo)) if every else [resolve(session, spec) for spec in specs]
+    sound = _sound_files(session, wanted, progress) if len(wanted) > 1 else frozenset()
+    return [verify_one(session, version, commit, progress, sound) for version, commit in wanted]
 
 
 def _sound_files(
-    context: Context, wanted: Sequence[tuple[VersionId, Oid]], progress: Progress | None
+    session: Session, wanted: Sequence[tuple[VersionId, Oid]], progress: Progress | None
 ) -> Container[FileKey]:
     """Yield the files of versions that are right, each chunk read once however many versions share it."""
 
     def here() -> Iterator[Payload]:
         for version, commit in wanted:
             with suppress(PachaError):
-                content = records.read(context.repo, commit).record.content
-                if content is not None and context.payloads.has(version.payload_ref):
-                    yield context.payloads.read(content)
+                content = records.read(session.repo, commit).record.content
+                if content is not None and session.payloads.has(version.payload_ref):
+                    yield session.payloads.read(content)
 
-    return sound_files(context.repo, here(), None if progress is None else lambda n: progress("verify", n, None))
+    return sound_files(session.repo, here(), None if progress is None else lambda n: progress("verify", n, None))
 
 
 def verify_one(
-    context: Context,
+    session: Session,
     version: VersionId,
     commit: Oid,
     progress: Progress | None = None,
@@ -79,26 +79,26 @@ def verify_one(
     payload_ok: bool | None = None
     warnings: list[str] = []
     try:
-        stored = records.read_checked(context.repo, commit, version.ref)
+        stored = records.read_checked(session.repo, commit, version.ref)
     except PachaError as error:
         problems.append(error.message)
     else:
-        problems += _lineage_problems(context, stored)
-        words = _Words(context, stored, problems)
-        signer = _signer(context, stored, words)
+        problems += _lineage_problems(session, stored)
+        words = _Words(session, stored, problems)
+        signer = _signer(session, stored, words)
         warnings = words.warnings
-        payload_ok = _payload(context, stored, problems, progress, sound)
+        payload_ok = _payload(session, stored, problems, progress, sound)
     return Verification(
         version.kind, version.name, str(version.version), not problems, signer, payload_ok, tuple(problems),
         tuple(warnings),
     )  # fmt: skip
 
 
-def _lineage_problems(context: Context, stored: records.StoredRecord) -> list[str]:
+def _lineage_problems(session: Session, stored: records.StoredRecord) -> list[str]:
     problems: list[str] = []
     for edge in stored.record.lineage:
         try:
-            problem = target_problem(context.repo, edge.target, context.repo.tips)
+            problem = target_problem(session.repo, edge.target, session.repo.tips)
         except PachaError as error:
             problem = f"{edge.target}: {error.message}"
         problems += [problem] if problem else []
@@ -109,7 +109,7 @@ def _lineage_problems(context: Context, stored: records.StoredRecord) -> list[st
 class _Words:
     """What was found of the signatures of one version: ``problems`` fail it, ``warnings`` are worth knowing."""
 
-    context: Context
+    session: Session
     stored: records.StoredRecord
     problems: list[str]
     warnings: list[str] = field(default_factory=list)
@@ -155,7 +155,7 @@ class _Words:
 
     def _by(self, signature: str, message: bytes, namespace: str, at: str, what: str, end: str = "") -> SignedBy | None:
         try:
-            return self.context.signing.signed_by(signature, message, namespace, at)
+            return self.session.signing.signed_by(signature, message, namespace, at)
         except (VerificationFailed, InvalidInput) as error:
             self.problems.append(f"the signature of the {what} is bad: {error.message}" + (f"; {end}" if end else ""))
             return None
@@ -167,28 +167,28 @@ def _how_to_end(word: str, event: Event) -> str:
     return f"writing the {word} again ends it"
 
 
-def _signer(context: Context, stored: records.StoredRecord, words: _Words) -> str | None:
+def _signer(session: Session, stored: records.StoredRecord, words: _Words) -> str | None:
     """Tell who signed the record, else who endorsed it; every word in force is looked at."""
     version = stored.id
-    attestations = read_attestations(context.repo, version.kind, version.name)
+    attestations = read_attestations(session.repo, version.kind, version.name)
     attested = attestations.about(stored.commit)
-    refused = context.removals.standing().is_refused
+    refused = session.removals.standing().is_refused
     signers = words.record()
     trusted = bool(signers)
     signers += words.endorsements([event for event in attested.endorsements if not refused(event)])
-    ledger = read_ledger(context.repo, version.kind, version.name)
+    ledger = read_ledger(session.repo, version.kind, version.name)
     words.in_force({**attested.words, **ledger.words_of(stored.commit)}, trusted=trusted)
     adding = {f"evaluation {event.id}": event for event in attested.evaluations if not refused(event)}
-    removals = context.removals.of(version.kind, version.name, attestations)
+    removals = session.removals.of(version.kind, version.name, attestations)
     adding |= {f"tombstone {event.id}": event for event in removals.counting.get(stored.commit, ())}
     words.in_force(adding, trusted=trusted)
-    if not signers and context.settings.settings.rule(REQUIRE_SIGNATURES):
+    if not signers and session.settings.settings.rule(REQUIRE_SIGNATURES):
         words.problems.append("it is not signed, and the policy of this registry wants it to be")
     return signers[0] if signers else None
 
 
 def _payload(
-    context: Context,
+    session: Session,
     stored: records.StoredRecord,
     problems: list[str],
     progress: Progress | None,
@@ -198,14 +198,14 @@ def _payload(
     content = stored.record.content
     if content is None:
         return True
-    commit = context.repo.ref(stored.id.payload_ref)
+    commit = session.repo.ref(stored.id.payload_ref)
     if commit is None:
-        problems += [f"{NOWHERE} ({HINT})" for _ in nowhere(context, {stored.id.ref: stored.commit})]
+        problems += [f"{NOWHERE} ({HINT})" for _ in nowhere(session, {stored.id.ref: stored.commit})]
         return None
     what = f"verify {stored.id.spec}"
     try:
         check_payload(
-            context.repo,
+            session.repo,
             commit,
             content,
             sound=sound,

@@ -19,10 +19,10 @@ from pacha_git.ledger.attestations import Attestations
 from pacha_git.ledger.events import Ledger
 from pacha_git.ledger.statements import RECORD_SCOPE
 from pacha_git.registry.reading.inspected import formats_of, more_of
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import address_of
 from pacha_git.session.results import Json, VersionDetail, VersionInfo
 from pacha_git.session.results.versions import EdgeInfo, FileInfo, PayloadState, Removal, SaidBy
+from pacha_git.session.session import Session
 from pacha_git.session.signing import COMMIT_NAMESPACE, EVENT_NAMESPACE
 from pacha_git.store.events import document_of, read_attestations, read_ledger
 from pacha_git.store.records import StoredRecord
@@ -74,35 +74,35 @@ def _signer_key(stored: StoredRecord) -> str | None:
         return None
 
 
-def info(context: Context, stored: StoredRecord) -> VersionInfo:
+def info(session: Session, stored: StoredRecord) -> VersionInfo:
     """Return a version, by reading what is said of it."""
     version = stored.id
-    ledger = read_ledger(context.repo, version.kind, version.name)
-    attested = read_attestations(context.repo, version.kind, version.name)
-    return of_record(VersionInfo, context, stored, ledger, attested)
+    ledger = read_ledger(session.repo, version.kind, version.name)
+    attested = read_attestations(session.repo, version.kind, version.name)
+    return of_record(VersionInfo, session, stored, ledger, attested)
 
 
-def detail(context: Context, stored: StoredRecord) -> VersionDetail:
+def detail(session: Session, stored: StoredRecord) -> VersionDetail:
     """Return a version with its files and its document."""
     version = stored.id
-    ledger = read_ledger(context.repo, version.kind, version.name)
-    attested = read_attestations(context.repo, version.kind, version.name)
+    ledger = read_ledger(session.repo, version.kind, version.name)
+    attested = read_attestations(session.repo, version.kind, version.name)
     return replace(
-        of_record(VersionDetail, context, stored, ledger, attested),
-        files=tuple(files_of(context, stored)),
+        of_record(VersionDetail, session, stored, ledger, attested),
+        files=tuple(files_of(session, stored)),
         formats=formats_of(stored.record),
         formats_more=more_of(stored.record),
         document_key=KINDS[version.kind].json_document_key,
         document=_document(stored, attested),
-        words=words(context, stored, ledger, attested),
-        claims=_claims(context, stored, attested),
+        words=words(session, stored, ledger, attested),
+        claims=_claims(session, stored, attested),
     )
 
 
-def of_record(cls: type[V], context: Context, stored: StoredRecord, ledger: Ledger, attested: Attestations) -> V:
+def of_record(cls: type[V], session: Session, stored: StoredRecord, ledger: Ledger, attested: Attestations) -> V:
     """Return a version as a value of this class, whose own fields are left to whoever knows them."""
     record, about = stored.record, attested.about(stored.commit)
-    gone = _removed(context, stored, attested)
+    gone = _removed(session, stored, attested)
     return cls(
         kind=stored.id.kind,
         name=record.name,
@@ -119,48 +119,48 @@ def of_record(cls: type[V], context: Context, stored: StoredRecord, ledger: Ledg
         tags=about.tags_over(record.tags),
         metrics=getattr(record, "metrics", {}),
         lineage=tuple(edge_info(edge) for edge in record.lineage),
-        signed_by=signed_by(context, stored, about.endorsements),
-        payload=payload_state(context, stored, removed=gone is not None),
+        signed_by=signed_by(session, stored, about.endorsements),
+        payload=payload_state(session, stored, removed=gone is not None),
         purpose=getattr(record, "purpose", None),
         removed=gone,
     )
 
 
-def _removed(context: Context, stored: StoredRecord, attested: Attestations) -> Removal | None:
+def _removed(session: Session, stored: StoredRecord, attested: Attestations) -> Removal | None:
     """Return the removal that holds, if one does."""
     if not attested.about(stored.commit).tombstones:
         return None
     from pacha_git.session.claims import removal_of  # few versions were ever removed
 
-    removals = context.removals.of(stored.id.kind, stored.id.name, attested)
+    removals = session.removals.of(stored.id.kind, stored.id.name, attested)
     counting = removals.counting.get(stored.commit)
     return removal_of(removals, counting[-1]) if counting else None
 
 
-def _claims(context: Context, stored: StoredRecord, attested: Attestations) -> tuple[Removal, ...]:
+def _claims(session: Session, stored: StoredRecord, attested: Attestations) -> tuple[Removal, ...]:
     """Return the removals that are only claimed."""
     if not attested.about(stored.commit).tombstones:
         return ()
     from pacha_git.session.claims import removal_of
 
-    removals = context.removals.of(stored.id.kind, stored.id.name, attested)
+    removals = session.removals.of(stored.id.kind, stored.id.name, attested)
     return tuple(removal_of(removals, event) for event in removals.claims.get(stored.commit, ()))
 
 
-def words_of(context: Context, stored: StoredRecord) -> dict[str, SaidBy]:
+def words_of(session: Session, stored: StoredRecord) -> dict[str, SaidBy]:
     """As ``words``, by reading what is said of a version."""
     version = stored.id
-    ledger = read_ledger(context.repo, version.kind, version.name)
-    return words(context, stored, ledger, read_attestations(context.repo, version.kind, version.name))
+    ledger = read_ledger(session.repo, version.kind, version.name)
+    return words(session, stored, ledger, read_attestations(session.repo, version.kind, version.name))
 
 
-def words(context: Context, stored: StoredRecord, ledger: Ledger, attested: Attestations) -> dict[str, SaidBy]:
+def words(session: Session, stored: StoredRecord, ledger: Ledger, attested: Attestations) -> dict[str, SaidBy]:
     """Of each word that is in force who said it, and whose good signature it bears.
 
     ``description``, ``card`` or ``datasheet``, ``tags.KEY`` and, where it was ever moved, ``stage``; ``aliases.NAME``.
     """
     record = stored.record
-    own = context.signing.shown(stored.signature, stored.unsigned, COMMIT_NAMESPACE, record.created_at)
+    own = session.signing.shown(stored.signature, stored.unsigned, COMMIT_NAMESPACE, record.created_at)
     registered = SaidBy(record.created_by, own)
     found = {"description": registered} | {f"tags.{key}": registered for key in sorted(record.tags)}
     for document in KINDS[stored.id.kind].documents:
@@ -171,7 +171,7 @@ def words(context: Context, stored: StoredRecord, ledger: Ledger, attested: Atte
         if word.startswith("tags.") and event.body.get("value") is None:
             found.pop(word, None)
             continue
-        signer = context.signing.shown(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at)
+        signer = session.signing.shown(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at)
         found[word] = SaidBy(event.by, signer)
     return found
 
@@ -217,26 +217,26 @@ def edge_of(value: Mapping[str, Any]) -> EdgeInfo:
     )  # fmt: skip
 
 
-def payload_state(context: Context, stored: StoredRecord, *, removed: bool) -> PayloadState:
+def payload_state(session: Session, stored: StoredRecord, *, removed: bool) -> PayloadState:
     """Tell whether the bytes are here, thin, or removed."""
     if removed:
         return "removed"
-    if stored.record.content is None or context.payloads.has(stored.id.payload_ref):
+    if stored.record.content is None or session.payloads.has(stored.id.payload_ref):
         return "here"
     return "thin"
 
 
-def signed_by(context: Context, stored: StoredRecord, endorsements: Sequence[Event]) -> str | None:
+def signed_by(session: Session, stored: StoredRecord, endorsements: Sequence[Event]) -> str | None:
     """Tell who signed the record or vouches for it: a trusted signer if there is one, else the fingerprint of a key.
 
     The record's own signature comes first, then the newest endorsement; one of another record, version or scope counts
     for nothing.
     """
-    signed = context.signing.who(stored.signature, stored.unsigned, COMMIT_NAMESPACE, stored.record.created_at)
+    signed = session.signing.who(stored.signature, stored.unsigned, COMMIT_NAMESPACE, stored.record.created_at)
     found = [signed] if signed is not None else []
     for event in reversed(endorsements):
         if endorses(event, stored):
-            by = context.signing.who(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at)
+            by = session.signing.who(event.sig, signed_part(event.line), EVENT_NAMESPACE, event.at)
             found += [by] if by is not None else []
     trusted = next((each.principal for each in found if each.principal is not None), None)
     return trusted or (found[0].fingerprint if found else None)
@@ -248,17 +248,17 @@ def endorses(event: Event, stored: StoredRecord) -> bool:
     return (event.record, event.version, event.text("scope")) == (target.record, target.version, RECORD_SCOPE)
 
 
-def files_of(context: Context, stored: StoredRecord) -> list[FileInfo]:
+def files_of(session: Session, stored: StoredRecord) -> list[FileInfo]:
     """Path, size, mode and BLAKE3 of every file; empty where only the payload has the list and is not here."""
     content = stored.record.content
     if content is None:
         return []
     if content.files is not None:
         lines: Sequence[Any] = content.files
-    elif context.repo.has(Oid(content.manifest)):
+    elif session.repo.has(Oid(content.manifest)):
         from pacha_git.format.manifest import decode_manifest
 
-        lines = decode_manifest(context.repo.read_as(Oid(content.manifest), "blob"))
+        lines = decode_manifest(session.repo.read_as(Oid(content.manifest), "blob"))
     else:
         return []
     return [FileInfo(line.path, line.size, line.mode, line.blake3) for line in lines]
@@ -274,7 +274,7 @@ def _document(stored: StoredRecord, attested: Attestations) -> Any:
     return document_of(stored, about)[0]
 
 
-def of_row(cls: type[V], context: Context, row: Row) -> V:
+def of_row(cls: type[V], session: Session, row: Row) -> V:
     """Return a version from the catalogue, as ``of_record`` makes one from its record."""
     value = row.registered()
     gone = row.fold.removals.get(row.commit)
@@ -294,7 +294,7 @@ def of_row(cls: type[V], context: Context, row: Row) -> V:
         tags=row.tags_over(value["tags"]),
         metrics=value["metrics"],
         lineage=tuple(map(edge_of, value["lineage"])),
-        signed_by=row_signer(context, row.signers),
+        signed_by=row_signer(session, row.signers),
         payload=row.payload,
         purpose=value["purpose"],
         removed=None if gone is None else Removal(gone["by"], gone["at"], gone["reason"], gone["signed_by"]),
@@ -304,8 +304,8 @@ def of_row(cls: type[V], context: Context, row: Row) -> V:
 class RowSource:
     """Where listed versions have their fields from, when somebody asks for them: the rows of the catalogue."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def glance(self, row: Row) -> dict[str, object]:
         """Tell what a table shows of it."""
@@ -317,23 +317,23 @@ class RowSource:
 
     def read(self, row: Row) -> VersionInfo:
         """Return all fields."""
-        return of_row(VersionInfo, self._context, row)
+        return of_row(VersionInfo, self._session, row)
 
     def text(self, row: Row) -> str | None:
         """Return the JSON of all fields, if it need not be made."""
         if not row.is_as_registered:
             return None
-        signed_by = row_signer(self._context, row.signers) if row.signer else None
+        signed_by = row_signer(self._session, row.signers) if row.signer else None
         signed = "null" if signed_by is None else _JSON.encode(signed_by)
         return f'{row.shown}{signed}, "payload": "{row.payload}"{row.shown_last}'
 
 
-def row_signer(context: Context, signers: Sequence[SignerNote]) -> str | None:
+def row_signer(session: Session, signers: Sequence[SignerNote]) -> str | None:
     """Tell whose good signature the catalogue has for a version, as in ``signed_by``."""
     fingerprints: list[str] = []
     for key, namespace, at in signers:
         public = parse_public(key)
-        principal = context.settings.signers.principal_of(public, namespace=namespace, at=at)
+        principal = session.settings.signers.principal_of(public, namespace=namespace, at=at)
         if principal is not None:
             return principal
         fingerprints.append(public.fingerprint)

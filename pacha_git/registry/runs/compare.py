@@ -12,8 +12,8 @@ from typing import Any, Final
 from pacha_git.errors import NotFound
 from pacha_git.format.documents.recipe import Recipe, parse_recipe
 from pacha_git.gitobjects.oid import Oid
-from pacha_git.session.context import Context
 from pacha_git.session.results.runs import BestRun, RunComparison, RunInfo
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.catalogue.runs import RunRow
 from pacha_git.vocabulary.choices import Goal, parse_goal
@@ -23,12 +23,12 @@ MAXIMIZE: Final[Goal] = "maximize"
 MINIMIZE: Final[Goal] = "minimize"
 
 
-def recipe_at(context: Context, commit: Oid) -> Recipe:
+def recipe_at(session: Session, commit: Oid) -> Recipe:
     """Return the recipe at a record commit."""
-    return parse_recipe(records.read(context.repo, commit).documents["recipe.toml"])
+    return parse_recipe(records.read(session.repo, commit).documents["recipe.toml"])
 
 
-def goal_for(context: Context, recipe: Oid, metric: str, said: str | None) -> tuple[Goal, str]:
+def goal_for(session: Session, recipe: Oid, metric: str, said: str | None) -> tuple[Goal, str]:
     """Return the direction in which a metric is better, and why that one.
 
     Raises:
@@ -36,13 +36,13 @@ def goal_for(context: Context, recipe: Oid, metric: str, said: str | None) -> tu
     """
     if said is not None:
         return parse_goal(said), "as asked"
-    goal = recipe_at(context, recipe).goals.get(metric)
+    goal = recipe_at(session, recipe).goals.get(metric)
     if goal is not None:
         return parse_goal(goal), "as the recipe says"
     return MAXIMIZE, "as nothing says otherwise"
 
 
-def goals_of(context: Context, rows: Iterable[RunRow]) -> dict[str, Goal]:
+def goals_of(session: Session, rows: Iterable[RunRow]) -> dict[str, Goal]:
     """Return the goals that the recipes of some runs give to metrics; one that they disagree on has none."""
     commits = {
         edge["target"]["commit"]
@@ -52,7 +52,7 @@ def goals_of(context: Context, rows: Iterable[RunRow]) -> dict[str, Goal]:
     }
     found: dict[str, set[Goal]] = {}
     for commit in commits:
-        for metric, goal in recipe_at(context, Oid(commit)).goals.items():
+        for metric, goal in recipe_at(session, Oid(commit)).goals.items():
             found.setdefault(metric, set()).add(parse_goal(goal))
     return {metric: goals.pop() for metric, goals in found.items() if len(goals) == 1}
 

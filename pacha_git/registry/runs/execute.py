@@ -16,7 +16,7 @@ from pacha_git.registry.runs.credentials import MODE_VARIABLE
 from pacha_git.registry.runs.live import Run
 from pacha_git.registry.runs.seal import finish, journal_folder
 from pacha_git.registry.runs.start import RUN_ID_VARIABLE, NewRun, start
-from pacha_git.session.context import Context
+from pacha_git.session.session import Session
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.reader import read_journal
 from pacha_git.system.process import run_attached
@@ -31,7 +31,7 @@ class Executed:
 
 
 def execute(
-    context: Context,
+    session: Session,
     command: Sequence[str],
     wanted: NewRun,
     *,
@@ -48,14 +48,14 @@ def execute(
     if shutil.which(command[0]) is None:
         raise NotFound(f"no such command: {command[0]}", hint="is it on PATH, and may it be run?")
     run = start(
-        context, wanted, diff=diff, command=command, code=Path.cwd(), record_command=record_command, strict=strict
+        session, wanted, diff=diff, command=command, code=Path.cwd(), record_command=record_command, strict=strict
     )
     if begun is not None:
         begun(run.id)
     for notice in run.notices:
         if told is not None:
             told(notice)
-    around = {RUN_ID_VARIABLE: run.id, "PACHA_REGISTRY": str(context.path.resolve())}
+    around = {RUN_ID_VARIABLE: run.id, "PACHA_REGISTRY": str(session.path.resolve())}
     if record_command is not None:
         around[MODE_VARIABLE] = record_command  # what takes part in the run says its command line, too
     try:
@@ -63,20 +63,20 @@ def execute(
     except PachaError as error:  # it is no program: nothing ran, and nobody would end the run
         run.finish("failed", error=error.message)
         raise
-    _end(context, run, status)
+    _end(session, run, status)
     return Executed(run.id, status if status >= 0 else 128 - status)
 
 
-def _end(context: Context, run: Run, status: int) -> None:
+def _end(session: Session, run: Run, status: int) -> None:
     run.close()
-    if run_commits.read_run(context.repo, run.id).record.is_sealed:
+    if run_commits.read_run(session.repo, run.id).record.is_sealed:
         return  # the command ended its run itself
     ended, said = _how_it_ended(status)
-    logged = read_journal(journal_folder(context, run.id)).notes.get("error")
+    logged = read_journal(journal_folder(session, run.id)).notes.get("error")
     try:
-        finish(context, run.id, ended, logged if ended == "failed" and isinstance(logged, str) else said)
+        finish(session, run.id, ended, logged if ended == "failed" and isinstance(logged, str) else said)
     except Conflict:
-        if not run_commits.read_run(context.repo, run.id).record.is_sealed:
+        if not run_commits.read_run(session.repo, run.id).record.is_sealed:
             raise
 
 

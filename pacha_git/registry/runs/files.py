@@ -17,7 +17,7 @@ from pacha_git.registry.runs.compare import compare
 from pacha_git.registry.runs.plot import Curve, draw
 from pacha_git.registry.runs.seal import journal_folder
 from pacha_git.registry.runs.view import info
-from pacha_git.session.context import Context
+from pacha_git.session.session import Session
 from pacha_git.store.payload.checkout import fill
 from pacha_git.store.payload.reader import Payload
 from pacha_git.store.runs import commits as run_commits
@@ -29,35 +29,35 @@ from pacha_git.vocabulary.ids import RunId
 _LABEL_PARAMS = 4
 
 
-def series(context: Context, run_id: str) -> dict[str, Series]:
+def series(session: Session, run_id: str) -> dict[str, Series]:
     """Return the points of every metric of a run; see ``Runs.series``."""
-    stored = run_commits.read_run(context.repo, run_id)
+    stored = run_commits.read_run(session.repo, run_id)
     if not stored.record.is_sealed:
-        return read_journal(journal_folder(context, run_id)).series
+        return read_journal(journal_folder(session, run_id)).series
     if stored.record.content is None:
         return {}
-    payload = _payload(context, stored)
+    payload = _payload(session, stored)
     found = [line for line in payload.lines if line.path == SERIES_PATH]
     told = stored.record.model_dump()
     most = announced(told["metrics"], told.get("metrics_left_out", 0))
     return decode_series(b"".join(payload.blocks(found[0])), most) if found else {}
 
 
-def _payload(context: Context, stored: run_commits.StoredRun) -> Payload:
+def _payload(session: Session, stored: run_commits.StoredRun) -> Payload:
     run_id, content = stored.record.id, stored.record.content
     if content is None:
         raise NotFound(f"run {run_id} left neither points nor artifacts")
-    if not context.payloads.has(RunId(run_id).payload_ref):
+    if not session.payloads.has(RunId(run_id).payload_ref):
         raise NotFound(f"the points and artifacts of run {run_id} are not here", hint="git pacha pull --payload all")
-    return context.payloads.read(content)
+    return session.payloads.read(content)
 
 
-def download(context: Context, run_id: str, out: Path, *, progress: Progress | None = None) -> Path:
+def download(session: Session, run_id: str, out: Path, *, progress: Progress | None = None) -> Path:
     """Write what a run left to a new folder; see ``Runs.download``."""
-    stored = run_commits.read_run(context.repo, run_id)
+    stored = run_commits.read_run(session.repo, run_id)
     if not stored.record.is_sealed:
         raise PachaError(f"run {run_id} goes on: it has no files yet", hint=f"git pacha run finish {run_id}")
-    payload = _payload(context, stored)
+    payload = _payload(session, stored)
     if os.path.lexists(out):
         raise Conflict(f"{out} exists already", hint="name a folder that does not exist yet")
     if not out.parent.is_dir():
@@ -72,14 +72,14 @@ def download(context: Context, run_id: str, out: Path, *, progress: Progress | N
     return out
 
 
-def plot(context: Context, run_ids: Sequence[str], metric: str, out: Path) -> Path:
+def plot(session: Session, run_ids: Sequence[str], metric: str, out: Path) -> Path:
     """Draw a metric of runs as a file; see ``Runs.plot``."""
     form = out.suffix.lower()
     if form not in (".svg", ".html"):
         raise InvalidInput(f"can't tell how to draw {out}", hint="name a file that ends in .svg or .html")
     if not run_ids:
         raise InvalidInput("no run to draw", hint=f"git pacha run plot ID … -m {metric} -o {out}")
-    curves = _curves(context, run_ids, metric)
+    curves = _curves(session, run_ids, metric)
     if form == ".svg":
         text = draw(curves, metric)
     else:
@@ -90,12 +90,12 @@ def plot(context: Context, run_ids: Sequence[str], metric: str, out: Path) -> Pa
     return out
 
 
-def _curves(context: Context, run_ids: Sequence[str], metric: str) -> list[Curve]:
-    labels = _labels(context, run_ids)
+def _curves(session: Session, run_ids: Sequence[str], metric: str) -> list[Curve]:
+    labels = _labels(session, run_ids)
     curves: list[Curve] = []
     known: set[str] = set()
     for run_id in run_ids:
-        found = series(context, run_id)
+        found = series(session, run_id)
         known |= found.keys()
         if metric in found:
             curves.append(Curve(labels[run_id], found[metric].by_step()))
@@ -105,9 +105,9 @@ def _curves(context: Context, run_ids: Sequence[str], metric: str) -> list[Curve
     return curves
 
 
-def _labels(context: Context, run_ids: Sequence[str]) -> dict[str, str]:
+def _labels(session: Session, run_ids: Sequence[str]) -> dict[str, str]:
     """Return the id of each run, and what it was told that others were not."""
-    found = [info(context, run_commits.read_run(context.repo, run_id)) for run_id in run_ids]
+    found = [info(session, run_commits.read_run(session.repo, run_id)) for run_id in run_ids]
     if len(found) < 2:
         return {run.id: run.id for run in found}
     differing = compare(found, {}).differing[:_LABEL_PARAMS]

@@ -21,7 +21,7 @@ from pacha_git.format.paths import check_paths
 from pacha_git.registry.face import Face
 from pacha_git.registry.runs import owner
 from pacha_git.registry.runs.seal import finish, journal_folder
-from pacha_git.session.context import Context
+from pacha_git.session.session import Session
 from pacha_git.store.payload import sources
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs import journal
@@ -46,10 +46,10 @@ class Run(Face):
         notices: What a person should know who began it, such as why it has no commit.
     """
 
-    def __init__(self, context: Context, run_id: str, writer: JournalWriter, *, joined: bool = False) -> None:
+    def __init__(self, session: Session, run_id: str, writer: JournalWriter, *, joined: bool = False) -> None:
         self.id = run_id
         self.notices: tuple[str, ...] = ()
-        self._context = context
+        self._session = session
         self._writer = writer
         self._points = writer.points
         self._joined = joined
@@ -82,7 +82,7 @@ class Run(Face):
         """Add parameters and tags, over those of the same names; raises as ``log``."""
         checked = check_tags(tags or {})
         note = {"params": encode_params(params or {}).decode("utf-8"), "tags": checked}
-        _check_room(self._context, self.id, params or {}, checked)
+        _check_room(self._session, self.id, params or {}, checked)
         self._writer.note({key: value for key, value in note.items() if value})
 
     def note(self, **values: Any) -> None:
@@ -110,7 +110,7 @@ class Run(Face):
             raise PachaError(error.message, hint="name the files themselves, or a folder without it") from None
         targets = {prefix if not source.is_dir() else f"{prefix}/{file.path}": file for file in found.files}
         self._writer.note({})  # refused here if the run has ended
-        folder = journal_folder(self._context, self.id)
+        folder = journal_folder(self._session, self.id)
         check_paths(sorted({*staged(folder), *targets}, key=str.encode))
         copied = {
             target: _copy(Path(file.location), folder / journal.STAGED / target, folder)
@@ -130,7 +130,7 @@ class Run(Face):
             PachaError: the disk is full; the run stays as it was, and can be finished later.
         """
         self._writer.sync()
-        finish(self._context, self.id, status, error)
+        finish(self._session, self.id, status, error)
         self.close()
 
     def close(self) -> None:
@@ -147,7 +147,7 @@ class Run(Face):
         try:
             if self._joined:
                 self._leave(said)
-            elif not _is_ended(self._context, self.id):
+            elif not _is_ended(self._session, self.id):
                 self.finish(status, error=said)
             else:
                 self.close()
@@ -158,13 +158,13 @@ class Run(Face):
 
     def _leave(self, said: str | None) -> None:
         """End our part in a run that somebody else will end."""
-        if said is not None and not _is_ended(self._context, self.id):
+        if said is not None and not _is_ended(self._session, self.id):
             self.note(error=said)
         self.close()
 
 
-def _is_ended(context: Context, run_id: str) -> bool:
-    return run_commits.read_run(context.repo, run_id).record.is_sealed
+def _is_ended(session: Session, run_id: str) -> bool:
+    return run_commits.read_run(session.repo, run_id).record.is_sealed
 
 
 def _how_it_ended(error: BaseException | None) -> tuple[EndStatus, str | None]:
@@ -176,15 +176,15 @@ def _how_it_ended(error: BaseException | None) -> tuple[EndStatus, str | None]:
     return "failed", f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _check_room(context: Context, run_id: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+def _check_room(session: Session, run_id: str, params: Mapping[str, Any], tags: Mapping[str, str]) -> None:
     """Check that all parameters and tags together can be sealed: what is logged must never keep a run from its end.
 
     Raises:
         InvalidInput: they are too large.
     """
-    folder = journal_folder(context, run_id)
+    folder = journal_folder(session, run_id)
     size = sum(file.stat().st_size for file in folder.glob(f"*{journal.FILE_SUFFIX}"))
-    begun = run_commits.read_run(context.repo, run_id)
+    begun = run_commits.read_run(session.repo, run_id)
     if size + len(begun.params_bytes) + len(str(params)) + len(str(tags)) < _SURELY_FITS:
         return
     logged = read_journal(folder)
@@ -220,11 +220,11 @@ def _copy(source: Path, target: Path, room: Path) -> tuple[int, str]:
         raise PachaError(f"can't copy {source} to the run: {error.strerror or error}") from None
 
 
-def attach(context: Context, run_id: str, *, own: bool, joined: bool = False, background: bool = True) -> Run:
+def attach(session: Session, run_id: str, *, own: bool, joined: bool = False, background: bool = True) -> Run:
     """Take part in a run that goes on.
 
     Args:
-        context: The registry.
+        session: The registry.
         run_id: Which run.
         own: Whether it is interrupted should this process die.
         joined: Whether somebody else ends it.
@@ -234,24 +234,24 @@ def attach(context: Context, run_id: str, *, own: bool, joined: bool = False, ba
         NotFound: no such run.
         Conflict: it has ended.
     """
-    folder = journal_folder(context, run_id)
-    _must_go_on(context, run_id)
+    folder = journal_folder(session, run_id)
+    _must_go_on(session, run_id)
     journal.prepare(folder)
     writer = JournalWriter(folder, background=background)
     try:
         # Looked at again: had it been sealed in between, what is logged now would go nowhere.
-        _must_go_on(context, run_id)
+        _must_go_on(session, run_id)
     except Conflict:
         writer.close()
         shutil.rmtree(folder, ignore_errors=True)
         raise
     if own:
         owner.own(folder)
-    return Run(context, run_id, writer, joined=joined)
+    return Run(session, run_id, writer, joined=joined)
 
 
-def _must_go_on(context: Context, run_id: str) -> None:
-    record = run_commits.read_run(context.repo, run_id).record
+def _must_go_on(session: Session, run_id: str) -> None:
+    record = run_commits.read_run(session.repo, run_id).record
     if record.is_sealed:
         raise Conflict(
             f"run {run_id} is {record.status}: nothing can be logged to it any more",

@@ -20,7 +20,7 @@ from pacha_git.git.changes import Changes, changing, retried
 from pacha_git.git.refs.refs import RefMoved
 from pacha_git.progress import Progress
 from pacha_git.registry.runs import credentials
-from pacha_git.session.context import Context
+from pacha_git.session.session import Session
 from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.session.whereabouts import note_made
 from pacha_git.store.payload.sources import FoundFile, source_file
@@ -37,13 +37,13 @@ JOURNALS: Final = "pacha/runs"
 _ERROR_LIMIT: Final = 64 << 10
 
 
-def journal_folder(context: Context, run_id: str) -> Path:
+def journal_folder(session: Session, run_id: str) -> Path:
     """Tell where the journal of a live run lies."""
-    return context.path / JOURNALS / run_id
+    return session.path / JOURNALS / run_id
 
 
 def finish(
-    context: Context,
+    session: Session,
     run_id: str,
     status: str = "completed",
     error: str | None = None,
@@ -52,7 +52,7 @@ def finish(
     """End a run; it is durable when this returns. Of a run that ended so already nothing changes.
 
     Args:
-        context: The registry.
+        session: The registry.
         run_id: Which run.
         status: completed, failed or cancelled.
         error: Why it failed.
@@ -67,15 +67,15 @@ def finish(
     parse_end_status(status)
 
     def attempt(use_known: bool) -> run_commits.StoredRun:
-        stored = run_commits.read_run(context.repo, run_id)
-        folder = journal_folder(context, run_id)
+        stored = run_commits.read_run(session.repo, run_id)
+        folder = journal_folder(session, run_id)
         if stored.record.is_sealed:
             _must_be(stored, status)
             shutil.rmtree(folder, ignore_errors=True)
             return stored
-        return _seal(context, run_id, folder, status, error, progress, use_known=use_known)
+        return _seal(session, run_id, folder, status, error, progress, use_known=use_known)
 
-    return retried(context.repo, attempt, also=(RefMoved,))
+    return retried(session.repo, attempt, also=(RefMoved,))
 
 
 def _must_be(stored: run_commits.StoredRun, status: str) -> None:
@@ -87,7 +87,7 @@ def _must_be(stored: run_commits.StoredRun, status: str) -> None:
 
 
 def _seal(
-    context: Context,
+    session: Session,
     run_id: str,
     folder: Path,
     status: str,
@@ -96,17 +96,17 @@ def _seal(
     *,
     use_known: bool,
 ) -> run_commits.StoredRun:
-    acting = context.acting()
-    sign = context.signing.signer(None, COMMIT_NAMESPACE)
-    with journal.closing(folder), changing(context.repo, f"finish run {run_id}") as changes:
-        before = run_commits.read_run(context.repo, run_id)
+    acting = session.acting()
+    sign = session.signing.signer(None, COMMIT_NAMESPACE)
+    with journal.closing(folder), changing(session.repo, f"finish run {run_id}") as changes:
+        before = run_commits.read_run(session.repo, run_id)
         if before.record.is_sealed:  # by somebody else, while we waited for the journal
             _must_be(before, status)
             return before
         logged = read_journal(folder)
         params = encode_params({**before.params, **logged.params})
         files = _files(folder, logged)
-        written = store_files(context, changes, run_id, files, progress, use_known=use_known)
+        written = store_files(session, changes, run_id, files, progress, use_known=use_known)
         said = error if error is not None else logged.notes.get("error")
         values = before.record.model_dump() | {
             "status": status,
@@ -122,7 +122,7 @@ def _seal(
         }
         stored = run_commits.write(changes, make_run(values), params, before, sign)
         if written is not None:
-            changes.afterwards(partial(note_made, context.path, RunId(run_id).ref, stored.commit))
+            changes.afterwards(partial(note_made, session.path, RunId(run_id).ref, stored.commit))
         changes.afterwards(_forgetter(folder))
     return stored
 
@@ -132,7 +132,7 @@ def _forgetter(folder: Path) -> Callable[[], None]:
 
 
 def store_files(
-    context: Context,
+    session: Session,
     changes: Changes,
     run_id: str,
     files: Sequence[FoundFile],
@@ -145,8 +145,8 @@ def store_files(
         return None
     ref = RunId(run_id).payload_ref
     in_order = sorted(files, key=lambda file: file.path.encode("utf-8"))
-    written = context.payloads.write(changes, in_order, progress, use_known=use_known)
-    context.payloads.hold(changes, ref, written)
+    written = session.payloads.write(changes, in_order, progress, use_known=use_known)
+    session.payloads.hold(changes, ref, written)
     return written
 
 

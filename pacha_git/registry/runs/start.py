@@ -28,8 +28,8 @@ from pacha_git.registry.runs.code_diff import clean_diff
 from pacha_git.registry.runs.compare import recipe_at
 from pacha_git.registry.runs.live import Run, attach, check_tags
 from pacha_git.registry.runs.seal import journal_folder
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
+from pacha_git.session.session import Session
 from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.store import records
 from pacha_git.store.runs import commits as run_commits
@@ -61,7 +61,7 @@ def as_list(words: str | Sequence[str]) -> Sequence[str]:
 
 
 def start(
-    context: Context,
+    session: Session,
     wanted: NewRun,
     *,
     own: bool = True,
@@ -76,20 +76,20 @@ def start(
     said = {"parameter": wanted.params, "tag": wanted.tags}
     if strict:
         credentials.refuse(sys.orig_argv if command is None else command, mode, said)
-    inputs = inputs_of(context, wanted)
+    inputs = inputs_of(session, wanted)
     params = encode_params(wanted.params)
     code = code or capture.code_folder()
-    values = _values(context, wanted, inputs, params, capture.environment(command, mode), code)
-    folder = journal_folder(context, values["id"])
+    values = _values(session, wanted, inputs, params, capture.environment(command, mode), code)
+    folder = journal_folder(session, values["id"])
     journal.prepare(folder)
     try:
         left_out = _keep_diff(code, folder) if diff else ()
-        with changing(context.repo, f"start run {values['id']}") as changes:
+        with changing(session.repo, f"start run {values['id']}") as changes:
             for target in [edge.target for edge in inputs]:  # none of them may be undone meanwhile
                 version = VersionId.parse(Kind(target.kind), target.name, target.version or "")
                 changes.hold(version.ref, Oid(target.commit))
-            run_commits.write(changes, make_run(values), params, None, context.signing.signer(None, COMMIT_NAMESPACE))
-            run = attach(context, values["id"], own=own, background=own)
+            run_commits.write(changes, make_run(values), params, None, session.signing.signer(None, COMMIT_NAMESPACE))
+            run = attach(session, values["id"], own=own, background=own)
         run.notices = (*_notices(values, code), *left_out, *credentials.warnings(said))
         return run
     except BaseException:
@@ -98,14 +98,14 @@ def start(
 
 
 def _values(
-    context: Context,
+    session: Session,
     wanted: NewRun,
     inputs: Sequence[Edge],
     params: bytes,
     environment: Mapping[str, Any],
     code: Path,
 ) -> dict[str, Any]:
-    acting = context.acting()
+    acting = session.acting()
     return {
         "id": new_event_id(),
         "status": "running",
@@ -120,7 +120,7 @@ def _values(
         "environment": dict(environment),
         "git": capture.code_state(code),
         "hardware": capture.hardware(),
-        "seed": _seed(context, wanted, inputs),
+        "seed": _seed(session, wanted, inputs),
         "error": None,
         "content": None,
     }
@@ -131,32 +131,32 @@ def _notices(values: Mapping[str, Any], code: Path) -> tuple[str, ...]:
     return () if refusal is None else (f"Warning: {refusal.message}", f"Hint: {refusal.hint}")
 
 
-def joinable(context: Context) -> str | None:
+def joinable(session: Session) -> str | None:
     """Return the run that the process around this one began for it here, unless this process took part in it before."""
     run_id = os.environ.get(RUN_ID_VARIABLE, "")
     if not run_id or run_id in _joined:
         return None
     try:
-        sealed = run_commits.read_run(context.repo, run_id).record.is_sealed
+        sealed = run_commits.read_run(session.repo, run_id).record.is_sealed
     except (InvalidInput, NotFound):
         return None
     return None if sealed else run_id
 
 
-def join(context: Context, run_id: str, wanted: NewRun) -> Run:
+def join(session: Session, run_id: str, wanted: NewRun) -> Run:
     """Take part in a run that the process around this one began, and will end.
 
     Raises:
         InvalidInput: an input that the run was not begun with.
     """
-    known = [edge.target for edge in run_commits.read_run(context.repo, run_id).record.inputs]
-    for edge in inputs_of(context, wanted):
+    known = [edge.target for edge in run_commits.read_run(session.repo, run_id).record.inputs]
+    for edge in inputs_of(session, wanted):
         if edge.target not in known:
             raise InvalidInput(
                 f"run {run_id} was begun without {edge.target}",
                 hint="name it to git pacha run exec, with --recipe, --data or --model",
             )
-    run = attach(context, run_id, own=False, joined=True)
+    run = attach(session, run_id, own=False, joined=True)
     _joined.add(run_id)
     run.note(environment=capture.environment())
     if wanted.params or wanted.tags:
@@ -164,7 +164,7 @@ def join(context: Context, run_id: str, wanted: NewRun) -> Run:
     return run
 
 
-def inputs_of(context: Context, wanted: NewRun) -> list[Edge]:
+def inputs_of(session: Session, wanted: NewRun) -> list[Edge]:
     """Tell what a run works with, as edges.
 
     Raises:
@@ -176,19 +176,19 @@ def inputs_of(context: Context, wanted: NewRun) -> list[Edge]:
     asked += [("derived-from", Kind.MODEL, spec) for spec in wanted.models]
     edges: list[Edge] = []
     for relation, kind, spec in asked:
-        _, commit = resolve(context, spec, kind=kind)
-        edge = Edge(relation=relation, target=records.read(context.repo, commit).target, params={})
+        _, commit = resolve(session, spec, kind=kind)
+        edge = Edge(relation=relation, target=records.read(session.repo, commit).target, params={})
         if edge in edges:
             raise InvalidInput(f"{kind.noun} {spec} is named twice")
         edges.append(edge)
     return edges
 
 
-def _seed(context: Context, wanted: NewRun, inputs: Sequence[Edge]) -> int | float | str | None:
+def _seed(session: Session, wanted: NewRun, inputs: Sequence[Edge]) -> int | float | str | None:
     """Return the seed that was named, or is among the parameters, or in the recipe."""
     recipes = [Oid(edge.target.commit) for edge in inputs if edge.target.kind == Kind.RECIPE.value]
     said = [wanted.seed, *(wanted.params.get(key) for key in _SEEDS)]
-    said += [recipe_at(context, commit).values.get("random_seed") for commit in recipes]
+    said += [recipe_at(session, commit).values.get("random_seed") for commit in recipes]
     whole = (value for value in said if isinstance(value, int) and not isinstance(value, bool))
     return next((json_number(value) for value in whole), None)
 

@@ -25,8 +25,8 @@ from pacha_git.git.refs.refs import RefMoved
 from pacha_git.progress import Progress
 from pacha_git.registry.runs import credentials
 from pacha_git.registry.runs.seal import store_files
-from pacha_git.session.context import Context
 from pacha_git.session.results.plain import Json
+from pacha_git.session.session import Session
 from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.store.payload import sources
 from pacha_git.store.payload.sources import FoundFile, source_file
@@ -122,13 +122,13 @@ def run_id_of(origin: str, id_ms: int) -> str:
     return str(uuid.UUID(int=id_ms << 80 | 0x7 << 76 | high << 64 | 0b10 << 62 | low))
 
 
-def is_here(context: Context, run_id: str) -> bool:
+def is_here(session: Session, run_id: str) -> bool:
     """Tell whether there is a run of this id."""
-    return context.repo.ref(RunId(run_id).ref) is not None
+    return session.repo.ref(RunId(run_id).ref) is not None
 
 
 def take_all(
-    context: Context, found: Iterable[Candidate], inputs: Sequence[Edge] = (), progress: Progress | None = None
+    session: Session, found: Iterable[Candidate], inputs: Sequence[Edge] = (), progress: Progress | None = None
 ) -> Imported:
     """Take in all runs that can be; what keeps one out keeps no other out."""
     taken: list[str] = []
@@ -140,7 +140,7 @@ def take_all(
                 skipped.append((candidate.label, candidate.reason))
                 continue
             run_id = run_id_of(candidate.origin, candidate.id_ms)
-            is_new = not is_here(context, run_id) and take_in(context, candidate.read(), inputs)
+            is_new = not is_here(session, run_id) and take_in(session, candidate.read(), inputs)
             (taken if is_new else known).append(run_id)
         except PachaError as problem:
             skipped.append((candidate.label, problem.message))
@@ -149,11 +149,11 @@ def take_all(
     return Imported(tuple(taken), tuple(known), tuple(skipped))
 
 
-def take_in(context: Context, run: Elsewhere, inputs: Sequence[Edge] = ()) -> bool:
+def take_in(session: Session, run: Elsewhere, inputs: Sequence[Edge] = ()) -> bool:
     """Take in a run; it is durable when this returns.
 
     Args:
-        context: The registry.
+        session: The registry.
         run: The run.
         inputs: What it worked with, of this registry.
 
@@ -171,12 +171,12 @@ def take_in(context: Context, run: Elsewhere, inputs: Sequence[Edge] = ()) -> bo
         files = sorted(_files(run, Path(folder)), key=lambda file: file.path.encode("utf-8"))
 
         def attempt(use_known: bool) -> bool:
-            if is_here(context, run.run_id):
+            if is_here(session, run.run_id):
                 return False
-            _write(context, run, inputs, params, files, use_known=use_known)
+            _write(session, run, inputs, params, files, use_known=use_known)
             return True
 
-        return retried(context.repo, attempt, also=(RefMoved,))
+        return retried(session.repo, attempt, also=(RefMoved,))
 
 
 def _files(run: Elsewhere, folder: Path) -> Iterator[FoundFile]:
@@ -190,7 +190,7 @@ def _files(run: Elsewhere, folder: Path) -> Iterator[FoundFile]:
 
 
 def _write(
-    context: Context,
+    session: Session,
     run: Elsewhere,
     inputs: Sequence[Edge],
     params: bytes,
@@ -199,13 +199,13 @@ def _write(
     use_known: bool,
 ) -> None:
     finished = instant(max(run.finished_ms, run.started_ms))
-    with changing(context.repo, f"import run {run.run_id}") as changes:
-        written = store_files(context, changes, run.run_id, files, None, use_known=use_known)
+    with changing(session.repo, f"import run {run.run_id}") as changes:
+        written = store_files(session, changes, run.run_id, files, None, use_known=use_known)
         values = {
             "id": run.run_id,
             "status": run.status,
             "at": finished,
-            "by": context.acting().identity,
+            "by": session.acting().identity,
             "started_at": instant(run.started_ms),
             "finished_at": finished,
             "params": Address.of_digest(blake3.blake3(params).digest()),
@@ -219,7 +219,7 @@ def _write(
             "error": credentials.clean_elsewhere(run.error),
             "content": written.content.model_dump() if written is not None else None,
         }
-        run_commits.write(changes, make_run(values), params, None, context.signing.signer(None, COMMIT_NAMESPACE))
+        run_commits.write(changes, make_run(values), params, None, session.signing.signer(None, COMMIT_NAMESPACE))
 
 
 def instant(milliseconds: int) -> str:

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from pacha_git.format.run import TERMINAL
 from pacha_git.registry.runs.owner import is_interrupted
 from pacha_git.registry.runs.seal import journal_folder
-from pacha_git.session.context import Context
 from pacha_git.session.results.runs import MetricSummary, RunInfo
 from pacha_git.session.results.versions import EdgeInfo
+from pacha_git.session.session import Session
 from pacha_git.store.catalogue.runs import RunRow, jsonable, row_of
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.store.runs.reader import read_journal
@@ -25,18 +25,18 @@ from pacha_git.vocabulary.kinds import Kind
 R = TypeVar("R", bound=RunInfo)
 
 
-def info(context: Context, stored: run_commits.StoredRun) -> RunInfo:
+def info(session: Session, stored: run_commits.StoredRun) -> RunInfo:
     """Return a run with its environment, by reading it."""
-    found = info_of_row(context, row_of(context.repo, stored), environment=dict(stored.record.environment))
+    found = info_of_row(session, row_of(session.repo, stored), environment=dict(stored.record.environment))
     return found
 
 
-def info_of_row(context: Context, row: RunRow, *, environment: Mapping[str, Any] | None = None) -> RunInfo:
+def info_of_row(session: Session, row: RunRow, *, environment: Mapping[str, Any] | None = None) -> RunInfo:
     """Return a run from the catalogue."""
-    return of_row(RunInfo, context, row, environment=environment)
+    return of_row(RunInfo, session, row, environment=environment)
 
 
-def of_row(cls: type[R], context: Context, row: RunRow, *, environment: Mapping[str, Any] | None = None) -> R:
+def of_row(cls: type[R], session: Session, row: RunRow, *, environment: Mapping[str, Any] | None = None) -> R:
     """Return a run as a value of this class, whose own fields are left to whoever knows them."""
     said = row.said
     found = cls(
@@ -56,10 +56,10 @@ def of_row(cls: type[R], context: Context, row: RunRow, *, environment: Mapping[
         seed=said["seed"],
         created_by=said["by"],
         commit=row.commit,
-        payload=_payload(context, said),
+        payload=_payload(session, said),
         environment=environment,
     )
-    return _with_journal(context, found) if said["status"] not in TERMINAL else found
+    return _with_journal(session, found) if said["status"] not in TERMINAL else found
 
 
 def _summaries(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, MetricSummary]:
@@ -84,15 +84,15 @@ def _input(edge: Mapping[str, Any]) -> EdgeInfo:
     )  # fmt: skip
 
 
-def _payload(context: Context, said: Mapping[str, Any]) -> str | None:
+def _payload(session: Session, said: Mapping[str, Any]) -> str | None:
     if said["content"] is None:
         return None
-    return "here" if context.payloads.has(RunId(said["id"]).payload_ref) else "thin"
+    return "here" if session.payloads.has(RunId(said["id"]).payload_ref) else "thin"
 
 
-def _with_journal(context: Context, run: R) -> R:
+def _with_journal(session: Session, run: R) -> R:
     """Return the same run with what its journal adds, as it has not ended."""
-    folder = journal_folder(context, run.id)
+    folder = journal_folder(session, run.id)
     if not folder.is_dir():
         return run
     logged = read_journal(folder)

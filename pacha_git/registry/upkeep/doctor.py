@@ -24,8 +24,8 @@ from pacha_git.registry.upkeep.old_credentials import old_credentials
 from pacha_git.registry.upkeep.reindex import reindex
 from pacha_git.registry.upkeep.repair import Repair
 from pacha_git.session.caller import Caller
-from pacha_git.session.context import Context
 from pacha_git.session.results import Finding
+from pacha_git.session.session import Session
 from pacha_git.store.upkeep import failures
 
 _LEAST_GIT: Final = (2, 37)
@@ -58,27 +58,27 @@ def doctor(path: Path, caller: Caller, *, repair: bool = False, progress: Progre
 
 def _of_registry(path: Path, caller: Caller) -> list[Finding]:
     try:
-        context = Context(path, caller)
+        session = Session(path, caller)
     except PachaError as error:
         hint = error.hint if isinstance(error, LeftOut) else "git pacha doctor --repair"
         return [Finding("registry", "problem", error.message, hint)]
     keep_config(path)
     return [
-        _git_version(context),
-        _temporaries(context),
-        _settings(context),
-        _index(context),
-        _removals(context),
-        old_credentials(context),
-        whole(context.repo),
-        *shared_promises(context.repo),
+        _git_version(session),
+        _temporaries(session),
+        _settings(session),
+        _index(session),
+        _removals(session),
+        old_credentials(session),
+        whole(session.repo),
+        *shared_promises(session.repo),
     ]
 
 
-def _removals(context: Context) -> Finding:
+def _removals(session: Session) -> Finding:
     """Tell whose removals count here, where that is anybody's who may push to origin."""
     try:
-        standing = context.removals.standing()
+        standing = session.removals.standing()
     except PachaError as error:
         return Finding("removals", "problem", error.message, error.hint)
     if standing.trusts_keys or standing.wanted != ORIGIN_TOO:
@@ -87,8 +87,8 @@ def _removals(context: Context) -> Finding:
     return Finding("removals", "ok", said, "git pacha key trust PUBKEY --as NAME; or git config pacha.removals ask")
 
 
-def _git_version(context: Context) -> Finding:
-    version = context.repo.git_text("version").removeprefix("git version ")
+def _git_version(session: Session) -> Finding:
+    version = session.repo.git_text("version").removeprefix("git version ")
     numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     if numbers < _LEAST_GIT:
         least = ".".join(map(str, _LEAST_GIT))
@@ -126,28 +126,28 @@ def _upkeep(path: Path) -> Finding:
     return Finding("upkeep", "problem", f"it failed {count} times running: {message}", "git pacha gc")
 
 
-def _temporaries(context: Context) -> Finding:
-    swept = [*sweep(context.repo.objects), *sweep_sides(context.repo, _SIDE_DAYS)]
+def _temporaries(session: Session) -> Finding:
+    swept = [*sweep(session.repo.objects), *sweep_sides(session.repo, _SIDE_DAYS)]
     if swept:
         return Finding("temporaries", "fixed", f"removed {len(swept)} files that dead processes left behind")
     return Finding("temporaries", "ok", "none left behind")
 
 
-def _settings(context: Context) -> Finding:
+def _settings(session: Session) -> Finding:
     try:
-        GitRepository.create(context.path)
+        GitRepository.create(session.path)
     except PachaError as error:
         return Finding("settings", "problem", error.message, error.hint)
     return Finding("settings", "ok", "Git is set up as a registry needs it")
 
 
-def _index(context: Context) -> Finding:
+def _index(session: Session) -> Finding:
     try:
-        context.catalogue.refresh()
-        fault = context.database.fault()
+        session.catalogue.refresh()
+        fault = session.database.fault()
     except PachaError as error:
         fault = str(error)
     if fault:
-        count = reindex(context)
+        count = reindex(session)
         return Finding("index", "fixed", f"the side index was damaged and was built anew ({count} chunks)")
     return Finding("index", "ok", "the side index can be read")

@@ -26,10 +26,10 @@ from pacha_git.registry.runs.seal import JOURNALS
 from pacha_git.registry.upkeep.fsck_ends import loose_ends
 from pacha_git.registry.upkeep.fsck_runs import check_run, check_run_payload
 from pacha_git.session.caller import Caller
-from pacha_git.session.context import Context
 from pacha_git.session.items import is_item
 from pacha_git.session.remarks import remarks_on, spelled_twice
 from pacha_git.session.results import FsckReport
+from pacha_git.session.session import Session
 from pacha_git.session.whereabouts import HINT, NOWHERE, nowhere
 from pacha_git.store import records
 from pacha_git.store.clashes import Spellings
@@ -67,9 +67,9 @@ _FIXED: Final = (ROOT_REF, REGISTRY_REF)
 class _Check:
     """One run of fsck: what was looked at, and what is wrong."""
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
-        self.repo = context.repo
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.repo = session.repo
         self.checked = 0
         self.problems: list[str] = []
         self.notes: list[str] = []
@@ -107,12 +107,12 @@ def fsck(path: Path, caller: Caller, *, fast: bool = False, progress: Progress |
     problems = [f"{file}: {problem}" for file, problem in broken]
     if any(file != "config" or not (path / file).is_file() for file, _ in broken):
         return FsckReport(len(broken), tuple(problems))
-    check = _Check(Context(path, caller, damaged=True))
+    check = _Check(Session(path, caller, damaged=True))
     check.problems += problems
     before = pack_marks(check.repo)
     _check_all(check, fast, progress)
     if not fast and not check.problems:
-        mark_read(check.repo, check.context.index, before)
+        mark_read(check.repo, check.session.index, before)
     return FsckReport(check.checked, tuple(dict.fromkeys(check.problems)), tuple(check.notes))
 
 
@@ -139,7 +139,7 @@ def _check_all(check: _Check, fast: bool, progress: Progress | None) -> None:
             with check.about(ref):
                 _check_notes(check, ref, commit)
     with check.about("whereabouts"):
-        for item in nowhere(check.context, {r: c for r, c in refs.items() if is_item(r)}):
+        for item in nowhere(check.session, {r: c for r, c in refs.items() if is_item(r)}):
             check.say(item.ref, f"{NOWHERE} ({HINT})")
     for end in loose_ends(check.repo, refs, _lacking(check, refs)):
         (check.problems if end.is_problem else check.notes).append(f"{end.ref}: {end.message}")
@@ -171,7 +171,7 @@ def _check_repository(check: _Check, *, git_too: bool) -> None:
     if (check.repo.path / "shallow").exists():
         check.say("shallow", "a stray file that makes Git leave payloads out; git pacha doctor removes it")
     with check.about(REGISTRY_REF):
-        _ = check.context.settings.settings
+        _ = check.session.settings.settings
     _check_objects(check, git_too)
 
 
@@ -250,7 +250,7 @@ def _check_notes(check: _Check, ref: str, tip: Oid) -> None:
     parsed = parse_notes_ref(ref)
     if parsed is None:
         raise InvalidInput("no ref of the format")
-    for copy, seen in check.context.repo.refs_below("refs/remotes/").items():
+    for copy, seen in check.session.repo.refs_below("refs/remotes/").items():
         if copy.endswith(f"/pacha/notes/{ref.removeprefix(NOTES_ROOT)}") and _lost_lines(check.repo, seen, tip):
             check.say(
                 ref, f"lines that were here are missing; {copy.split('/')[2]} was seen to have them: git pacha pull"

@@ -16,8 +16,8 @@ from pacha_git.git.repo import GitRepository
 from pacha_git.git.side import sweep_sides
 from pacha_git.progress import Progress
 from pacha_git.registry.reading.listing import stored_bytes
-from pacha_git.session.context import Context
 from pacha_git.session.results import GcReport
+from pacha_git.session.session import Session
 from pacha_git.store import standings
 from pacha_git.store.payload.soundness import repacking
 from pacha_git.store.upkeep import forget_failures
@@ -31,12 +31,12 @@ _USAGE: Final = 129
 
 
 def gc(
-    context: Context, *, dry_run: bool = False, grace_days: float | None = None, progress: Progress | None = None
+    session: Session, *, dry_run: bool = False, grace_days: float | None = None, progress: Progress | None = None
 ) -> GcReport:
     """Free what no ref holds and was neither written nor found again within the grace period.
 
     Args:
-        context: The registry.
+        session: The registry.
         dry_run: Say what would go, and change nothing.
         grace_days: Days that objects are kept after they were last of use; None for 14.
         progress: Is told of the steps: Git's own work can't be measured.
@@ -50,32 +50,32 @@ def gc(
         raise InvalidInput(f"a grace period of {days} days", hint="0 or more")
     before = time.time() - days * _DAY
     if dry_run:
-        return _foreseen(context, before)
-    if context.repo.overlay is not None:
+        return _foreseen(session, before)
+    if session.repo.overlay is not None:
         raise PachaError("a batch is open, and may rely on what gc would free", hint="call gc after the batch")
     # Writers hold this lock shared while they rely on what they found here.
-    with locks.exclusive(context.path / GC_LOCK) as lock:
-        return _free(context, before, lock, progress)
+    with locks.exclusive(session.path / GC_LOCK) as lock:
+        return _free(session, before, lock, progress)
 
 
-def _free(context: Context, before: float, lock: int | None, progress: Progress | None) -> GcReport:
-    repo = context.repo
-    size = stored_bytes(context)
+def _free(session: Session, before: float, lock: int | None, progress: Progress | None) -> GcReport:
+    repo = session.repo
+    size = stored_bytes(session)
     swept = [f"{path.name}: left by a process that died" for path in sweep(repo.objects)]
     swept += [f"{name}: a pull that was never finished" for name in sweep_sides(repo, (time.time() - before) / _DAY)]
     swept += [f"{name}: left by a git that died" for name in leftovers.clear(repo.path, alone=True).removed]
     standings.forget(repo.path)
-    stale = _drop_stale_parts(context, before)
+    stale = _drop_stale_parts(session, before)
     count = len(_objects(repo))
     repo.refs.pack()
-    with repacking(repo, context.index):
+    with repacking(repo, session.index):
         _repack(repo, before, lock)
     forget_failures(repo.path)
     if progress is not None:
         progress("gc", 1, 1, "steps")
     kept = len(_objects(repo))
     return GcReport(
-        freed_bytes=max(0, size - stored_bytes(context)), kept=kept, removed=(*swept, *stale, *_told(count - kept))
+        freed_bytes=max(0, size - stored_bytes(session)), kept=kept, removed=(*swept, *stale, *_told(count - kept))
     )
 
 
@@ -96,10 +96,10 @@ def _repack(repo: GitRepository, before: float, lock: int | None) -> None:
     repo.git("prune", f"--expire={expiration}", keeps=lock)
 
 
-def _drop_stale_parts(context: Context, before: float) -> list[str]:
+def _drop_stale_parts(session: Session, before: float) -> list[str]:
     """Parts of pushes that nobody finished."""
-    stale = {ref: oid for ref, oid in context.repo.refs_below(TMP_ROOT).items() if pushed_at(ref) <= before}
-    context.repo.refs.update([RefUpdate(ref, None, oid) for ref, oid in stale.items()])
+    stale = {ref: oid for ref, oid in session.repo.refs_below(TMP_ROOT).items() if pushed_at(ref) <= before}
+    session.repo.refs.update([RefUpdate(ref, None, oid) for ref, oid in stale.items()])
     return [f"{ref}: part of a push that was never finished" for ref in stale]
 
 
@@ -115,9 +115,9 @@ def _objects(repo: GitRepository) -> list[_Object]:
     return [_Object(bytes.fromhex(oid), int(size)) for oid, size in map(str.split, listed.splitlines())]
 
 
-def _foreseen(context: Context, before: float) -> GcReport:
+def _foreseen(session: Session, before: float) -> GcReport:
     """Tell what gc would free: what is reachable from no ref, and was last used before that time."""
-    repo = context.repo
+    repo = session.repo
     reachable = {
         bytes.fromhex(oid) for oid in repo.git_text("rev-list", "--objects", "--all", "--no-object-names").splitlines()
     }

@@ -14,13 +14,13 @@ from pacha_git.git.holes import Holes
 from pacha_git.progress import Progress
 from pacha_git.registry.upkeep.repair import Repair
 from pacha_git.session.caller import Caller
-from pacha_git.session.context import Context
 from pacha_git.session.items import read_item
 from pacha_git.session.results import Finding, Transfer
+from pacha_git.session.session import Session
 
 
 def pull(
-    context: Context, remote: str | None, wish: TransferRequest, progress: Progress | None, caller: Caller
+    session: Session, remote: str | None, wish: TransferRequest, progress: Progress | None, caller: Caller
 ) -> Transfer:
     """Pull as ``sync.pull`` does; if something here is damaged, repair it and pull again.
 
@@ -29,14 +29,14 @@ def pull(
         PachaError: as ``sync.pull``.
     """
     try:
-        done = sync.pull(context, remote, wish, progress)
-        _see_whole(context, wish)
+        done = sync.pull(session, remote, wish, progress)
+        _see_whole(session, wish)
         return done
     except Corrupt:
-        left = repaired(context.path, caller, progress)
+        left = repaired(session.path, caller, progress)
         if left:
             raise Corrupt(left[0].message, hint=left[0].hint or REPAIR) from None
-    return sync.pull(Context(context.path, caller), remote, wish, progress)
+    return sync.pull(Session(session.path, caller), remote, wish, progress)
 
 
 def repaired(path: Path, caller: Caller, progress: Progress | None) -> list[Finding]:
@@ -51,29 +51,29 @@ def repaired(path: Path, caller: Caller, progress: Progress | None) -> list[Find
     return [finding for finding in mending.findings if finding.state == "problem"]
 
 
-def _see_whole(context: Context, wish: TransferRequest) -> None:
+def _see_whole(session: Session, wish: TransferRequest) -> None:
     """See that of the versions named every object is here: a ref alone does not say so."""
     if not wish.specs or wish.payload == "none":
         return
-    holes = Holes(context.repo)
-    for ref, commit in choose(context, wish).items():
-        item = read_item(context.repo, ref, commit)
-        stands = context.repo.ref(item.payload_ref)
+    holes = Holes(session.repo)
+    for ref, commit in choose(session, wish).items():
+        item = read_item(session.repo, ref, commit)
+        stands = session.repo.ref(item.payload_ref)
         if stands is not None and not holes.is_whole(stands):
             raise Corrupt(f"{item.payload_ref}: objects of it are gone", hint=REPAIR)
 
 
-def open_healed(path: Path, caller: Caller, progress: Progress | None = None) -> Context:
+def open_healed(path: Path, caller: Caller, progress: Progress | None = None) -> Session:
     """Open a registry, after a repair if it can't be opened otherwise.
 
     Raises:
         PachaError: nor can it be then.
     """
     try:
-        return Context(path, caller)
+        return Session(path, caller)
     except PachaError as error:
         try:
             repaired(path, caller, progress)
         except PachaError:
             raise error from None
-    return Context(path, caller)
+    return Session(path, caller)

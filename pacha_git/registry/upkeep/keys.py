@@ -20,7 +20,7 @@ from pacha_git.trust.publickey import ED25519, PublicKey, parse_public
 from pacha_git.vocabulary.names import Name
 
 if TYPE_CHECKING:
-    from pacha_git.session.context import Context
+    from pacha_git.session.session import Session
 
 _PRIVATE: Final = 0o600
 
@@ -73,10 +73,10 @@ def own_keys() -> list[KeyInfo]:
     return _listed(PersonalKeys(), {})
 
 
-def list_keys(context: Context) -> list[KeyInfo]:
+def list_keys(session: Session) -> list[KeyInfo]:
     """Return the keys of whoever acts, then the signers that the registry trusts and whose key is not among them."""
-    trusted = {signer.key.fingerprint: signer.principals for signer in context.settings.signers.entries}
-    return _listed(context.caller.keys, trusted)
+    trusted = {signer.key.fingerprint: signer.principals for signer in session.settings.signers.entries}
+    return _listed(session.caller.keys, trusted)
 
 
 def _listed(keys: Keys, trusted: Mapping[str, str]) -> list[KeyInfo]:
@@ -138,7 +138,7 @@ def read_public(text_or_path: str) -> PublicKey:
         raise PachaError(f"can't read {path}: {error}") from None
 
 
-def trust_key(context: Context, text_or_path: str, principal: str) -> KeyInfo:
+def trust_key(session: Session, text_or_path: str, principal: str) -> KeyInfo:
     """Let the registry trust a key: whoever signs with it is ``principal``.
 
     Raises:
@@ -147,9 +147,9 @@ def trust_key(context: Context, text_or_path: str, principal: str) -> KeyInfo:
     key = read_public(text_or_path)
     if key.type != ED25519:
         raise InvalidInput(f"{key.fingerprint} is {key.type}, and only Ed25519 counts", hint="git pacha key generate")
-    acting = context.acting()
-    with context.deciding(f"trust {principal}") as changes:
-        stored = context.settings
+    acting = session.acting()
+    with session.deciding(f"trust {principal}") as changes:
+        stored = session.settings
         signers = stored.signers.add(principal, key)
         if signers.encode() != stored.signers_file:
             write_settings(
@@ -166,15 +166,15 @@ def trust_key(context: Context, text_or_path: str, principal: str) -> KeyInfo:
     return KeyInfo(name=principal, fingerprint=key.fingerprint, principal=principal, trusted=True)
 
 
-def untrust_key(context: Context, principal: str) -> list[KeyInfo]:
+def untrust_key(session: Session, principal: str) -> list[KeyInfo]:
     """Take back that keys are trusted as somebody's.
 
     Raises:
         NotFound: nobody is trusted by that name.
     """
-    acting = context.acting()
-    with context.deciding(f"untrust {principal}") as changes:
-        stored = context.settings
+    acting = session.acting()
+    with session.deciding(f"untrust {principal}") as changes:
+        stored = session.settings
         signers = stored.signers.remove(principal)
         left = {entry.key.fingerprint for entry in signers.entries}
         gone = [e for e in stored.signers.entries if principal in e.names and e.key.fingerprint not in left]

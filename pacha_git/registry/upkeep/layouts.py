@@ -14,8 +14,8 @@ from pacha_git.chunking.cuts import has_parts
 from pacha_git.chunking.layout import LAYOUTS, NEWEST, layout_named
 from pacha_git.errors import InvalidInput, PachaError
 from pacha_git.registry.reading.content import payload_of
-from pacha_git.session.context import Context
 from pacha_git.session.results import LayoutInfo
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.payload.reader import PayloadFile
 from pacha_git.store.settings import write_settings
@@ -24,9 +24,9 @@ from pacha_git.vocabulary.kinds import Kind
 from pacha_git.vocabulary.names import Name
 
 
-def change_layout(context: Context, name: str | None, *, dry_run: bool) -> LayoutInfo:
+def change_layout(session: Session, name: str | None, *, dry_run: bool) -> LayoutInfo:
     """Tell the layout, or move on to one; see ``Registry.layout``."""
-    now = context.layout
+    now = session.layout
     told = LayoutInfo(now.name, NEWEST.name, tuple(LAYOUTS))
     if name is None:
         return told
@@ -37,18 +37,18 @@ def change_layout(context: Context, name: str | None, *, dry_run: bool) -> Layou
             f"this registry writes {now.name}, which is newer than {name}",
             hint="a registry moves on to a newer layout and never back: going to and fro stores files anew each time",
         )
-    files, size = _cost(context) if name != now.name else (0, 0)
+    files, size = _cost(session) if name != now.name else (0, 0)
     told = replace(told, files=files, bytes=size, dry_run=dry_run)
     if dry_run or name == now.name:
         return told
-    _write(context, name)
+    _write(session, name)
     return replace(told, layout=name, was=now.name)
 
 
-def _write(context: Context, name: str) -> None:
-    acting = context.acting()
-    with context.deciding(f"layout {name}") as changes:
-        stored = context.settings
+def _write(session: Session, name: str) -> None:
+    acting = session.acting()
+    with session.deciding(f"layout {name}") as changes:
+        stored = session.settings
         document = tomlkit.parse(stored.toml.decode("utf-8"))
         if layout_named(document.get("layout")).name == name:
             return
@@ -70,17 +70,17 @@ def _write(context: Context, name: str) -> None:
         )
 
 
-def _cost(context: Context) -> tuple[int, int]:
+def _cost(session: Session) -> tuple[int, int]:
     """How many files, of how many bytes, of the newest versions here are stored anew in part when they come again."""
     newest: dict[tuple[Kind, Name], VersionId] = {}
-    for version, _ in records.all_versions(context.repo):
+    for version, _ in records.all_versions(session.repo):
         known = newest.get((version.kind, version.name))
-        if context.repo.ref(version.payload_ref) is not None and (known is None or known.version < version.version):
+        if session.repo.ref(version.payload_ref) is not None and (known is None or known.version < version.version):
             newest[version.kind, version.name] = version
     files: dict[str, int] = {}
     for version in newest.values():
         try:
-            payload = payload_of(context, records.read_version(context.repo, version))
+            payload = payload_of(session, records.read_version(session.repo, version))
             for line in payload.lines:
                 if line.stored == "chunked" and line.blake3 not in files:
                     opened = io.BufferedReader(PayloadFile(payload, line))

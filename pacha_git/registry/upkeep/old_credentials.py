@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pacha_git.errors import PachaError
-from pacha_git.session.context import Context
 from pacha_git.session.results import Finding
+from pacha_git.session.session import Session
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.system import secrets
 
@@ -18,13 +18,13 @@ _COMMAND: Final = "command"
 _PASSED_BY: Final = "packages"
 
 
-def old_credentials(context: Context) -> Finding:
+def old_credentials(session: Session) -> Finding:
     """Look through what all runs say of their surroundings."""
     found: dict[str, str] = {}
-    runs = run_commits.all_runs(context.repo)
+    runs = run_commits.all_runs(session.repo)
     for run_id, commit in runs.items():
         try:
-            value = json.loads(run_commits.read(context.repo, commit).data)
+            value = json.loads(run_commits.read(session.repo, commit).data)
         except PachaError:
             continue  # fsck's business
         places = list(_places(value))

@@ -32,9 +32,9 @@ from pacha_git.registry.upkeep.init import begin
 from pacha_git.registry.upkeep.mend_refs import RefMender
 from pacha_git.registry.upkeep.refill import bring_refs, refill
 from pacha_git.session.caller import Caller
-from pacha_git.session.context import Context
 from pacha_git.session.items import read_item
 from pacha_git.session.results import Finding
+from pacha_git.session.session import Session
 from pacha_git.store.payload.check import check_payload
 from pacha_git.system import locks
 from pacha_git.vocabulary.ids import PAYLOAD_ROOT, REF_ROOT, REGISTRY_REF
@@ -159,22 +159,22 @@ class Repair:
     def _pull(self, source: str, caller: Caller) -> None:
         """Take over the records that were lost without a trace, and the payloads whose refs were."""
         assert self._refs is not None
-        context = Context(self._path, caller)
-        if self._refs.wide and source in transport.remotes(context.repo):
-            found = sync.pull(context, source, TransferRequest(payload="none"))
+        session = Session(self._path, caller)
+        if self._refs.wide and source in transport.remotes(session.repo):
+            found = sync.pull(session, source, TransferRequest(payload="none"))
             for each in found.refs:
                 if each.result in ("new", "updated"):
                     self.findings.append(Finding("refs", "fixed", f"{each.ref}: it came from {source}"))
         if not self._refs.thin:
             return
-        there = transport.list_refs(context.repo, source)
+        there = transport.list_refs(session.repo, source)
         refs = [ref.replace(PAYLOAD_ROOT, REF_ROOT, 1) for ref in sorted(self._refs.thin)]
-        items = [read_item(context.repo, ref, oid) for ref in refs if (oid := context.repo.ref(ref)) is not None]
+        items = [read_item(session.repo, ref, oid) for ref in refs if (oid := session.repo.ref(ref)) is not None]
         items = [item for item in items if there.get(item.payload_ref) == item.payload_commit]
         arrival = Arrival()
-        pull_payloads(context, source, items, arrival, Pulled(), self._progress)
+        pull_payloads(session, source, items, arrival, Pulled(), self._progress)
         for item in items:
-            if context.repo.ref(item.payload_ref) == item.payload_commit:
+            if session.repo.ref(item.payload_ref) == item.payload_commit:
                 self._refs.thin.discard(item.payload_ref)
                 self.findings.append(Finding("refs", "fixed", f"{item.payload_ref}: it came back from {source}"))
 

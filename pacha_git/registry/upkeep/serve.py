@@ -14,8 +14,8 @@ from typing import Final
 from pacha_git.errors import InvalidInput
 from pacha_git.git.wire.http import Access, Backend
 from pacha_git.git.wire.http_server import Server
-from pacha_git.session.context import Context
 from pacha_git.session.results import Json
+from pacha_git.session.session import Session
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 9420
@@ -26,7 +26,7 @@ class Serving:
     """A registry that listens; ``run`` serves it until ``stop``.
 
     Args:
-        context: The registry.
+        session: The registry.
         host: The address to listen on.
         port: The port; 0 for any that is free.
         writable: Whether whoever has the token may push.
@@ -48,7 +48,7 @@ class Serving:
 
     def __init__(
         self,
-        context: Context,
+        session: Session,
         *,
         host: str = HOST,
         port: int = PORT,
@@ -57,13 +57,13 @@ class Serving:
         token: str | None = None,
         report: Callable[[str], None] | None = None,
     ) -> None:
-        context.removals.served()
+        session.removals.served()
         needed = writable or private
         self.writable, self.private = writable, private
         self.made_token = secrets.token_urlsafe(24) if needed and token is None else None
         access = Access(writable, private, _checked(token or self.made_token) if needed else None, _is_loopback(host))
-        backend = Backend(context.path, access, report or (lambda line: None))
-        scratch = context.path / "pacha"
+        backend = Backend(session.path, access, report or (lambda line: None))
+        scratch = session.path / "pacha"
         scratch.mkdir(exist_ok=True)
         self._server = Server(backend, access, host, port, scratch)
         address, bound = self._server.address

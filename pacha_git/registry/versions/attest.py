@@ -14,9 +14,9 @@ from pacha_git.gitobjects.oid import Oid
 from pacha_git.ledger import statements
 from pacha_git.ledger.removals import REFUSED
 from pacha_git.registry.reading.view import info
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import VersionInfo
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.events import ATTESTATIONS, Author, append, attestations_at, read_attestations
 from pacha_git.vocabulary.ids import NOTES_ROOT, VersionId, parse_notes_ref
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pacha_git.git.changes import Changes
 
 
-def tag(context: Context, spec: str, changes: Sequence[str], *, kind: Kind, version: str | None = None) -> VersionInfo:
+def tag(session: Session, spec: str, changes: Sequence[str], *, kind: Kind, version: str | None = None) -> VersionInfo:
     """Set tags (``key=value``) and take tags away (``key-``).
 
     Raises:
@@ -35,7 +35,7 @@ def tag(context: Context, spec: str, changes: Sequence[str], *, kind: Kind, vers
     """
     if not changes:
         raise InvalidInput("no tag given", hint="as in: tag NAME@1.0.0 domain=finance, or domain- to take it away")
-    return attest(context, spec, [parse_change(change) for change in changes], kind=kind, version=version)
+    return attest(session, spec, [parse_change(change) for change in changes], kind=kind, version=version)
 
 
 def parse_change(text: str) -> Statement:
@@ -52,23 +52,23 @@ def parse_change(text: str) -> Statement:
     raise InvalidInput(f"bad tag {text!r}", hint="key=value sets it, key- takes it away")
 
 
-def describe(context: Context, spec: str, text: str, *, kind: Kind, version: str | None = None) -> VersionInfo:
+def describe(session: Session, spec: str, text: str, *, kind: Kind, version: str | None = None) -> VersionInfo:
     """Give a version another description; errors as ``tag``."""
-    return attest(context, spec, [statements.describe(text)], kind=kind, version=version)
+    return attest(session, spec, [statements.describe(text)], kind=kind, version=version)
 
 
-def sign(context: Context, spec: str, *, kind: Kind | None = None, version: str | None = None) -> VersionInfo:
+def sign(session: Session, spec: str, *, kind: Kind | None = None, version: str | None = None) -> VersionInfo:
     """Vouch for a version with a signature made now.
 
     Raises:
         PachaError: there is no key.
         NotFound: no such version.
     """
-    return attest(context, spec, [statements.endorse()], kind=kind, version=version, signed=True, exact=True)
+    return attest(session, spec, [statements.endorse()], kind=kind, version=version, signed=True, exact=True)
 
 
 def attest(
-    context: Context,
+    session: Session,
     spec: str,
     said: Sequence[Statement],
     *,
@@ -79,29 +79,29 @@ def attest(
     reason: str | None = None,
 ) -> VersionInfo:
     """Add attestations to a version, and show it as it is then."""
-    resolve(context, spec, kind=kind, version=version, exact=exact)  # a wrong word is said before a missing key
-    author = context.author(signed)
-    with context.deciding(f"attest {spec}") as changes:
-        found, commit = resolve(context, spec, kind=kind, version=version, exact=exact)
-        say(context, changes, found, commit, said, author, reason)
-    return info(context, records.read(context.repo, commit))
+    resolve(session, spec, kind=kind, version=version, exact=exact)  # a wrong word is said before a missing key
+    author = session.author(signed)
+    with session.deciding(f"attest {spec}") as changes:
+        found, commit = resolve(session, spec, kind=kind, version=version, exact=exact)
+        say(session, changes, found, commit, said, author, reason)
+    return info(session, records.read(session.repo, commit))
 
 
-def refuse(context: Context, event_id: str) -> Event:
+def refuse(session: Session, event_id: str) -> Event:
     """Set aside here an attestation that adds up, an endorsement or an evaluation; others are not told.
 
     Raises:
         NotFound: there is none with this id.
         InvalidInput: it is a word of which the newest holds, or a removal.
     """
-    for ref, tip in context.repo.refs_below(NOTES_ROOT).items():
+    for ref, tip in session.repo.refs_below(NOTES_ROOT).items():
         parsed = parse_notes_ref(ref) if ref.endswith(f"/{ATTESTATIONS}") else None
-        found = attestations_at(context.repo, tip, parsed[0], parsed[1]).effective if parsed is not None else ()
+        found = attestations_at(session.repo, tip, parsed[0], parsed[1]).effective if parsed is not None else ()
         for _, event in found:
             if event.id == event_id:
                 if event.type not in ("endorse", "evaluate"):
                     raise InvalidInput(f"{event_id} is a {event.type}", hint=_INSTEAD.get(event.type, _AGAIN))
-                context.removals.note(REFUSED, [event.hash])
+                session.removals.note(REFUSED, [event.hash])
                 return event
     raise NotFound(f"no attestation {event_id} here", hint="git pacha verify SPEC names those that are bad")
 
@@ -111,7 +111,7 @@ _INSTEAD = {"tombstone": "git pacha removal refuse SPEC", "revoke": "git pacha r
 
 
 def say(
-    context: Context,
+    session: Session,
     changes: Changes,
     version: VersionId,
     commit: Oid,
@@ -120,7 +120,7 @@ def say(
     reason: str | None = None,
 ) -> list[Event]:
     """Add attestations to a version that was found, each after the one before."""
-    target = records.read(context.repo, commit).target
-    tips = read_attestations(context.repo, version.kind, version.name).tips
+    target = records.read(session.repo, commit).target
+    tips = read_attestations(session.repo, version.kind, version.name).tips
     pairs = [(target, statement) for statement in said]
-    return append(context.repo, changes, ATTESTATIONS, pairs, tips, author, reason)
+    return append(session.repo, changes, ATTESTATIONS, pairs, tips, author, reason)

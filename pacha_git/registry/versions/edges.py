@@ -14,9 +14,9 @@ from pacha_git.errors import InvalidInput
 from pacha_git.format.canonical import json_number
 from pacha_git.format.kinds import RELATIONS, check_relation
 from pacha_git.format.record import Edge
-from pacha_git.session.context import Context
 from pacha_git.session.find_run import find_run, says_run
 from pacha_git.session.resolve import resolve
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.runs import commits as run_commits
 from pacha_git.vocabulary.ids import VersionId
@@ -79,7 +79,7 @@ def wishes(lineage: Iterable[str], data: Sequence[str], recipe: str | None, run:
     return wanted + [parse_wish(text) for text in lineage]
 
 
-def edges_of(context: Context, child: VersionId, wanted: Iterable[EdgeRequest]) -> list[Edge]:
+def edges_of(session: Session, child: VersionId, wanted: Iterable[EdgeRequest]) -> list[Edge]:
     """Find the targets.
 
     Raises:
@@ -88,7 +88,7 @@ def edges_of(context: Context, child: VersionId, wanted: Iterable[EdgeRequest]) 
     """
     edges: dict[tuple[str, str], Edge] = {}
     for wish in wanted:
-        edge = _edge(context, child, wish)
+        edge = _edge(session, child, wish)
         key = (wish.relation, edge.target.commit)
         if key in edges:
             raise InvalidInput(f"{wish.relation} {wish.spec} is named twice")
@@ -96,25 +96,25 @@ def edges_of(context: Context, child: VersionId, wanted: Iterable[EdgeRequest]) 
     return list(edges.values())
 
 
-def _edge(context: Context, child: VersionId, wish: EdgeRequest) -> Edge:
+def _edge(session: Session, child: VersionId, wish: EdgeRequest) -> Edge:
     check_relation(child.kind, wish.relation)
     if says_run(wish.spec):
-        return _run_edge(context, wish)
+        return _run_edge(session, wish)
     kind = None if _says_kind(wish.spec) else RELATIONS[wish.relation] or child.kind
     if kind is not None and _is_itself(child, kind, wish.spec):
         raise InvalidInput(f"{child} can't be {wish.relation} itself")
-    version, commit = resolve(context, wish.spec, kind=kind)
+    version, commit = resolve(session, wish.spec, kind=kind)
     if version == child:
         raise InvalidInput(f"{child} can't be {wish.relation} itself")
-    return Edge(relation=wish.relation, target=records.read(context.repo, commit).target, params=wish.params)
+    return Edge(relation=wish.relation, target=records.read(session.repo, commit).target, params=wish.params)
 
 
-def _run_edge(context: Context, wish: EdgeRequest) -> Edge:
+def _run_edge(session: Session, wish: EdgeRequest) -> Edge:
     """Return an edge to a run, at the commit where it stands now."""
     if wish.relation != "generated-by":
         raise InvalidInput(f"nothing is {wish.relation} a run", hint=f"generated-by={wish.spec}")
-    run_id = find_run(context, wish.spec)
-    return Edge(relation=wish.relation, target=run_commits.read_run(context.repo, run_id).target, params=wish.params)
+    run_id = find_run(session, wish.spec)
+    return Edge(relation=wish.relation, target=run_commits.read_run(session.repo, run_id).target, params=wish.params)
 
 
 def _says_kind(spec: str) -> bool:

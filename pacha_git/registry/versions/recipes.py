@@ -15,9 +15,9 @@ from pacha_git.git.changes import changing
 from pacha_git.registry.versions.credentials import credentials_in, told
 from pacha_git.registry.versions.edges import EdgeRequest
 from pacha_git.registry.versions.register import create, registered
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import RecipeProblem, Registered
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.clashes import check_free
 from pacha_git.store.payload.writer import Cost
@@ -27,7 +27,7 @@ from pacha_git.vocabulary.kinds import Kind
 DOCUMENT = "recipe.toml"
 
 
-def register_recipe(context: Context, path: Path, *, sign: bool | None = None, strict: bool = False) -> Registered:
+def register_recipe(session: Session, path: Path, *, sign: bool | None = None, strict: bool = False) -> Registered:
     """Register a recipe under the name and version that stand in it.
 
     Raises:
@@ -41,9 +41,9 @@ def register_recipe(context: Context, path: Path, *, sign: bool | None = None, s
     assert recipe.name is not None
     assert recipe.version is not None
     version = VersionId(Kind.RECIPE, recipe.name, recipe.version)
-    check_free(context.repo, version)
+    check_free(session.repo, version)
     leaks = told(credentials_in((), {DOCUMENT: data}), strict=strict)
-    acting = context.acting()
+    acting = session.acting()
     values: dict[str, Any] = {
         "format": FORMAT,
         "kind": version.kind.value,
@@ -55,10 +55,10 @@ def register_recipe(context: Context, path: Path, *, sign: bool | None = None, s
         "tags": {},
         "content": None,
     }
-    with changing(context.repo, f"register {version}") as changes:
-        stored = create(context, changes, version, values, {DOCUMENT: data}, _wishes(recipe), sign)
+    with changing(session.repo, f"register {version}") as changes:
+        stored = create(session, changes, version, values, {DOCUMENT: data}, _wishes(recipe), sign)
         cost = Cost(stored_bytes=changes.stored_bytes, new_bytes=len(data), shared_bytes=0)
-        return registered(context, stored, cost, leaks, dry_run=False)
+        return registered(session, stored, cost, leaks, dry_run=False)
 
 
 def _wishes(recipe: Recipe) -> list[EdgeRequest]:
@@ -89,7 +89,7 @@ def validate_recipe_file(path: Path) -> list[RecipeProblem]:
     return _problems(parse_recipe(read_file(path)))
 
 
-def validate(context: Context, text: str) -> list[RecipeProblem]:
+def validate(session: Session, text: str) -> list[RecipeProblem]:
     """Return every problem of a registered recipe (a SPEC), or of a file, whose datasets are then looked for here.
 
     Raises:
@@ -99,20 +99,20 @@ def validate(context: Context, text: str) -> list[RecipeProblem]:
     if path.suffix == ".toml" or (path.exists() and not path.is_dir()):
         recipe = parse_recipe(read_file(path))
     else:
-        _, commit = resolve(context, text, kind=Kind.RECIPE)
-        recipe = parse_recipe(records.read(context.repo, commit).documents[DOCUMENT])
-    return sorted(_problems(recipe) + _unknown_data(context, recipe), key=lambda problem: problem.line)
+        _, commit = resolve(session, text, kind=Kind.RECIPE)
+        recipe = parse_recipe(records.read(session.repo, commit).documents[DOCUMENT])
+    return sorted(_problems(recipe) + _unknown_data(session, recipe), key=lambda problem: problem.line)
 
 
 def _problems(recipe: Recipe) -> list[RecipeProblem]:
     return [RecipeProblem(p.line or 0, p.key, p.message, p.column) for p in recipe.problems]
 
 
-def _unknown_data(context: Context, recipe: Recipe) -> list[RecipeProblem]:
+def _unknown_data(session: Session, recipe: Recipe) -> list[RecipeProblem]:
     found: list[RecipeProblem] = []
     for wish in recipe.wishes:
         try:
-            resolve(context, str(wish.spec), kind=Kind.DATASET)
+            resolve(session, str(wish.spec), kind=Kind.DATASET)
         except NotFound as error:
             found.append(RecipeProblem(wish.line or 0, wish.key, error.message))
     return found

@@ -24,10 +24,10 @@ from pacha_git.registry.reading.view import of_record
 from pacha_git.registry.versions.credentials import credentials_in, told
 from pacha_git.registry.versions.edges import EdgeRequest, edges_of, wishes
 from pacha_git.registry.versions.inspect import inspect_files, refuse_missing
-from pacha_git.session.context import DECIDE_LOCK, Context
 from pacha_git.session.identity import Acting
 from pacha_git.session.items import read_item
 from pacha_git.session.results import Registered
+from pacha_git.session.session import DECIDE_LOCK, Session
 from pacha_git.session.signing import COMMIT_NAMESPACE
 from pacha_git.session.whereabouts import note_made
 from pacha_git.store import records
@@ -68,7 +68,7 @@ class _TakenBack(Exception):
     """Ends a dry run: all that was written is thrown away."""
 
 
-def register(context: Context, wanted: NewVersion, progress: Progress | None = None) -> Registered:
+def register(session: Session, wanted: NewVersion, progress: Progress | None = None) -> Registered:
     """Register a version whose bytes are a payload.
 
     Raises:
@@ -77,14 +77,14 @@ def register(context: Context, wanted: NewVersion, progress: Progress | None = N
         PachaError: a file can't be read, the disk is full, Git knows no identity.
     """
     version = VersionId.parse(wanted.kind, wanted.name, wanted.version)
-    if _lacks_bytes(context, version):
-        return _bring_back(context, wanted, version, progress)
-    check_free(context.repo, version)
-    acting = context.acting()
+    if _lacks_bytes(session, version):
+        return _bring_back(session, wanted, version, progress)
+    check_free(session.repo, version)
+    acting = session.acting()
     documents = read_documents(wanted.kind, wanted.document)
     found = _found(wanted)
     asked = wishes(wanted.lineage, wanted.data, wanted.recipe, wanted.run)
-    edges_of(context, version, asked)  # what can't be is said before the bytes are read
+    edges_of(session, version, asked)  # what can't be is said before the bytes are read
     inspected = inspect_files(found.files)
     if wanted.strict:
         refuse_missing(inspected)
@@ -94,9 +94,9 @@ def register(context: Context, wanted: NewVersion, progress: Progress | None = N
     values |= {KEY_OF_MORE: inspected.more} if inspected.more else {}
 
     def attempt(use_known: bool) -> Registered:
-        return _attempt(context, wanted, version, values, documents, found, asked, progress, use_known=use_known)
+        return _attempt(session, wanted, version, values, documents, found, asked, progress, use_known=use_known)
 
-    return retried(context.repo, attempt)
+    return retried(session.repo, attempt)
 
 
 def _found(wanted: NewVersion, *, keep_litter: bool = False) -> sources.Sources:
@@ -123,32 +123,32 @@ def _found_again(wanted: NewVersion, stored: records.StoredRecord) -> sources.So
     return sources.Sources(chosen) if len(chosen) == len(own) else _found(wanted)
 
 
-def _lacks_bytes(context: Context, version: VersionId) -> bool:
+def _lacks_bytes(session: Session, version: VersionId) -> bool:
     """Tell whether a version is here and its bytes are not, though nobody removed them."""
-    commit = context.repo.ref(version.ref)
-    if commit is None or context.is_removed(version, commit):
+    commit = session.repo.ref(version.ref)
+    if commit is None or session.is_removed(version, commit):
         return False
-    held = context.repo.ref(version.payload_ref)
+    held = session.repo.ref(version.payload_ref)
     with suppress(PachaError):  # of a record that can't be read, that it is there is enough
-        there = read_item(context.repo, version.ref, commit)
+        there = read_item(session.repo, version.ref, commit)
         return there.version == version and held != there.payload_commit
     return False
 
 
-def _bring_back(context: Context, wanted: NewVersion, version: VersionId, progress: Progress | None) -> Registered:
+def _bring_back(session: Session, wanted: NewVersion, version: VersionId, progress: Progress | None) -> Registered:
     """Give a version that is here its bytes again, if these files are the ones that it was registered with.
 
     Raises:
         Conflict: they are others.
     """
-    stored = records.read_version(context.repo, version)
+    stored = records.read_version(session.repo, version)
     found = _found_again(wanted, stored)
     # What is here may be what is damaged: all of it is written again.
-    return retried(context.repo, lambda _: _store_again(context, wanted, stored, found, progress))
+    return retried(session.repo, lambda _: _store_again(session, wanted, stored, found, progress))
 
 
 def _store_again(
-    context: Context,
+    session: Session,
     wanted: NewVersion,
     stored: records.StoredRecord,
     found: sources.Sources,
@@ -156,16 +156,16 @@ def _store_again(
 ) -> Registered:
     version = stored.id
     result: Registered | None = None
-    with suppress(_TakenBack), changing(context.repo, f"bring back {version}") as changes:
+    with suppress(_TakenBack), changing(session.repo, f"bring back {version}") as changes:
         # As they were cut when it was registered: other parts would make another payload.
         layout = layout_named(stored.record.content.layout if stored.record.content is not None else None)
-        written = context.payloads.write(changes, found.files, progress, use_known=False, layout=layout)
+        written = session.payloads.write(changes, found.files, progress, use_known=False, layout=layout)
         if stored.record.content is None or written.content.tree != stored.record.content.tree:
             raise taken(version)
         changes.hold(version.ref, stored.commit)
-        context.payloads.hold(changes, version.payload_ref, written)
+        session.payloads.hold(changes, version.payload_ref, written)
         notices = (*found.notices, "it was registered already: its bytes are here again, all else is as it was")
-        result = registered(context, stored, written.cost, notices, dry_run=wanted.dry_run)
+        result = registered(session, stored, written.cost, notices, dry_run=wanted.dry_run)
         if wanted.dry_run:
             raise _TakenBack
     assert result is not None
@@ -173,7 +173,7 @@ def _store_again(
 
 
 def _attempt(
-    context: Context,
+    session: Session,
     wanted: NewVersion,
     version: VersionId,
     values: Mapping[str, Any],
@@ -185,21 +185,21 @@ def _attempt(
     use_known: bool,
 ) -> Registered:
     result: Registered | None = None
-    with suppress(_TakenBack), changing(context.repo, f"register {version}") as changes:
-        written = context.payloads.write(changes, found.files, progress, use_known=use_known)
+    with suppress(_TakenBack), changing(session.repo, f"register {version}") as changes:
+        written = session.payloads.write(changes, found.files, progress, use_known=use_known)
         content = written.content.as_folder() if found.is_folder else written.content
-        stored = create(context, changes, version, {**values, "content": content}, documents, asked, wanted.sign)
-        context.payloads.hold(changes, version.payload_ref, written)
-        result = registered(context, stored, written.cost, found.notices, dry_run=wanted.dry_run)
+        stored = create(session, changes, version, {**values, "content": content}, documents, asked, wanted.sign)
+        session.payloads.hold(changes, version.payload_ref, written)
+        result = registered(session, stored, written.cost, found.notices, dry_run=wanted.dry_run)
         if wanted.dry_run:
             raise _TakenBack
-        changes.afterwards(lambda: note_made(context.path, version.ref, stored.commit))
+        changes.afterwards(lambda: note_made(session.path, version.ref, stored.commit))
     assert result is not None
     return result
 
 
 def create(
-    context: Context,
+    session: Session,
     changes: Changes,
     version: VersionId,
     values: Mapping[str, Any],
@@ -212,11 +212,11 @@ def create(
     Raises:
         Conflict: it exists by now.
     """
-    if changes.lock(context.path / DECIDE_LOCK):
-        check_free(context.repo, version)  # in a batch that had the lock already, nobody could come between
-    edges = edges_of(context, version, asked)
+    if changes.lock(session.path / DECIDE_LOCK):
+        check_free(session.repo, version)  # in a batch that had the lock already, nobody could come between
+    edges = edges_of(session, version, asked)
     record = make_record({**values, "lineage": edges})
-    return records.write(changes, record, documents, context.signing.signer(sign, COMMIT_NAMESPACE))
+    return records.write(changes, record, documents, session.signing.signer(sign, COMMIT_NAMESPACE))
 
 
 def _values(wanted: NewVersion, version: VersionId, acting: Acting) -> dict[str, Any]:
@@ -253,14 +253,14 @@ def _metric(key: str, value: Any) -> int | float | str:
 
 
 def registered(
-    context: Context, stored: records.StoredRecord, cost: Cost, notices: tuple[str, ...], *, dry_run: bool
+    session: Session, stored: records.StoredRecord, cost: Cost, notices: tuple[str, ...], *, dry_run: bool
 ) -> Registered:
     """Return the new version as its caller sees it, with what it cost."""
     version = stored.id
-    ledger = read_ledger(context.repo, version.kind, version.name)
-    attested = read_attestations(context.repo, version.kind, version.name)
+    ledger = read_ledger(session.repo, version.kind, version.name)
+    attested = read_attestations(session.repo, version.kind, version.name)
     return replace(
-        of_record(Registered, context, stored, ledger, attested),
+        of_record(Registered, session, stored, ledger, attested),
         stored_bytes=cost.stored_bytes,
         new_bytes=cost.new_bytes,
         shared_bytes=cost.shared_bytes,

@@ -18,9 +18,9 @@ from pacha_git.registry.reading.view import info
 from pacha_git.registry.versions.attest import say
 from pacha_git.registry.versions.remove import drop_payload
 from pacha_git.session.claims import removal_of, version_at
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import resolve
 from pacha_git.session.results import Claim, VersionInfo, plain
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.events import ATTESTATIONS
 from pacha_git.store.notes import read_note, write_notes
@@ -36,20 +36,20 @@ if TYPE_CHECKING:
 _HOW = "git pacha removal list shows them"
 
 
-def claims(context: Context) -> list[Claim]:
+def claims(session: Session) -> list[Claim]:
     """Return every removal that somebody claims and that nobody decided on here, by version."""
     found: list[Claim] = []
-    for kind, name in _attested_names(context):
-        removals = context.removals.of(kind, name)
+    for kind, name in _attested_names(session):
+        removals = session.removals.of(kind, name)
         for commit, events in removals.claims.items():
-            version = version_at(context, kind, name, commit)
+            version = version_at(session, kind, name, commit)
             if version is not None:
                 found += [Claim(spec=str(version), **plain(removal_of(removals, event))) for event in events]
     return sorted(found, key=lambda claim: (claim.spec, claim.at))
 
 
-def _attested_names(context: Context) -> Iterator[tuple[Kind, str]]:
-    for ref in context.repo.refs_below(NOTES_ROOT):
+def _attested_names(session: Session) -> Iterator[tuple[Kind, str]]:
+    for ref in session.repo.refs_below(NOTES_ROOT):
         try:
             parsed = parse_notes_ref(ref)
         except PachaError:
@@ -58,37 +58,37 @@ def _attested_names(context: Context) -> Iterator[tuple[Kind, str]]:
             yield parsed[0], parsed[1]
 
 
-def accept(context: Context, spec: str, version: str | None = None) -> VersionInfo:
+def accept(session: Session, spec: str, version: str | None = None) -> VersionInfo:
     """Let what others claim of a version count here: its bytes go.
 
     Raises:
         NotFound: no such version, or nobody claims that it is removed.
     """
-    with context.deciding(f"removal accept {spec}") as changes:
-        found, commit, events = _claimed(context, spec, version)
-        context.removals.note(ACCEPTED, [event.hash for event in events])
-        drop_payload(context, changes, found)
-    return info(context, records.read(context.repo, commit))
+    with session.deciding(f"removal accept {spec}") as changes:
+        found, commit, events = _claimed(session, spec, version)
+        session.removals.note(ACCEPTED, [event.hash for event in events])
+        drop_payload(session, changes, found)
+    return info(session, records.read(session.repo, commit))
 
 
-def refuse(context: Context, spec: str, version: str | None = None) -> VersionInfo:
+def refuse(session: Session, spec: str, version: str | None = None) -> VersionInfo:
     """Set aside here what others claim of a version, and say so to whoever hears of it from here.
 
     Raises:
         NotFound: no such version, or nobody claims that it is removed.
     """
-    author = context.author(None)
-    with context.deciding(f"removal refuse {spec}") as changes:
-        found, commit, events = _claimed(context, spec, version)
-        said = say(context, changes, found, commit, [revoke(event.hash) for event in events], author)
-        context.removals.note(MADE, [event.hash for event in said])
-        context.removals.note(REFUSED, [event.hash for event in events])
-    return info(context, records.read(context.repo, commit))
+    author = session.author(None)
+    with session.deciding(f"removal refuse {spec}") as changes:
+        found, commit, events = _claimed(session, spec, version)
+        said = say(session, changes, found, commit, [revoke(event.hash) for event in events], author)
+        session.removals.note(MADE, [event.hash for event in said])
+        session.removals.note(REFUSED, [event.hash for event in events])
+    return info(session, records.read(session.repo, commit))
 
 
-def _claimed(context: Context, spec: str, version: str | None) -> tuple[VersionId, Oid, list[Event]]:
-    found, commit = resolve(context, spec, version=version, exact=True)
-    events = context.removals.of(found.kind, found.name).claims.get(commit, [])
+def _claimed(session: Session, spec: str, version: str | None) -> tuple[VersionId, Oid, list[Event]]:
+    found, commit = resolve(session, spec, version=version, exact=True)
+    events = session.removals.of(found.kind, found.name).claims.get(commit, [])
     if not events:
         raise NotFound(f"nobody claims that {found} is removed", hint=_HOW)
     return found, commit, events
@@ -97,7 +97,7 @@ def _claimed(context: Context, spec: str, version: str | None) -> tuple[VersionI
 # Taking back ----------------------------------------------------------------------------------------------------------
 
 
-def undo(context: Context, spec: str, *, kind: Kind, version: str | None = None) -> VersionInfo:
+def undo(session: Session, spec: str, *, kind: Kind, version: str | None = None) -> VersionInfo:
     """Take the removal of a version back, with its bytes as far as they are still here.
 
     A removal that has not left this machine is as if never made; any other gets a ``revoke``.
@@ -107,63 +107,63 @@ def undo(context: Context, spec: str, *, kind: Kind, version: str | None = None)
         Conflict: it is not removed, and its bytes are here or gone.
         PachaError: only the key that signed the removal can take it back.
     """
-    with context.deciding(f"rm --undo {spec}") as changes:
-        found, commit = resolve(context, spec, kind=kind, version=version, exact=True)
-        removals = context.removals.of(found.kind, found.name)
+    with session.deciding(f"rm --undo {spec}") as changes:
+        found, commit = resolve(session, spec, kind=kind, version=version, exact=True)
+        removals = session.removals.of(found.kind, found.name)
         events = removals.counting.get(commit, [])
         ref = NameId(found.kind, found.name).notes_ref(ATTESTATIONS)
-        words = context.removals.words()
-        own = [e for e in events if MADE in words.get(e.hash, ()) and not context.removals.has_left(ref, e, commit)]
+        words = session.removals.words()
+        own = [e for e in events if MADE in words.get(e.hash, ()) and not session.removals.has_left(ref, e, commit)]
         known = [event for event in events if event not in own]
         if own:
-            _forget(context, changes, ref, commit, own, f"undo the removal of {found}\n")
+            _forget(session, changes, ref, commit, own, f"undo the removal of {found}\n")
         for event in known:
-            _revoke(context, changes, found, commit, event)
-        back = restore_payload(context, changes, found, commit)
+            _revoke(session, changes, found, commit, event)
+        back = restore_payload(session, changes, found, commit)
         if not events and not back:
             raise Conflict(f"{found} is not removed", hint=f"git pacha {found.kind.noun} get {found.spec} shows it")
-    return info(context, records.read(context.repo, commit))
+    return info(session, records.read(session.repo, commit))
 
 
-def _forget(context: Context, changes: Changes, ref: str, commit: Oid, events: list[Event], message: str) -> None:
+def _forget(session: Session, changes: Changes, ref: str, commit: Oid, events: list[Event], message: str) -> None:
     """Take lines that nobody else has seen out of a note; should one come back, it does not count."""
-    tip = context.repo.ref(ref)
+    tip = session.repo.ref(ref)
     gone = {event.line for event in events}
-    left = [line for line in parse_note(read_note(context.repo, tip, commit)) if line not in gone]
-    acting = context.acting()
+    left = [line for line in parse_note(read_note(session.repo, tip, commit)) if line not in gone]
+    acting = session.acting()
     new = write_notes(
-        context.repo, changes, tip, {commit: encode_note(left)}, identity=acting.identity, seconds=acting.seconds,
+        session.repo, changes, tip, {commit: encode_note(left)}, identity=acting.identity, seconds=acting.seconds,
         message=message,
     )  # fmt: skip
     changes.move(ref, new, tip)
-    context.removals.note(REFUSED, [event.hash for event in events])
+    session.removals.note(REFUSED, [event.hash for event in events])
 
 
-def _revoke(context: Context, changes: Changes, version: VersionId, commit: Oid, tombstone: Event) -> None:
-    standing = context.removals.standing()
+def _revoke(session: Session, changes: Changes, version: VersionId, commit: Oid, tombstone: Event) -> None:
+    standing = session.removals.standing()
     signer = standing.signature(tombstone)
-    author = context.author(True if signer.fingerprint else None)
-    said = say(context, changes, version, commit, [revoke(tombstone.hash)], author)
-    context.removals.note(MADE, [event.hash for event in said])
-    if not all(context.removals.standing().takes_back(event, tombstone) for event in said):
+    author = session.author(True if signer.fingerprint else None)
+    said = say(session, changes, version, commit, [revoke(tombstone.hash)], author)
+    session.removals.note(MADE, [event.hash for event in said])
+    if not all(session.removals.standing().takes_back(event, tombstone) for event in said):
         raise PachaError(
             f"{signer.shown} signed the removal of {version}, and only that key can take it back",
             hint=f"ask {tombstone.by}; or register the bytes as another version",
         )
 
 
-def restore_payload(context: Context, changes: Changes, version: VersionId, commit: Oid) -> bool:
+def restore_payload(session: Session, changes: Changes, version: VersionId, commit: Oid) -> bool:
     """Let the payload ref of a version stand again, if all of its bytes are still here.
 
     Returns:
         Whether it stands now and did not before.
     """
-    content = records.read(context.repo, commit).record.content
-    if content is None or context.payloads.has(version.payload_ref):
+    content = records.read(session.repo, commit).record.content
+    if content is None or session.payloads.has(version.payload_ref):
         return False
     payload = payload_commit_oid(Oid(content.tree), Address(content.address))
     try:
-        listed = context.repo.git("rev-list", "--objects", "--no-object-names", payload).decode("ascii").split()
+        listed = session.repo.git("rev-list", "--objects", "--no-object-names", payload).decode("ascii").split()
     except CommandFailed:
         return False  # gc freed it, or a part of it
     changes.rely_on(map(Oid, listed))

@@ -14,9 +14,9 @@ from pacha_git.ledger import stages as ways
 from pacha_git.ledger.events import Ledger
 from pacha_git.ledger.statements import alias_event, stage_event
 from pacha_git.registry.reading.view import info
-from pacha_git.session.context import Context
 from pacha_git.session.resolve import no_such_name, resolve
 from pacha_git.session.results import HistoryEntry, StageChange, VersionInfo
+from pacha_git.session.session import Session
 from pacha_git.store import records
 from pacha_git.store.events import EVENTS, append, read_ledger
 from pacha_git.vocabulary.ids import VersionId
@@ -27,7 +27,7 @@ from pacha_git.vocabulary.stages import Stage
 
 
 def stage(
-    context: Context,
+    session: Session,
     spec: str,
     target: str,
     *,
@@ -40,7 +40,7 @@ def stage(
     """Move a version to a stage, recording every step on the way.
 
     Args:
-        context: The registry.
+        session: The registry.
         spec: Which version; it must say one.
         target: The stage, or a synonym.
         kind: The kind.
@@ -55,18 +55,18 @@ def stage(
         PachaError: there is no way from its stage to this one, or its payload was removed.
     """
     wanted = Stage.parse(target)
-    author = context.author(sign)
-    with context.deciding(f"stage {spec}") as changes:
-        found, commit = resolve(context, spec, kind=kind, version=version, exact=True)
-        _refuse_removed(context, found, commit, wanted)
-        ledger = read_ledger(context.repo, found.kind, found.name)
-        steps = _steps(context, found, ledger.stage(commit), wanted)
-        others = _others_in(context, found, ledger, wanted)
+    author = session.author(sign)
+    with session.deciding(f"stage {spec}") as changes:
+        found, commit = resolve(session, spec, kind=kind, version=version, exact=True)
+        _refuse_removed(session, found, commit, wanted)
+        ledger = read_ledger(session.repo, found.kind, found.name)
+        steps = _steps(session, found, ledger.stage(commit), wanted)
+        others = _others_in(session, found, ledger, wanted)
         archived = others if replace else []
-        statements = [(records.read(context.repo, commit).target, stage_event(*step)) for step in steps]
-        statements += [(_target(context, each), stage_event(wanted, Stage.ARCHIVED)) for each in archived]
+        statements = [(records.read(session.repo, commit).target, stage_event(*step)) for step in steps]
+        statements += [(_target(session, each), stage_event(wanted, Stage.ARCHIVED)) for each in archived]
         if statements:
-            append(context.repo, changes, EVENTS, statements, ledger.tips, author, reason)
+            append(session.repo, changes, EVENTS, statements, ledger.tips, author, reason)
     return StageChange(
         kind=found.kind,
         name=found.name,
@@ -78,16 +78,16 @@ def stage(
     )
 
 
-def _refuse_removed(context: Context, version: VersionId, commit: Oid, wanted: Stage) -> None:
+def _refuse_removed(session: Session, version: VersionId, commit: Oid, wanted: Stage) -> None:
     if wanted is Stage.ARCHIVED:
         return
-    if context.is_removed(version, commit):
+    if session.is_removed(version, commit):
         raise PachaError(f"the payload of {version} was removed", hint="register its bytes as another version")
 
 
-def _steps(context: Context, version: VersionId, now: Stage, wanted: Stage) -> list[tuple[Stage, Stage]]:
+def _steps(session: Session, version: VersionId, now: Stage, wanted: Stage) -> list[tuple[Stage, Stage]]:
     steps = ways.steps(now, wanted)
-    if len(steps) > 1 and context.settings.settings.rule(SINGLE_STEPS):
+    if len(steps) > 1 and session.settings.settings.rule(SINGLE_STEPS):
         raise PachaError(
             f"{version} is in {now.value}: the policy of this registry wants every step taken by itself",
             hint=f"git pacha {version.kind.noun} stage {version.spec} -t {steps[0][1].value}",
@@ -95,11 +95,11 @@ def _steps(context: Context, version: VersionId, now: Stage, wanted: Stage) -> l
     return steps
 
 
-def _others_in(context: Context, version: VersionId, ledger: Ledger, stage_: Stage) -> list[VersionId]:
+def _others_in(session: Session, version: VersionId, ledger: Ledger, stage_: Stage) -> list[VersionId]:
     """Return the other versions in a stage, if it is one that people serve from."""
     if stage_ not in (Stage.PRODUCTION, Stage.STAGING):
         return []
-    versions = records.versions_of(context.repo, version.kind, version.name)
+    versions = records.versions_of(session.repo, version.kind, version.name)
     return [
         VersionId(version.kind, version.name, other)
         for other, commit in versions.items()
@@ -118,12 +118,12 @@ def _warnings(version: VersionId, others: list[VersionId], wanted: Stage) -> tup
     )
 
 
-def _target(context: Context, version: VersionId) -> Target:
-    return records.read_version(context.repo, version).target
+def _target(session: Session, version: VersionId) -> Target:
+    return records.read_version(session.repo, version).target
 
 
 def alias(
-    context: Context,
+    session: Session,
     name: str,
     word: str,
     *,
@@ -145,38 +145,38 @@ def alias(
     chosen = Alias.parse(word)
     if unset == (version is not None or parse_spec(name).selector is not None):
         raise InvalidInput("say a version with -v, or --unset", hint=f"as in alias {name} {word} -v 1.0.0")
-    author = context.author(sign)
-    with context.deciding(f"alias {name} {word}") as changes:
-        found, commit = _aliased(context, name, chosen, kind) if unset else resolve(
-            context, name, kind=kind, version=version, exact=True
+    author = session.author(sign)
+    with session.deciding(f"alias {name} {word}") as changes:
+        found, commit = _aliased(session, name, chosen, kind) if unset else resolve(
+            session, name, kind=kind, version=version, exact=True
         )  # fmt: skip
-        ledger = read_ledger(context.repo, found.kind, found.name)
+        ledger = read_ledger(session.repo, found.kind, found.name)
         if unset or ledger.aliases.get(chosen) != commit:
-            stored = records.read(context.repo, commit)
+            stored = records.read(session.repo, commit)
             said: Statement = alias_event(chosen, "unset" if unset else "set")
-            append(context.repo, changes, EVENTS, [(stored.target, said)], ledger.tips, author, reason)
-    return info(context, records.read(context.repo, commit))
+            append(session.repo, changes, EVENTS, [(stored.target, said)], ledger.tips, author, reason)
+    return info(session, records.read(session.repo, commit))
 
 
-def _aliased(context: Context, name: str, word: Alias, kind: Kind) -> tuple[VersionId, Oid]:
+def _aliased(session: Session, name: str, word: Alias, kind: Kind) -> tuple[VersionId, Oid]:
     spec = parse_spec(name).with_kind(kind)
-    commit = read_ledger(context.repo, kind, spec.name).aliases.get(word)
+    commit = read_ledger(session.repo, kind, spec.name).aliases.get(word)
     if commit is None:
         raise NotFound(f"{spec.name} has no alias {word}", hint=f"git pacha {kind.noun} history {spec.name}")
-    return records.read(context.repo, commit).id, commit
+    return records.read(session.repo, commit).id, commit
 
 
-def history(context: Context, name: str, *, kind: Kind) -> list[HistoryEntry]:
+def history(session: Session, name: str, *, kind: Kind) -> list[HistoryEntry]:
     """Return everything that ever happened to the stages and aliases of a name, oldest first.
 
     Raises:
         NotFound: no such name.
     """
     spec = parse_spec(name).with_kind(kind)
-    versions = records.versions_of(context.repo, kind, spec.name)
+    versions = records.versions_of(session.repo, kind, spec.name)
     if not versions:
-        raise no_such_name(context, kind, spec.name)
+        raise no_such_name(session, kind, spec.name)
     from pacha_git.registry.reading.history import shown
 
-    only = resolve(context, name, kind=kind)[1] if spec.selector is not None else None
-    return [entry for commit, entry in shown(context, kind, Name(spec.name)) if only is None or commit == only]
+    only = resolve(session, name, kind=kind)[1] if spec.selector is not None else None
+    return [entry for commit, entry in shown(session, kind, Name(spec.name)) if only is None or commit == only]

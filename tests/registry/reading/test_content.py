@@ -134,7 +134,7 @@ def test_progress_ends_at_the_whole(registry: Registry, tmp_path: Path) -> None:
 
 
 def test_the_bytes_are_not_here(registry: Registry, tmp_path: Path) -> None:
-    registry._context.repo.git("update-ref", "-d", "refs/pacha/payload/models/one/1.0.0")
+    registry._session.repo.git("update-ref", "-d", "refs/pacha/payload/models/one/1.0.0")
     with pytest.raises(NotFound, match="not here") as caught:
         registry.models.download("one", tmp_path / "out")
     assert "git pacha pull" in caught.value.hint

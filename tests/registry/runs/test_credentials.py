@@ -28,7 +28,7 @@ def registry(registry_path: Path) -> Registry:
 
 
 def recorded(registry: Registry, run_id: str) -> dict[str, Any]:
-    context = registry._context
+    context = registry._session
     data = run_commits.read_run(context.repo, run_id).data
     assert SECRET.encode() not in data
     found: dict[str, Any] = json.loads(data)
@@ -107,7 +107,7 @@ def test_how_much_of_the_command_line_is_recorded(
         if how == "environment":
             monkeypatch.setenv(credentials.MODE_VARIABLE, mode)
         done = registry.runs.exec(words, record_command=mode if how == "flag" else None)
-        said = json.loads(run_commits.read_run(registry._context.repo, done.run_id).data)
+        said = json.loads(run_commits.read_run(registry._session.repo, done.run_id).data)
         assert said["environment"].get("command") == expected
         assert registry.runs.get(done.run_id).status == "completed"
     with pytest.raises(InvalidInput, match="all of it"):

@@ -96,9 +96,9 @@ def test_compare_with_fewer_than_two_is_a_usage_error(registry: Registry, recipe
 def test_a_thousand_runs_are_listed_and_compared_in_a_moment(registry: Registry) -> None:
     with registry.run(params={"lr": 0.0}) as first:
         first.log(loss=1.0)
-    sealed = run_commits.read_run(registry._context.repo, first.id)
+    sealed = run_commits.read_run(registry._session.repo, first.id)
     ids = [new_event_id() for _ in range(1000)]
-    with changing(registry._context.repo, "a thousand runs") as changes:
+    with changing(registry._session.repo, "a thousand runs") as changes:
         for at, run_id in enumerate(ids):
             params = encode_params({"lr": at / 1000, "n": 3})
             address = f"blake3:{blake3.blake3(params).hexdigest()}"

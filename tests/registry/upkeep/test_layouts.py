@@ -20,7 +20,7 @@ from tests.chunking.parts import tar_file, zip_file
 def older(registry_path: Path) -> Registry:
     """A registry that writes the first layout, as those of the release before."""
     registry = Registry.init(registry_path)
-    repo = registry._context.repo
+    repo = registry._session.repo
     repo.git("update-ref", "-d", "refs/pacha/registry")
     said = b'format = 1\nregistry = "00000000-0000-4000-8000-000000000000"\n[policy]\n'
     blob = repo.git("hash-object", "-w", "--stdin", stdin=said).decode().strip()
@@ -41,7 +41,7 @@ def layout_of(registry: Registry, name: str, version: str) -> str:
     from pacha_git.vocabulary.ids import VersionId
     from pacha_git.vocabulary.kinds import Kind
 
-    content = records.read_version(registry._context.repo, VersionId.parse(Kind.DATASET, name, version)).record.content
+    content = records.read_version(registry._session.repo, VersionId.parse(Kind.DATASET, name, version)).record.content
     assert content is not None
     return content.layout
 
@@ -89,7 +89,7 @@ def test_one_that_says_nothing_writes_the_first_and_moves_on_once(older: Registr
     moved = older.layout("pacha-cdc-2")
     assert (moved.was, moved.layout, moved.bytes) == ("pacha-cdc-1", "pacha-cdc-2", size)
     assert older.settings().values["layout"] == "pacha-cdc-2"
-    text = older._context.settings.toml.decode()
+    text = older._session.settings.toml.decode()
     assert tomllib.loads(text)["policy"] == {}
     older.datasets.register("d", shard(tmp_path / "c.tar", 1_790_000_120), version="1.0.2")
     last = older.datasets.register("d", shard(tmp_path / "e.tar", 1_790_000_180), version="1.0.3")
@@ -123,7 +123,7 @@ def test_bytes_come_back_as_their_record_cut_them(older: Registry, tmp_path: Pat
     one = shard(tmp_path / "a.tar", 1_790_000_000)
     older.datasets.register("d", one, version="1.0.0")
     older.layout("pacha-cdc-2")
-    older._context.repo.git("update-ref", "-d", "refs/pacha/payload/datasets/d/1.0.0")
+    older._session.repo.git("update-ref", "-d", "refs/pacha/payload/datasets/d/1.0.0")
     back = Registry.open(older.path)
     back.datasets.register("d", one, version="1.0.0")
     assert back.verify(["d"])[0].payload_ok is True

@@ -113,7 +113,7 @@ def test_no_harm_to_the_index_changes_an_answer(
     monkeypatch.setattr(
         "pacha_git.store.catalogue.database._BUSY_SECONDS", 0.2
     )  # an emptied file is locked by who has it open
-    registry._context.database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    registry._session.database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     harm(registry.path / "pacha" / "index.sqlite")
     assert answers(Registry.open(registry.path)) == before
     fresh = Registry.open(registry.path)
@@ -173,7 +173,7 @@ def test_damage_is_healed_without_an_index_too(registry: Registry, tmp_path: Pat
 
 
 def test_a_doctor_finds_a_damaged_index_and_mends_it(registry: Registry) -> None:
-    registry._context.database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    registry._session.database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     overwrite_the_middle(registry.path / "pacha" / "index.sqlite")
     again = Registry.open(registry.path)
     assert {f.state for f in again.doctor() if f.check == "index"} <= {"fixed", "ok"}
@@ -182,7 +182,7 @@ def test_a_doctor_finds_a_damaged_index_and_mends_it(registry: Registry) -> None
 
 def test_an_index_that_names_what_is_not_here_is_not_believed(registry: Registry, tmp_path: Path) -> None:
     """Every chunk and file that it knows is said to lie in objects that are nowhere, or in another one's."""
-    connection = registry._context.database.connection
+    connection = registry._session.database.connection
     some = connection.execute("SELECT oid FROM chunk LIMIT 1").fetchone()[0]
     for oid in (b"\x11" * 20, some):
         connection.execute("UPDATE chunk SET oid = ?", (oid,))
@@ -223,7 +223,7 @@ def test_a_registry_on_a_read_only_file_system_still_reads(
     registry: Registry, harm: Callable[[Path], None] | None
 ) -> None:
     before = answers(registry)
-    registry._context.database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    registry._session.database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     if harm is not None:
         harm(registry.path / "pacha" / "index.sqlite")
     done = subprocess.run(

@@ -80,7 +80,7 @@ def test_bytes_come_back_by_the_records_own_list(folder: Path, registry_path: Pa
     registry = Registry.init(registry_path)
     before = registry.models.register("m", folder, version="1.0.0", include=["*"])
     assert before.file_count == 15
-    registry._context.repo.git("update-ref", "-d", "refs/pacha/payload/models/m/1.0.0")
+    registry._session.repo.git("update-ref", "-d", "refs/pacha/payload/models/m/1.0.0")
     again = Registry.open(registry_path)
     again.models.register("m", folder, version="1.0.0")
     assert again.verify(["m"])[0].payload_ok is True

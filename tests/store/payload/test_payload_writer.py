@@ -81,7 +81,7 @@ def test_what_was_written_a_moment_before_it_was_read_is_not_remembered(
     """It may change again within the same tick of the clock, and then looks the same for ever."""
     monkeypatch.setattr(index, "_RACY_NS", 2 * 10**8)
     files = folder(tmp_path / "f", FILES)
-    context = registry._context
+    context = registry._session
     found = sources.find([files]).files
 
     def remembered(ref: str) -> int:

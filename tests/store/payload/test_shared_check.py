@@ -75,11 +75,11 @@ def test_fsck_reads_each_chunk_once_too_and_then_relies_on_the_packs(registry: R
     reads.clear()
     assert not registry.fsck().problems
     assert sum(reads.values()) < 1.5 * len(reads)
-    assert registry._context.index.pack_marks(pack_marks(registry._context.repo)) == pack_marks(registry._context.repo)
+    assert registry._session.index.pack_marks(pack_marks(registry._session.repo)) == pack_marks(registry._session.repo)
 
 
 def test_a_file_that_is_not_what_its_manifest_says_is_not_sound(registry: Registry) -> None:
-    repo = registry._context.repo
+    repo = registry._session.repo
     contents = [records.read(repo, commit).record.content for _, commit in records.all_versions(repo)]
     payloads = [Payload(repo, content) for content in contents if content is not None]
     right = {key_of(line) for payload in payloads for line in payload.lines}
@@ -113,5 +113,5 @@ def test_what_is_hashed_together_is_not_said_to_be_sound_if_one_byte_is_not(
     monkeypatch.setattr(check_many, "_MOST_DAMAGES", 0)
     assert [found.payload_ok for found in again.verify(all=True)] == [True, True, True, True, False]
     assert any("m" in problem for problem in again.fsck().problems)
-    assert again._context.index.pack_marks(pack_marks(again._context.repo)) != pack_marks(again._context.repo)
+    assert again._session.index.pack_marks(pack_marks(again._session.repo)) != pack_marks(again._session.repo)
     shutil.rmtree(registry.path)  # no test leaves a damaged one behind

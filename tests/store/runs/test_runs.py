@@ -43,23 +43,23 @@ def forge(
     """A commit that somebody else's program wrote after (or beside) one of ours."""
     record = make_run(before.record.model_dump() | changes)
     data = encode_run(record)
-    with changing(registry._context.repo, "forge") as writing:
+    with changing(registry._session.repo, "forge") as writing:
         writing.add("blob", data)
         writing.add("blob", before.params_bytes)
         writing.add("tree", run_tree(data, before.params_bytes))
         commit = writing.add("commit", run_commit(record, data, before.params_bytes, parents))
-        writing.move(ref or f"refs/heads/forged-{commit[:8]}", commit, registry._context.repo.ref(ref) if ref else None)
+        writing.move(ref or f"refs/heads/forged-{commit[:8]}", commit, registry._session.repo.ref(ref) if ref else None)
     return commit
 
 
 def stored(registry: Registry, run_id: str) -> tuple[run_commits.StoredRun, run_commits.StoredRun]:
     """The sealed commit and the first one."""
-    last = run_commits.read_run(registry._context.repo, run_id)
-    return last, run_commits.read(registry._context.repo, last.parents[0])
+    last = run_commits.read_run(registry._session.repo, run_id)
+    return last, run_commits.read(registry._session.repo, last.parents[0])
 
 
 def test_a_run_is_two_commits_whose_first_comes_from_its_inputs(registry: Registry, run_id: str) -> None:
-    repo = registry._context.repo
+    repo = registry._session.repo
     last, first = stored(registry, run_id)
     data = repo.ref("refs/pacha/datasets/tx/1.0.0")
     assert first.parents == (data,)
@@ -96,28 +96,28 @@ def test_a_commit_that_breaks_the_chain_is_refused(registry: Registry, run_id: s
     before = last if which == "last" else first
     forged = forge(registry, before, [before.commit], changes)
     with pytest.raises((Corrupt, Conflict)):
-        run_commits.read_checked(registry._context.repo, forged, RunId(run_id).ref)
+        run_commits.read_checked(registry._session.repo, forged, RunId(run_id).ref)
 
 
 def test_a_commit_with_foreign_parents_is_refused(registry: Registry, run_id: str) -> None:
     _, first = stored(registry, run_id)
-    root = registry._context.repo.ref("refs/pacha/root")
+    root = registry._session.repo.ref("refs/pacha/root")
     assert root is not None
     for parents in ([], [root], [first.commit, root]):
         forged = forge(registry, first, parents, {"tags": {"n": str(len(parents))}})
         with pytest.raises(PachaError):
-            run_commits.read_checked(registry._context.repo, forged, RunId(run_id).ref)
+            run_commits.read_checked(registry._session.repo, forged, RunId(run_id).ref)
 
 
 def test_a_run_under_the_ref_of_another_is_refused(registry: Registry, run_id: str) -> None:
     last, _ = stored(registry, run_id)
     other = run_id[:-1] + ("0" if run_id[-1] != "0" else "1")
     with pytest.raises(Corrupt, match="holds run"):
-        run_commits.read_checked(registry._context.repo, last.commit, RunId(other).ref)
+        run_commits.read_checked(registry._session.repo, last.commit, RunId(other).ref)
 
 
 def test_two_ends_made_apart_are_a_conflict(registry: Registry, run_id: str) -> None:
-    repo = registry._context.repo
+    repo = registry._session.repo
     last, first = stored(registry, run_id)
     changes = {"status": "failed", "finished_at": last.record.finished_at, "content": None}
     forged = forge(registry, first, [first.commit], changes)
@@ -129,7 +129,7 @@ def test_two_ends_made_apart_are_a_conflict(registry: Registry, run_id: str) -> 
 
 def test_writing_after_the_seal_is_refused(registry: Registry, run_id: str) -> None:
     last, _ = stored(registry, run_id)
-    with changing(registry._context.repo, "late") as changes, pytest.raises(Conflict, match="completed already"):
+    with changing(registry._session.repo, "late") as changes, pytest.raises(Conflict, match="completed already"):
         run_commits.write(changes, last.record, last.params_bytes, last)
 
 
@@ -141,12 +141,12 @@ def test_refs_that_are_none_of_a_run() -> None:
 
 def test_a_run_that_is_not_here(registry: Registry) -> None:
     with pytest.raises(NotFound):
-        run_commits.read_run(registry._context.repo, "01890a5d-ac96-774b-bcce-b302099a8057")
+        run_commits.read_run(registry._session.repo, "01890a5d-ac96-774b-bcce-b302099a8057")
 
 
 @pytest.mark.damaged
 def test_fsck_finds_what_is_wrong_with_runs(registry: Registry, run_id: str) -> None:
-    repo = registry._context.repo
+    repo = registry._session.repo
     last, _ = stored(registry, run_id)
     forge(registry, last, [last.commit], {"status": "failed"}, RunId(run_id).ref)
     (problem,) = registry.fsck().problems

@@ -41,7 +41,7 @@ UPKEEP_FAILED: Final = "pacha/upkeep.failed"
 DECIDE_LOCK: Final = "pacha/decide.lock"
 
 
-class Context:
+class Session:
     """One registry, opened.
 
     Attributes:
@@ -70,7 +70,7 @@ class Context:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Another process opens it anew: locks, connections and what is about to change are this one's.
-        return Context, (self.path.absolute(), self.caller)
+        return Session, (self.path.absolute(), self.caller)
 
     def close(self) -> None:
         """Let go of every file and process; whatever is asked of it from now on is refused."""
