@@ -3,7 +3,7 @@
 
 PYTHON ?= $(firstword $(foreach name,python3.11 python3,$(shell command -v $(name))))
 JOBS ?= 2
-# Of the trials of `make soak`: which, and for how long each kind; the next sitting goes on where this one ended.
+# Of the trials of `make soak`: which, and for how long each kind; the next call goes on where this one ended.
 SEED ?= 1
 MINUTES ?= 120
 VENV := .venv

@@ -66,7 +66,7 @@ class Prompts(Collection):
         ),
     ],
     "registry/registry.py": [
-        ("        self.recipes = Recipes(context)\n", "        self.prompts = COLLECTIONS[Kind.PROMPT](context)\n")
+        ("        self.recipes = Recipes(session)\n", "        self.prompts = COLLECTIONS[Kind.PROMPT](session)\n")
     ],
 }
 

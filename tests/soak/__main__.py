@@ -1,4 +1,4 @@
-"""``python -m tests.soak KIND``: trials by seed, in shards that go on where an earlier sitting ended.
+"""``python -m tests.soak KIND``: trials by seed, in shards that go on where an earlier call ended.
 
 Each trial is chosen by the seed and its number alone, so ``--seed S --first N --count 1`` is that trial again.
 """
@@ -25,9 +25,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=100)
-    parser.add_argument(
-        "--minutes", type=float, default=1e9, help="stop after so long; the rest is for another sitting"
-    )
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop after so long; the rest is for another call")
     parser.add_argument("--root", type=Path, default=fast_folder() / "pacha-soak")
     asked = parser.parse_args()
     with_faults(asked.root)

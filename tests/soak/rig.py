@@ -182,7 +182,7 @@ def _reap() -> None:
 
 
 class Shard:
-    """The trials of one kind and seed, in a file: what was done in an earlier sitting is not done again."""
+    """The trials of one kind and seed, in a file: what was done in an earlier call is not done again."""
 
     def __init__(self, root: Path, kind: str, seed: int) -> None:
         self.path = root / f"{kind}-{seed}.jsonl"
