@@ -6,8 +6,8 @@ It trusts nothing that it reads; whoever wrote it may have been hostile.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator
-from typing import Final, TypeAlias
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 import blake3
 
@@ -66,15 +66,12 @@ def check_payload(
     if fast:
         return
     done = 0
-    for line in payload.lines:
-        if key_of(line) in sound:
-            continue
-        for oid, block in _checked_blocks(repo, line):
-            done += len(block)
-            if seen is not None:
-                seen(oid, block)
-            if progress is not None:
-                progress(done)
+    for oid, block in _checked_blocks(repo, [line for line in payload.lines if key_of(line) not in sound]):
+        done += len(block)
+        if seen is not None:
+            seen(oid, block)
+        if progress is not None:
+            progress(done)
 
 
 def _check_tree(repo: GitRepository, payload: Payload) -> None:
@@ -89,34 +86,51 @@ def _check_tree(repo: GitRepository, payload: Payload) -> None:
         raise VerificationFailed("the tree of the payload is not what its manifest spells")
 
 
-def _checked_blocks(repo: GitRepository, line: FileLine) -> Iterator[tuple[Oid, bytes]]:
-    """Read and hash one file; every group's tree must be contiguous, every chunk as long as the tree says."""
-    digest = blake3.blake3()
-    ahead: deque[tuple[Oid, int]] = deque()
-    for block in repo.read_blobs(_noted(_pieces_of(repo, line), ahead)):
-        oid, expected = ahead.popleft()
-        if len(block) != expected:
-            raise VerificationFailed(f"a chunk of {line.path} has {len(block)} bytes instead of {expected}")
-        digest.update(block)
-        yield oid, block
-    if digest.hexdigest() != line.blake3:
-        raise VerificationFailed(f"the bytes of {line.path} are not what the record says (BLAKE3 differs)")
+class _Expected(NamedTuple):
+    """One piece of a file, as the manifest and the tree of its group announce it; the file may end with it."""
+
+    oid: Oid
+    size: int
+    ends: bool
 
 
-def _noted(pieces: Iterable[tuple[Oid, int]], ahead: deque[tuple[Oid, int]]) -> Iterator[Oid]:
+def _checked_blocks(repo: GitRepository, lines: Sequence[FileLine]) -> Iterator[tuple[Oid, bytes]]:
+    """Read and hash files; every group's tree must be contiguous, every chunk as long as the tree says.
+
+    They are read ahead as one stream: to begin anew for each of many small files would take longer than to read it.
+    """
+    ahead: deque[_Expected] = deque()
+    stream = repo.read_blobs(_noted((piece for line in lines for piece in _pieces_of(repo, line)), ahead))
+    for line in lines:
+        digest = blake3.blake3()
+        for block in stream:
+            piece = ahead.popleft()
+            if len(block) != piece.size:
+                raise VerificationFailed(f"a chunk of {line.path} has {len(block)} bytes instead of {piece.size}")
+            digest.update(block)
+            yield piece.oid, block
+            if piece.ends:
+                break
+        if digest.hexdigest() != line.blake3:
+            raise VerificationFailed(f"the bytes of {line.path} are not what the record says (BLAKE3 differs)")
+
+
+def _noted(pieces: Iterable[_Expected], ahead: deque[_Expected]) -> Iterator[Oid]:
     for piece in pieces:
         ahead.append(piece)
-        yield piece[0]
+        yield piece.oid
 
 
-def _pieces_of(repo: GitRepository, line: FileLine) -> Iterator[tuple[Oid, int]]:
-    """The oid and size of every piece of a file, group after group: a file may have more than memory should hold."""
+def _pieces_of(repo: GitRepository, line: FileLine) -> Iterator[_Expected]:
+    """Yield every piece of a file, group after group: a file may have more than memory should hold."""
     assert line.parts is not None
     if line.stored == "blob":
-        yield line.parts[0][0], line.size
-    else:
-        for group, size in line.parts:
-            yield from pieces_of_group(repo, group, size)
+        yield _Expected(line.parts[0][0], line.size, ends=True)
+        return
+    for number, (group, size) in enumerate(line.parts, 1):
+        pieces = pieces_of_group(repo, group, size)
+        for count, (oid, length) in enumerate(pieces, 1):
+            yield _Expected(oid, length, ends=number == len(line.parts) and count == len(pieces))
 
 
 def pieces_of_group(repo: GitRepository, group: Oid, size: int) -> list[tuple[Oid, int]]:
