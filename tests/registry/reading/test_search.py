@@ -257,7 +257,8 @@ def test_no_word_is_a_command(registry: Registry, words: list[str]) -> None:
 
 @pytest.mark.parametrize("word", ["AND", "NOT", "NEAR(a b)", "name:x", "fraud OR churn", '"', "*", "a\udc80b"])
 def test_words_of_the_language_below_are_words(registry: Registry, word: str) -> None:
-    assert names(registry.search([word])) == []
+    # Of models alone: the id of a run is any hex digits, and a word may begin one.
+    assert names(registry.search([word], kind="model")) == []
 
 
 def test_many_things_are_not_weighed_but_found(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
